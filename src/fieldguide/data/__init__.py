@@ -1,0 +1,1 @@
+"""Finding, opening, checking, keeping and dividing pictures."""

@@ -1,0 +1,1 @@
+"""Backbones, and what is built from them."""
