@@ -1,0 +1,311 @@
+"""The one place that opens a picture: a file's bytes become uint8 RGB at the size asked for, or a plain reason.
+
+A picture is decoded by Pillow from the parts of its file that hold pixels (see `header`), turned upright, laid on white
+where it is transparent, and reduced: a large JPEG by its decoder, others by whole factors, the rest by `resample`.
+Nothing here is global or random: the same bytes give the same pixels in any thread and any order.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import re
+import stat
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    IcoImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from fieldguide.data import header, resample
+from fieldguide.data.phash import describe
+from fieldguide.data.resample import BACKGROUND, RESIZE_RULES
+from fieldguide.errors import InputError, PictureError
+
+__all__ = [
+    "BACKGROUND",
+    "DECODER_VERSION",
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "RESIZE_RULES",
+    "Picture",
+    "decode",
+    "digest",
+    "load_bytes",
+    "read",
+]
+
+DECODER_VERSION = 1  # part of the pixel store's key: raise it when a pixel could change
+MAX_PIXELS = 200_000_000  # width x height; more is taken for a decompression bomb
+MAX_FILE_BYTES = 512 * 2**20
+
+_LARGE_PIXELS = 25_000_000  # pictures above this are decoded one at a time, to bound memory
+_one_large_picture = threading.Lock()
+_BAND_PIXELS = 1_000_000
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # the end of a JPEG scan's data
+_FILLING = bytes(range(1, 255)) * 16  # data of no meaning for a decoder that wants more
+
+# Opened by name, not by Image.open, which warns by a limit that is global to the process.
+_OPENERS: dict[str, type[ImageFile.ImageFile]] = {
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "ICO": IcoImagePlugin.IcoImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "PPM": PpmImagePlugin.PpmImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture and what is known of the whole of it.
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB in 0..255, at the target size.
+        width: Of the picture in the file, after EXIF orientation.
+        height: Likewise.
+        format: By content: "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "ICO" or "PPM".
+        mode: How the file stores colours: "RGB", "L" (grey), "CMYK", "P" (palette), "RGBA", "I;16", ...
+        hash: 64-bit perceptual hash; few bits differ between versions of one picture.
+        mean: Of grey levels, 0..255.
+        contrast: Their standard deviation.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    format: str
+    mode: str
+    hash: int
+    mean: float
+    contrast: float
+
+
+def read(path: str | Path, target_size: tuple[int, int], resize: str = "crop") -> Picture:
+    """The picture in a file: `decode(load_bytes(path), ...)`.
+
+    Raises:
+        PictureError: It cannot be read; the message is the reason.
+
+    Example:
+        >>> picture = read(photo, (224, 224))
+        >>> picture.pixels.shape
+        (224, 224, 3)
+    """
+    return decode(load_bytes(path), target_size, resize)
+
+
+def load_bytes(path: str | Path) -> bytes:
+    """The bytes of a picture's file, refused after its first bytes if those start no picture.
+
+    Never waits: a named pipe is refused, not read.
+
+    Raises:
+        PictureError: It is no file, cannot be read, is empty, larger than MAX_FILE_BYTES, or no picture.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError(f"not a file: {_kind(status.st_mode)}")
+        if status.st_size > MAX_FILE_BYTES:
+            raise PictureError(f"too large: {status.st_size / 2**20:,.0f} MiB, the limit is {MAX_FILE_BYTES >> 20} MiB")
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            head = file.read(header.HEAD_BYTES)
+            if not head:
+                raise PictureError("an empty file")
+            header.sniff(head)
+            return head + file.readall() if len(head) == header.HEAD_BYTES else head
+    except FileNotFoundError:
+        gone = "a link to a file that does not exist" if path.is_symlink() else "gone: moved or deleted"
+        raise PictureError(gone) from None
+    except PermissionError:
+        raise PictureError("no permission to read it") from None
+    except OSError as error:
+        loop = "a link that leads back to itself"
+        raise PictureError(loop if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}") from None
+
+
+def digest(content: bytes) -> bytes:
+    """The 32 bytes that stand for this content: its BLAKE2b hash.
+
+    Example:
+        >>> digest(b"")[:4].hex()
+        '0e5751c0'
+    """
+    return hashlib.blake2b(content, digest_size=32).digest()
+
+
+def decode(content: bytes, target_size: tuple[int, int], resize: str = "crop") -> Picture:
+    """The picture in a file's bytes, upright, without transparency, at the size asked for.
+
+    The first frame or page where there are several. Samples of 16 bits count by their high byte. Colour profiles
+    are not applied. A picture smaller than the target is enlarged.
+
+    Args:
+        content: The whole file.
+        target_size: (height, width) in pixels.
+        resize: "crop" keeps the centre, cut to the target's shape (to whole pixels of the picture); "squash" changes
+            the shape; "pad" keeps all of the picture and fills up with BACKGROUND.
+
+    Returns:
+        A Picture.
+
+    Raises:
+        PictureError: It is damaged, incomplete, too large (MAX_PIXELS) or nothing that can be read.
+        InputError: The size or the rule makes no sense.
+    """
+    if len(target_size) != 2 or min(target_size) < 1:
+        raise InputError(f"target_size is {target_size}; expected (height, width), each at least 1 pixel.")
+    if resize not in RESIZE_RULES:
+        raise InputError(f"resize is {resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
+    form = header.sniff(content[: header.HEAD_BYTES])
+    try:
+        return _decode(content, form, target_size, resize)
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError("too large for this machine's memory") from None
+    except Exception as error:  # a decoder fed with damaged bytes may raise anything
+        raise PictureError(_reason(error)) from error
+
+
+def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str) -> Picture:
+    container = header.unwrap(content, form)
+    turned = container.orientation >= 5  # by a quarter: height and width change places
+    with _open(container.content, container.format) as image:
+        mode, stored = image.mode, (image.height, image.width)
+        height, width = stored[::-1] if turned else stored
+        box, size = resample.plan((height, width), target_size, resize)
+        wanted = (box[2] / size[0], box[3] / size[1])  # how many pixels of the picture become one
+        ratios = wanted[::-1] if turned else wanted
+        if form == "JPEG":
+            _draft(image, ratios)
+        held = image.width * image.height if form == "JPEG" and not container.progressive else height * width
+        with _one_large_picture if held > _LARGE_PIXELS else nullcontext():
+            image.load()
+            if form == "JPEG":
+                _refuse_incomplete(image, container, ratios)
+            left = (ratios[0] * image.height / stored[0], ratios[1] * image.width / stored[1])
+            whole = _pixels(image, (max(1, int(left[0] / 2)), max(1, int(left[1] / 2))))
+    whole = resample.upright(whole, container.orientation)
+    pixels = resample.frame(resample.resize(resample.cut(whole, box, (height, width)), size), target_size)
+    return Picture(pixels, width, height, form, mode, *describe(whole))
+
+
+def _open(content: bytes, form: str) -> Image.Image:
+    """The picture, its size checked, its pixels not yet decoded."""
+    image = _OPENERS[form](io.BytesIO(content))
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise PictureError(f"damaged: a picture of {width} x {height} pixels")
+    if width * height > MAX_PIXELS:
+        megapixels, limit = width * height / 1e6, MAX_PIXELS // 1_000_000
+        raise PictureError(f"too large: {width} x {height} is {megapixels:,.0f} megapixels, the limit is {limit}")
+    return image
+
+
+def _draft(image: Image.Image, ratios: tuple[float, float]) -> None:
+    """Lets the JPEG decoder reduce by 2, 4 or 8, which is cheap, as long as twice the target's size is left."""
+    factor = next((each for each in (8, 4, 2) if min(ratios) >= 2 * each), 1)
+    if factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))
+
+
+def _refuse_incomplete(image: Image.Image, container: header.Container, ratios: tuple[float, float]) -> None:
+    """Raises PictureError where a JPEG's data ended early and the decoder went on, quietly, with grey (or noise).
+
+    A decoder that runs out of data fills up with mid-grey. Where the last pixel is mid-grey, a second decoding with
+    bytes added at the end of the data tells: it changes the picture only if the decoder wanted more.
+    """
+    content = container.content
+    if content.rfind(b"\xff\xd9", container.scan) < 0 and content.endswith(bytes(16)):
+        raise PictureError(f"{header.TRUNCATED} (its end is only zeros)")
+    last = image.getpixel((image.width - 1, image.height - 1))
+    if not all(level in (127, 128) for level in (last if isinstance(last, tuple) else (last,))):
+        return
+    end = _MARKER.search(content, container.scan + 2)
+    if end is None:
+        return
+    with _open(content[: end.start()] + _FILLING + content[end.start() :], "JPEG") as longer:
+        _draft(longer, ratios)
+        if longer.tobytes() != image.tobytes():
+            raise PictureError(header.TRUNCATED)
+
+
+def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:
+    """Grey or RGB pixels, averaged over areas of (down, across) whole pixels; uint8 (h, w) or (h, w, 3)."""
+    if factors == (1, 1):
+        return np.asarray(_flat(image))
+    # Band after band: neither the RGB nor the RGBA version of a large picture is ever held whole.
+    down, across = factors
+    rows = down * max(1, _BAND_PIXELS // (down * image.width))
+    bands = []
+    for top in range(0, image.height, rows):
+        band = _flat(image.crop((0, top, image.width, min(top + rows, image.height))))
+        bands.append(np.asarray(band.reduce((across, down))))
+    return np.concatenate(bands)
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """The picture in 8-bit grey or RGB, on white where it is transparent."""
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(image)
+    if image.mode in ("I", "F", "LAB"):
+        kind = {"I": "32-bit or signed whole numbers", "F": "floating-point numbers", "LAB": "L*a*b* colours"}[
+            image.mode
+        ]
+        raise PictureError(f"pixels stored as {kind} are not supported: convert to 8 or 16 bits RGB or grey")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, BACKGROUND)
+        flat.paste(layer, mask=layer.getchannel("A"))
+        return flat
+    wanted = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    samples = np.asarray(image)
+    levels = (samples >> 8).astype(np.uint8)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        levels[samples == transparent] = BACKGROUND[0]
+    return Image.fromarray(levels)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # else a pipe put there meanwhile would block
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((name for is_kind, name in kinds if is_kind(mode)), "a device")
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder's error means, in words for the person whose picture it is."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, EOFError) or "truncated" in text.lower() or "not enough" in text:
+        return header.TRUNCATED
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too large: more than {MAX_PIXELS // 1_000_000} megapixels"
+    return f"damaged, or stored in a way that is not supported ({text[:120]})"
