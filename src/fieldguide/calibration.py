@@ -25,6 +25,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
         temperature: the logits are divided by it; above 1 makes a model less sure of itself.
 
     Example:
+        >>> import numpy as np
         >>> softmax(np.array([[0.0, 0.0], [2.0, 0.0]])).round(2)
         array([[0.5 , 0.5 ],
                [0.88, 0.12]])
@@ -40,6 +41,7 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """The probabilities as they would be had the logits been divided by `temperature`: float64 (n, k).
 
     Example:
+        >>> import numpy as np
         >>> temper(np.array([[0.9, 0.1]]), 2.0).round(2)
         array([[0.75, 0.25]])
     """
@@ -62,6 +64,7 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The mean log loss in nats: 0 is perfect, log(k) is guessing.
 
     Example:
+        >>> import numpy as np
         >>> round(log_loss(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1])), 3)
         0.693
     """
@@ -86,6 +89,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         C. Guo, G. Pleiss, Y. Sun, K. Weinberger (2017), "On calibration of modern neural networks", ICML.
 
     Example:
+        >>> import numpy as np
         >>> round(fit_temperature(np.array([4.0, 4.0, 4.0, -4.0]), np.array([1, 1, 0, 0])), 2)  # wrong once in four
         3.64
     """
@@ -167,6 +171,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
         bins: how many at the most, as in `reliability_bins`.
 
     Example:
+        >>> import numpy as np
         >>> sure = np.tile([0.9, 0.1], (10, 1))
         >>> round(expected_calibration_error(sure, np.array([0] * 9 + [1])), 3)
         0.0

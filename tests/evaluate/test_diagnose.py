@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from finished_runs import curves, dataset, finished_run, scored
+
+from fieldguide.evaluate.diagnose import Diagnosis, diagnose
+from fieldguide.train.fit import Run
+
+CATS = ("cat", "dog")
+
+
+def run_of(n_train: int, n_test: int, **options: object) -> Run:
+    train = dataset(CATS, np.arange(n_train) % 2)
+    return finished_run(train, dataset(CATS, np.arange(n_test) % 2, first=n_train), **options)  # type: ignore[arg-type]
+
+
+def verdict(n_train: int, n_test: int, wrong: int, train_wrong: int = 0) -> Diagnosis:
+    run = run_of(n_train, n_test, train_right=n_train - train_wrong)
+    return diagnose(run, scored(run, range(wrong)))
+
+
+@pytest.mark.parametrize(
+    ("figures", "overfits"),
+    [
+        ((2000, 1000, 4, 2), "no"),
+        ((2000, 1000, 12, 4), "no"),  # a gap that is there, but surely below two points
+        ((2000, 1000, 40, 10), "mild"),
+        ((2000, 1000, 120, 0), "yes"),
+        ((200, 40, 3, 8), "cannot tell"),
+        ((20, 4, 0, 0), "cannot tell"),
+        ((2000, 1000, 300, 590), "no"),  # bad at both
+    ],
+)
+def test_the_verdict_follows_the_interval_of_the_gap(figures: tuple[int, int, int, int], overfits: str) -> None:
+    assert verdict(*figures).overfits == overfits
+
+
+def test_every_verdict_says_on_how_many_pictures_it_rests_or_why_not() -> None:
+    assert verdict(2000, 1000, 4, 2).verdict == "It does not overfit, as far as 1,000 unseen pictures can show."
+    assert (
+        verdict(2000, 1000, 12, 4).verdict
+        == "It hardly overfits: it loses 1.0 points of accuracy on 1,000 unseen pictures."
+    )
+    assert (
+        verdict(2000, 1000, 40, 10).verdict
+        == "It overfits mildly: it loses 3.5 points of accuracy on 1,000 unseen pictures."
+    )
+    assert verdict(20, 4, 0).verdict == "Whether it overfits cannot be told from 4 unseen pictures."
+    assert "has not learnt enough" in verdict(2000, 1000, 300, 590).verdict
+
+
+def test_where_the_interval_includes_zero_no_gap_is_claimed() -> None:
+    found = verdict(200, 40, 3, 8)
+    assert "neither overfitting nor its absence can be shown" in found.evidence[0]
+    assert "no gap can be shown" in verdict(2000, 1000, 4, 2).evidence[0]
+    assert "a gap of 3.5 points (95% CI 2.4 to 4.9)" in verdict(2000, 1000, 40, 10).evidence[0]
+
+
+def test_few_test_pictures_are_said_and_more_are_asked_for() -> None:
+    found = verdict(200, 40, 3, 8)
+    assert any("it may be 80% or 97%" in line for line in found.evidence)
+    assert any("about 160" in line for line in found.advice)
+
+
+def test_pictures_that_leak_do_not_count_for_the_verdict() -> None:
+    run = run_of(2000, 400)
+    names = [run.parts.test.name(row) for row in range(400)]
+    leaking = run_of(2000, 400, leaks=[(run.parts.train.name(0), names[row]) for row in range(200, 400)])
+    flattered = diagnose(run, scored(run, range(20)))
+    honest = diagnose(leaking, scored(leaking, range(20)))
+    assert "95.0% of 400 pictures" in flattered.evidence[0]
+    assert "90.0% of 200 pictures" in honest.evidence[0]
+    assert any(
+        line.startswith("200 of the 400 test pictures are among the training pictures") for line in honest.evidence
+    )
+    assert any("stand in two parts" in line for line in honest.advice)
+
+
+def test_when_every_test_picture_leaks_none_is_called_unseen() -> None:
+    run = run_of(20, 4, leaks=[("a", f"{name}/{20 + row:05d}.jpg") for row, name in enumerate(["cat", "dog"] * 2)])
+    found = diagnose(run, scored(run, []))
+    assert found.overfits == "cannot tell"
+    assert any("none is unseen" in line for line in found.evidence)
+
+
+def test_a_held_out_loss_that_rose_again_is_told() -> None:
+    run = run_of(2000, 1000, epochs=curves([0.30, 0.12, 0.10, 0.13, 0.19]))
+    found = next(line for line in diagnose(run, scored(run, range(4))).evidence if "epoch" in line)
+    assert "After epoch 3" in found
+    assert "0.100 to 0.190" in found
+    assert "The weights of epoch 3 were kept" in found
+
+
+def test_a_held_out_loss_that_stayed_low_is_told_too() -> None:
+    run = run_of(2000, 1000, epochs=curves([0.30, 0.12, 0.10, 0.101]))
+    assert any("did not rise again" in line for line in diagnose(run, scored(run, range(4))).evidence)
+    run = run_of(2000, 1000, epochs=curves([0.30, 0.2, 0.12]))
+    assert any("still falling" in line for line in diagnose(run, scored(run, range(4))).evidence)
+
+
+def test_a_rare_class_that_fares_worse_is_named() -> None:
+    labels = np.array([0] * 900 + [1] * 100)
+    run = finished_run(dataset(CATS, labels), dataset(CATS, labels, first=1000))
+    found = diagnose(run, scored(run, range(900, 940)))
+    assert any("'dog' worst with 60.0% (95% CI" in line for line in found.evidence)
+    assert any("Add pictures of 'dog'" in line for line in found.advice)
+    assert any("dog taken for cat: 40 of 100" in line for line in found.evidence)
+
+
+def test_a_classifier_that_only_knows_the_largest_class_is_not_praised() -> None:
+    labels = np.array([0] * 90 + [1] * 10)
+    run = finished_run(dataset(CATS, labels), dataset(CATS, labels, first=100), train_right=90)
+    found = diagnose(run, scored(run, range(90, 100)))
+    assert any("Always answering 'cat' would be right for 90.0%" in line for line in found.evidence)
+
+
+def test_classes_with_few_or_no_pictures_are_not_judged() -> None:
+    names = ("cat", "dog", "fox")
+    test = dataset(names, np.array([0] * 50 + [1] * 3), first=99)
+    run = finished_run(dataset(names, np.arange(99) % 3), test)
+    line = next(line for line in diagnose(run, scored(run, [])).evidence if "not measured" in line)
+    assert "1 class of 3 with fewer than 10 pictures here (such as 'dog' with 3)" in line
+    assert "1 class without a picture here, such as 'fox'" in line
+
+
+@pytest.mark.parametrize(
+    ("confidence", "wrong", "words"),
+    [(0.95, 200, "surer than it should be"), (0.75, 2, "better than it says"), (0.95, 50, "taken at their word")],
+)
+def test_calibration_is_said_in_words(confidence: float, wrong: int, words: str) -> None:
+    run = run_of(2000, 1000)
+    assert any(words in line for line in diagnose(run, scored(run, range(wrong), confidence=confidence)).evidence)
+
+
+def test_a_diagnosis_prints_and_is_ready_for_json() -> None:
+    found = verdict(2000, 1000, 120)
+    assert str(found).startswith("It overfits: ")
+    assert "What would help:" in str(found)
+    assert json.loads(json.dumps(found.to_dict()))["overfits"] == "yes"
