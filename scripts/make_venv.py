@@ -5,9 +5,8 @@
 
 Installs the pinned, hashed requirements and then this checkout, editable. A fingerprint of what was installed lies
 in the environment, so a second call returns at once and a changed lock, pyproject.toml or moved checkout is noticed.
+Its syntax is that of Python 3.6, so that an old python3 hears what is missing, not a SyntaxError.
 """
-
-from __future__ import annotations
 
 import argparse
 import hashlib
@@ -35,25 +34,25 @@ def main() -> int:
     try:
         if installed(folder).get(options.level) != fingerprint(options.level):
             make(folder, options.level)
-    except Refusal as refusal:
-        print(f"\nsetup: {refusal}", file=sys.stderr)
+    except SetupError as error:
+        print(f"\nsetup: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-class Refusal(Exception):
+class SetupError(Exception):
     """Why the environment cannot be made, and what to do about it."""
 
 
 def fingerprint(level: str) -> str:
     """What the environment is made from: the pins, the package's metadata, and where the checkout lies."""
     digest = hashlib.sha256(str(ROOT).encode())
-    for name in (LOCKS[level], "pyproject.toml"):
+    for name in (LOCKS[level], "pyproject.toml", "src/fieldguide/version.py"):
         digest.update(b"\0" + (ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
-def installed(folder: Path) -> dict[str, str]:
+def installed(folder: Path) -> dict:
     """The fingerprints that an earlier call left, by level; none where the environment does not start."""
     try:
         record = json.loads((folder / "made-from.json").read_text())
@@ -97,10 +96,10 @@ def make(folder: Path, level: str) -> None:
 def refuse_what_cannot_work(folder: Path, level: str) -> None:
     """Say what is wrong with this machine before anything slow begins."""
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
-        raise Refusal("TensorFlow publishes no build for Intel Macs any more; use Apple silicon or Linux.")
+        raise SetupError("TensorFlow publishes no build for Intel Macs any more; use Apple silicon or Linux.")
     free = shutil.disk_usage(folder.parent).free
     if not (folder / "pyvenv.cfg").exists() and free < NEEDED_BYTES[level]:
-        raise Refusal(
+        raise SetupError(
             f"{folder.parent} has {free / 1e9:.1f} GB free, setting up needs {NEEDED_BYTES[level] / 1e9:.1f} GB. "
             "Free some space, or set VENV=/another/disk/venv."
         )
@@ -112,15 +111,16 @@ def find_python() -> str:
     found = [sys.executable, *filter(None, map(shutil.which, names))]
     fitting = [python for python in found if usable(version_of(python))]
     if not fitting:
-        raise Refusal(
+        raise SetupError(
             f"this is Python {platform.python_version()}, fieldguide needs 3.{OLDEST[1]} to 3.{NEWEST[1]}. "
             "Install one of them, or name it: make PYTHON=/path/to/python3.12 ..."
         )
     for python in fitting:
-        if subprocess.run([python, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        complete = subprocess.run([python, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL, check=False)
+        if complete.returncode == 0:
             return python
     short = ".".join(version_of(fitting[0]).split(".")[:2])
-    raise Refusal(
+    raise SetupError(
         f"Python {short} comes without its venv module. On Debian and Ubuntu: "
         f"sudo apt install python{short}-venv; then run the same command again."
     )
@@ -144,9 +144,9 @@ def python_in(folder: Path) -> str:
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
-def call(command: list[str], trouble: str) -> None:
+def call(command: list, trouble: str) -> None:
     if subprocess.run(command, cwd=str(ROOT), check=False).returncode != 0:
-        raise Refusal(trouble)
+        raise SetupError(trouble)
 
 
 if __name__ == "__main__":
