@@ -156,7 +156,7 @@ def test_the_archive_is_what_the_script_makes(shared_data: Path, tmp_path: Path)
     shipped = samples._ARCHIVES / f"{NAME}.zip"
     with zipfile.ZipFile(made) as ours, zipfile.ZipFile(shipped) as theirs:
         assert ours.namelist() == theirs.namelist()
-        for name in ours.namelist()[1:200:20]:  # the bytes also depend on the JPEG encoder, the pixels hardly
+        for name in ours.namelist()[2:200:20]:  # the bytes also depend on the JPEG encoder, the pixels hardly
             with Image.open(ours.open(name)) as mine, Image.open(theirs.open(name)) as shown:
                 difference = np.asarray(mine, np.float32) - np.asarray(shown, np.float32)
             assert np.abs(difference).mean() < 2, name
