@@ -108,7 +108,7 @@ def test_the_error_of_a_model_that_is_too_sure_is_its_excess() -> None:
 
 
 def test_few_pictures_make_few_bins() -> None:
-    logits, labels = drawn(25, 2)
+    logits, labels = drawn(125, 2)
     assert len(reliability_bins(softmax(logits), labels)) == 2
     assert len(reliability_bins(softmax(logits[:4]), labels[:4])) == 1
     assert math.isnan(expected_calibration_error(np.zeros((0, 2)), np.zeros(0, int)))
