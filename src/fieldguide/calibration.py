@@ -13,7 +13,7 @@ from fieldguide.errors import InputError
 
 COLDEST, HOTTEST = 0.05, 20.0  # the temperatures that are searched
 BINS = 15
-FEWEST_IN_A_BIN = 10  # fewer pictures say little about a share
+FEWEST_IN_A_BIN = 50  # fewer pictures say little about a share
 SMALLEST = 1e-7  # a probability below it counts as this much, so that no single picture makes the log loss infinite
 
 
@@ -124,7 +124,7 @@ def reliability_bins(probabilities: np.ndarray, labels: np.ndarray, bins: int = 
     Args:
         probabilities: float (n, k), rows summing to 1.
         labels: int (n,), 0..k-1.
-        bins: how many at the most; fewer where a bin would hold less than 10 pictures.
+        bins: how many at the most; fewer where a bin would hold less than 50 pictures.
 
     Returns:
         For each bin the mean stated probability of the predicted class, the share that was right, and how many

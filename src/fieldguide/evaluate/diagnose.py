@@ -24,6 +24,7 @@ WIDE = 0.10  # an interval this wide leaves much open
 NOT_LEARNT = 0.90  # fewer training pictures right: it has not even learnt what it was shown
 NOTICEABLE = 0.02  # between accuracy and balanced accuracy, or stated and observed
 FEW_IN_A_CLASS = 10
+PHASES = {"head": "the head", "fine-tune": "fine-tuning"}
 RISEN = 1.05  # a loss that has grown by 5% has risen
 
 
@@ -164,8 +165,9 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
     if last.val_loss > RISEN * best.val_loss and last.loss < best.loss:
         kept = next((epoch for epoch in last_phase if epoch.chosen), None)
         kept_text = f" The weights of epoch {kept.epoch} were kept, so this did no harm." if kept is best else ""
+        phase = PHASES.get(best.phase, best.phase)
         return (
-            f"After epoch {best.epoch} the loss on held-out pictures rose from {best.val_loss:.3f} to "
+            f"After epoch {best.epoch} of {phase} the loss on held-out pictures rose from {best.val_loss:.3f} to "
             f"{last.val_loss:.3f} while that on training pictures still fell ({best.loss:.3f} to {last.loss:.3f}): "
             f"from there on it learnt by heart.{kept_text}"
         )

@@ -1,0 +1,97 @@
+"""How a run came about, folded away at the end of its report: choices, time, recipe, versions, what is where."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Mapping
+
+from fieldguide.console import clock
+from fieldguide.report import plots
+from fieldguide.report.card import versions
+from fieldguide.report.markup import bullets, details, escape, name, percent, scrolling, section
+from fieldguide.train.fit import Run
+
+RUN_FILES = {
+    "model.keras": "the classifier: pixels in, probabilities out",
+    "card.json": "classes, input size, data fingerprint, all figures of this page, versions",
+    "report.html": "this page",
+    "history.csv": "the curves",
+    "predictions.csv": "every measured picture with its probabilities",
+    "skipped.csv": "files that were left out, and why",
+}
+
+
+def making(run: Run) -> str:
+    """Choices, time, recipe, versions, and what is in the run folder."""
+    total = sum(stage.seconds for stage in run.stages)
+    return section(
+        "making",
+        "How it was made",
+        details("What was chosen, and on what", _choices(run))
+        + details(f"How the time was spent: {clock(total)}", _times(run, total))
+        + details("Recipe and reasons", bullets([escape(reason) for reason in run.recipe.reasons]) + _recipe(run))
+        + details("Versions, seed, fingerprint, licence", _origins(run))
+        + details("To repeat it, and what is in the run folder", _repeat(run)),
+    )
+
+
+def _choices(run: Run) -> str:
+    choices = run.choices
+    rows = "".join(
+        f'<tr><th scope="row">{escape(trial.name)}</th><td class="number">{trial.loss:.4f}</td>'
+        f'<td class="number">{percent(trial.accuracy)}</td><td>{"chosen" if trial.chosen else ""}</td></tr>'
+        for trial in choices.trials
+    )
+    head = (
+        '<tr><th scope="col">setting</th><th scope="col" class="number">loss</th>'
+        '<th scope="col" class="number">accuracy</th><th scope="col"></th></tr>'
+    )
+    table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
+    return (
+        f"<p>Chosen {escape(choices.how)}. The accuracy there, {choices.held_out.percent.replace('-', '&ndash;')}, "
+        "chose, so it is not quoted as the result.</p>"
+        + scrolling("Settings that were tried", table)
+        + f"<p>Temperature {choices.temperature:.2f}. Class weights: power {choices.class_weight_power:g} "
+        "(0: every picture counts alike; 1: every class).</p>"
+        f"<p>Fine-tuning: {'yes' if choices.fine_tuned else 'no'}; {escape(choices.fine_tune_reason)}.</p>"
+    )
+
+
+def _times(run: Run, total: float) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(stage.name)}</th><td class="number">{stage.seconds:.1f} s</td>'
+        f'<td class="wide">{plots.share_bar(stage.seconds / total if total else 0.0)}</td></tr>'
+        for stage in run.stages
+    )
+    return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _recipe(run: Run) -> str:
+    settings = {key: value for key, value in run.recipe.to_dict().items() if key != "reasons"}
+    return _facts({key: escape(value) for key, value in settings.items()})
+
+
+def _origins(run: Run) -> str:
+    found = {key: escape(value) for key, value in versions().items()}
+    return _facts(
+        {
+            "seed": str(run.parts.seed),
+            "data fingerprint": f"<code>{escape(run.fingerprint)}</code>",
+            "weights": escape(run.weights_note),
+            **found,
+        }
+    )
+
+
+def _repeat(run: Run) -> str:
+    quoted = shlex.quote(str(run.parts.train.root))
+    command = f"fieldguide train {quoted} --seed {run.parts.seed}"
+    where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
+    same = f"The same files on the same kind of machine ({escape(platform.machine())}) give the same classifier."
+    files = _facts({f"<code>{file}</code>": what for file, what in RUN_FILES.items()})
+    return f"<pre><code>{escape(command)}</code></pre><p>{same}</p>{where}{files}"
+
+
+def _facts(pairs: Mapping[str, str]) -> str:
+    return '<dl class="facts">' + "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in pairs.items()) + "</dl>"

@@ -1,0 +1,83 @@
+"""Text that is safe inside a page, whatever a folder or file is called."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+from fieldguide.intervals import Estimate
+
+_SHOWN_INSTEAD = "\N{REPLACEMENT CHARACTER}"
+_KEPT_CONTROLS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}  # they belong to words and to emoji
+
+
+def escape(value: object) -> str:
+    """`value` as text for HTML and SVG, in elements and quoted attributes.
+
+    Control characters, those that turn the direction of writing among them, are shown as a replacement character.
+    Bytes of a file name that are no UTF-8 are shown as escapes such as \\udcff.
+
+    Example:
+        >>> escape('<script>"&')
+        '&lt;script&gt;&quot;&amp;'
+    """
+    text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    # Cc: control, Cf: format, Cn: not a character, Zl and Zp: line and paragraph separators.
+    odd = {"Cc", "Cf", "Cn", "Zl", "Zp"}
+    text = "".join(
+        _SHOWN_INSTEAD if unicodedata.category(letter) in odd and letter not in _KEPT_CONTROLS else letter
+        for letter in text
+    )
+    return html.escape(text, quote=True)
+
+
+def name(value: object) -> str:
+    """A class or file name, set apart so that names written from right to left do not turn the text around them."""
+    return f"<bdi>{escape(value)}</bdi>"
+
+
+def short(value: object, length: int) -> str:
+    """A name escaped and cut to `length` letters with an ellipsis."""
+    text = str(value)
+    return escape(text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}")
+
+
+def percent(share: float) -> str:
+    """A share as '98.4%'."""
+    return f"{100 * share:.1f}%"
+
+
+def interval(estimate: Estimate) -> str:
+    """The interval of a share: '97.6&ndash;99.0%'."""
+    return f"{100 * estimate.low:.1f}&ndash;{100 * estimate.high:.1f}%"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun: '1 picture', '1,024 pictures'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def details(summary: str, *body: str) -> str:
+    """A part folded away behind its summary."""
+    return f"<details><summary>{summary}</summary>\n<div>{''.join(body)}</div></details>"
+
+
+def scrolling(label: str, body: str) -> str:
+    """Something wide that scrolls by itself, also by keyboard, instead of widening the page."""
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">{body}</div>'
+
+
+def bullets(lines: list[str] | tuple[str, ...]) -> str:
+    """A list of lines that are markup already."""
+    return "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>" if lines else ""
+
+
+def section(key: str, title: str, body: str) -> str:
+    """A part of the page under a heading.
+
+    Args:
+        key: its id, of letters only.
+        title: markup.
+        body: markup.
+    """
+    return f'<section aria-labelledby="{key}"><h2 id="{key}">{title}</h2>\n{body}</section>\n'

@@ -1,0 +1,142 @@
+"""The report: one HTML file that opens anywhere, says the finding first and holds its evidence."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from fieldguide.data.check import Findings
+from fieldguide.data.dataset import Dataset
+from fieldguide.evaluate.diagnose import Diagnosis, diagnose
+from fieldguide.evaluate.explain import worst_errors
+from fieldguide.evaluate.metrics import Score
+from fieldguide.files import write_text
+from fieldguide.report import sections
+from fieldguide.report.making import making
+from fieldguide.report.markup import escape, name
+from fieldguide.report.pictures import spread, thumbnails
+from fieldguide.train.fit import Run
+from fieldguide.version import __version__
+
+MISTAKES_SHOWN = 24
+MISTAKE_SIDE = 224  # pixels
+EXAMPLES_SHOWN = 96  # over all classes
+MOST_OF_A_CLASS = 6
+MOST_CLASSES = 96
+EXAMPLE_SIDE, SMALL_EXAMPLE_SIDE = 128, 96
+
+
+def report(
+    run: Run,
+    score: Score | None,
+    path: str | Path,
+    *,
+    findings: Findings | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Path:
+    """Writes the report of a run as one self-contained HTML file.
+
+    It opens offline, runs no script and loads nothing. The same run gives the same bytes.
+
+    Args:
+        run: from `train`.
+        score: of its classifier on `run.parts.test`; None where no pictures were kept to measure with.
+        path: of the page.
+        findings: from `check`, if the data was checked.
+        diagnosis: from `diagnose`; by default it is made here.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileError: if the page cannot be written.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> page = fg.report(run, score, folder / "report.html")
+        >>> "Does it overfit?" in page.read_text()
+        True
+    """
+    if diagnosis is None and score is not None:
+        diagnosis = diagnose(run, score)
+    worst = worst_errors(score, MISTAKES_SHOWN) if score is not None else ()
+    source = run.parts.test if len(run.parts.test) else run.parts.train
+    shown = _examples_of(source)
+    side = EXAMPLE_SIDE if len(shown) <= EXAMPLES_SHOWN // 2 else SMALL_EXAMPLE_SIDE
+    sides = {row: side for rows in shown.values() for row in rows}
+    sides |= {mistake.row: MISTAKE_SIDE for mistake in worst}
+    recipe = run.recipe
+    urls = thumbnails(source, sides, target_size=recipe.target_size, resize=recipe.resize)
+    body = [sections.headline(run, score)]
+    if diagnosis is not None:
+        body.append(f'<p class="verdict">{escape(diagnosis.verdict)}</p>')
+    if score is not None:
+        body.append(sections.comparison(run, score))
+    body.append(sections.evidence(run, diagnosis))
+    if score is not None:
+        body += [sections.mistakes(score, worst, urls), sections.classes(score), sections.calibration(score)]
+    body += [sections.data(run, findings, _examples(source, shown, urls)), making(run)]
+    path = Path(path)
+    write_text(path, _page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
+    return path
+
+
+def _examples_of(source: Dataset) -> dict[int, list[int]]:
+    """Rows to show: several of each class, fewer of each where there are many classes."""
+    classes = range(min(len(source.class_names), MOST_CLASSES))
+    return spread(source.labels, classes, max(1, min(MOST_OF_A_CLASS, EXAMPLES_SHOWN // len(source.class_names))))
+
+
+def _examples(source: Dataset, shown: dict[int, list[int]], urls: dict[int, str]) -> str:
+    blocks = []
+    for label, rows in shown.items():
+        title = source.class_names[label]
+        images = "".join(
+            f'<img src="{urls[row]}" alt="{escape(f"{title}: {source.name(row)}")}" loading="lazy">'
+            for row in rows
+            if row in urls
+        )
+        if images:
+            blocks.append(f"<article><h4>{name(title)}</h4><div>{images}</div></article>")
+    if not blocks:
+        return ""
+    left_out = len(source.class_names) - len(shown)
+    more = f'<p class="note">The first {len(shown)} of {len(source.class_names)} classes.</p>' if left_out else ""
+    kind = "examples many" if all(len(rows) <= 1 for rows in shown.values()) else "examples"
+    return f'<h3>Examples, as the classifier sees them</h3>{more}<div class="{kind}">{"".join(blocks)}</div>'
+
+
+@cache
+def _style() -> str:
+    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    style = f"\n{_style()}"
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    # Nothing is loaded and nothing runs, even if a name should ever slip through unescaped.
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="fieldguide {__version__}">
+<title>{escape(title)}: fieldguide report</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="over"><b>Fieldguide</b> report on {name(title)}</p>
+</header>
+{body}
+<footer>Written by fieldguide {__version__}. This page is one file; it loads nothing and runs no script.</footer>
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,304 @@
+"""Figures of a report as SVG, drawn from records without computing anything.
+
+They are written directly: text stays text, colours are the page's (light or dark), the same records give the same
+bytes, and no plotting library needs to be loaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fieldguide.intervals import Estimate, wilson
+from fieldguide.report.markup import escape, percent, short
+from fieldguide.train.record import Epoch
+
+PANEL_WIDTH, PANEL_HEIGHT = 380, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel
+PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning"}
+LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
+MATRIX_OF_MANY = 40
+MOST_NUMBERED = 20
+LABEL_LETTERS = 18
+
+_Point = tuple[float, float]
+
+
+def interval_bar(estimate: Estimate, floor: float = 0.0) -> str:
+    """A bar as wide as its place: the interval of a share as a band, its value as a stroke.
+
+    Args:
+        estimate: of a share.
+        floor: the share at the left edge; 1 is at the right edge.
+    """
+    if math.isnan(estimate.value):
+        return ""
+
+    def x(share: float) -> float:
+        return 100 * min(1.0, max(0.0, (share - floor) / (1 - floor)))
+
+    low, high = x(estimate.low), x(estimate.high)
+    stroke = min(99.0, max(0.0, x(estimate.value) - 0.5))
+    return _bar(
+        f'<rect class="band" x="{low:.2f}" width="{max(0.6, high - low):.2f}" height="8"/>'
+        f'<rect class="accent" x="{stroke:.2f}" width="1" height="8"/>'
+    )
+
+
+def share_bar(share: float) -> str:
+    """A bar as wide as its place, filled to `share`."""
+    return _bar(f'<rect class="accent" width="{100 * min(1.0, max(0.0, share)):.2f}" height="8"/>')
+
+
+def key(kind: str) -> str:
+    """A sample of a line or dot for a legend.
+
+    Args:
+        kind: "training", "held" or "ideal" (lines), "accent" or "before" (dots).
+    """
+    dot = kind in {"accent", "before"}
+    drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>' if dot else _line(kind, [(1, 6), (29, 6)])
+    return f'<svg class="plot" viewBox="0 0 30 12" aria-hidden="true">{drawn}</svg>'
+
+
+def curves(epochs: Sequence[Epoch]) -> tuple[str, str]:
+    """Loss and accuracy over the epochs, for training and for held-out pictures, as two panels.
+
+    Phases follow one another with a line between them; the epoch whose weights were kept is marked.
+    """
+    losses = [value for epoch in epochs for value in (epoch.loss, epoch.val_loss) if math.isfinite(value)]
+    shares = [value for epoch in epochs for value in (epoch.accuracy, epoch.val_accuracy) if math.isfinite(value)]
+    most = max(losses, default=1.0)
+    least = min(shares, default=0.0)
+    loss = _panel(
+        epochs,
+        "Loss",
+        ([epoch.loss for epoch in epochs], [epoch.val_loss for epoch in epochs]),
+        (0.0, _step(most) * math.ceil(most / _step(most))),
+        lambda value: f"{value:g}",
+    )
+    missed = _step(1 - least) * math.ceil((1 - least) / _step(1 - least)) if least < 1 else 0.1
+    accuracy = _panel(
+        epochs,
+        "Accuracy",
+        ([epoch.accuracy for epoch in epochs], [epoch.val_accuracy for epoch in epochs]),
+        (max(0.0, 1 - missed), 1.0),
+        lambda value: f"{100 * value:g}%",
+    )
+    return loss, accuracy
+
+
+def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
+    """Stated probability against the share that was right, with and without the temperature, and the ideal diagonal.
+
+    Args:
+        bins: float64 (bins, 3) from `reliability_bins`.
+        bins_before: the same without the temperature.
+    """
+    figures = np.concatenate([bins[:, :2].ravel(), bins_before[:, :2].ravel(), [0.9]])
+    bounds = (max(0.0, math.floor(10 * figures.min()) / 10), 1.0)
+    side = PANEL_HEIGHT + 50
+    x, y = _scales(bounds, bounds, side, side)
+    ticks = _ticks(*bounds)
+    parts = [_grid(bounds, ticks, y, side, lambda value: f"{100 * value:.0f}%")]
+    parts += [_text(x(tick), side - BOTTOM + 16, f"{100 * tick:.0f}%", "middle") for tick in ticks]
+    parts.append(_text((LEFT + side - RIGHT) / 2, side - 8, "stated probability", "middle", "muted"))
+    parts.append(_text(LEFT - 38, 14, "share that was right", "start", "muted"))
+    parts.append(_line("ideal", [(x(bounds[0]), y(bounds[0])), (x(1), y(1))]))
+    for stated, observed, _ in bins_before:
+        parts.append(f'<circle class="before" cx="{x(stated):.1f}" cy="{y(observed):.1f}" r="3.5"/>')
+    for stated, observed, held in bins:
+        known = wilson(round(observed * held), round(held))
+        parts.append(
+            f'<line class="whisker" x1="{x(stated):.1f}" x2="{x(stated):.1f}" '
+            f'y1="{y(max(bounds[0], known.low)):.1f}" y2="{y(known.high):.1f}"/>'
+            f'<circle class="accent" cx="{x(stated):.1f}" cy="{y(observed):.1f}" r="3.5"/>'
+        )
+    told = "; ".join(f"stated {percent(stated)}, right {percent(observed)}" for stated, observed, _ in bins)
+    return _figure(side, side, "Stated and observed accuracy", told, "".join(parts), "square")
+
+
+def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
+    """The confusion matrix: rows are the truth, columns what was predicted, shades the share of the row.
+
+    Args:
+        confusion: int (k, k), k at most LARGEST_MATRIX; see `matrix_classes`.
+        class_names: k of them.
+    """
+    k = len(class_names)
+    wide, high = _cell(k)
+    letters = min(LABEL_LETTERS, max(len(label) for label in class_names))
+    type_size = min(13.0, max(7.0, high - 1.0))
+    left = 24 + letters * type_size * 0.58
+    top = 44.0 if k <= 3 else 30 + letters * type_size * 0.48
+    across = wide / type_size * 1.6 if k <= 3 else LABEL_LETTERS
+    parts = [
+        _text(left, 14, "taken for", "start", "muted"),
+        _text(0, top - 8, "truth", "start", "muted") if k <= 3 else "",
+    ]
+    sums = np.maximum(confusion.sum(axis=1), 1)
+    for place, label in enumerate(class_names):
+        middle = left + (place + 0.5) * wide
+        row = top + (place + 0.5) * high + type_size * 0.35
+        style = f'font-size="{type_size:.1f}"'
+        parts.append(f'<text x="{left - 8:.1f}" y="{row:.1f}" text-anchor="end" {style}>{short(label, letters)}</text>')
+        turned = f'text-anchor="middle" x="{middle:.1f}" y="{top - 8:.1f}"'
+        if k > 3:
+            turned = f'transform="translate({middle + type_size * 0.3:.1f} {top - 6:.1f}) rotate(-50)"'
+        parts.append(f"<text {turned} {style}>{short(label, int(across))}</text>")
+    for truth, other in np.argwhere(confusion > 0).tolist():
+        number = int(confusion[truth, other])
+        share = number / sums[truth]
+        # Shades stay pale enough for the numbers on them to be read.
+        opacity = (0.1 + 0.4 * share) if k <= MOST_NUMBERED else 0.15 + 0.85 * math.sqrt(share)
+        corner = f'x="{left + other * wide + 0.5:.1f}" y="{top + truth * high + 0.5:.1f}"'
+        kind = "accent" if truth == other else "ink"
+        told = f"{class_names[truth]}, taken for {class_names[other]}: {number:,} of {sums[truth]:,}"
+        parts.append(
+            f'<rect class="{kind}" {corner} width="{wide - 1}" height="{high - 1}" fill-opacity="{opacity:.2f}">'
+            f"<title>{escape(told)}</title></rect>"
+        )
+        if k <= MOST_NUMBERED:
+            middle, row = left + (other + 0.5) * wide, top + (truth + 0.5) * high + 4.5
+            parts.append(f'<text class="on" x="{middle:.1f}" y="{row:.1f}" text-anchor="middle">{number:,}</text>')
+    edge_x, edge_y = left + k * wide, top + k * high
+    parts.append(f'<rect class="frame" x="{left:.1f}" y="{top:.1f}" width="{k * wide}" height="{k * high}"/>')
+    right = sum(int(confusion[place, place]) for place in range(k))
+    told = f"{right:,} of {int(confusion.sum()):,} pictures on the diagonal, which is where they belong."
+    slant = 0.0 if k <= 3 else letters * type_size * 0.4  # of the last turned label
+    width, height = math.ceil(edge_x + slant) + 4, math.ceil(edge_y) + 4
+    return _figure(width, height, "Confusion matrix", told, "".join(parts), "matrix")
+
+
+def matrix_classes(confusion: np.ndarray) -> np.ndarray:
+    """Which classes to draw: all, or where that would not be readable those with the most mistakes; int64, sorted."""
+    if len(confusion) <= LARGEST_MATRIX:
+        return np.arange(len(confusion))
+    mistakes = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-(mistakes.sum(axis=0) + mistakes.sum(axis=1)), kind="stable")
+    return np.sort(order[:MATRIX_OF_MANY])
+
+
+def _panel(
+    epochs: Sequence[Epoch],
+    title: str,
+    series: tuple[Sequence[float], Sequence[float]],
+    bounds: tuple[float, float],
+    shown: Callable[[float], str],
+) -> str:
+    x, y = _scales((0.5, len(epochs) + 0.5), bounds, PANEL_WIDTH, PANEL_HEIGHT)
+    floor = PANEL_HEIGHT - BOTTOM
+    parts = [_grid(bounds, _ticks(*bounds), y, PANEL_WIDTH, shown), _text(0, 14, title, "start", "heading")]
+    every = max(1, round(_step(len(epochs))))
+    starts = [place for place, e in enumerate(epochs) if place == 0 or e.phase != epochs[place - 1].phase]
+    for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(epochs)], strict=True)):
+        phase = epochs[start:end]
+        if order:
+            border = x(start + 0.5)
+            parts.append(f'<line class="border" x1="{border:.1f}" x2="{border:.1f}" y1="{TOP}" y2="{floor}"/>')
+        for place, epoch in enumerate(phase, start + 1):
+            if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
+                parts.append(_text(x(place), floor + 16, str(epoch.epoch), "middle"))
+        edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")
+        parts.append(_text(edge, PANEL_HEIGHT - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
+        for kind, values in zip(("training", "held"), series, strict=True):
+            points = [(x(place + 1), y(values[place])) for place in range(start, end) if math.isfinite(values[place])]
+            parts.append(_line(kind, points))
+    for place, epoch in enumerate(epochs, 1):
+        if epoch.chosen:
+            value = series[1][place - 1]
+            across = min(max(x(place), LEFT + 36), PANEL_WIDTH - RIGHT - 36)
+            parts.append(
+                f'<line class="chosen" x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{TOP}" y2="{floor}"/>'
+                f'<circle class="accent" cx="{x(place):.1f}" cy="{y(value):.1f}" r="4"/>'
+                + _text(across, TOP - 6, f"epoch {epoch.epoch}, kept", "middle", "strong")
+            )
+    told = "; ".join(
+        f"{label} from {shown(_rounded(values[0]))} to {shown(_rounded(values[-1]))}"
+        for label, values in zip(("training", "held out"), series, strict=True)
+    )
+    return _figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
+
+
+def _line(kind: str, points: Sequence[_Point]) -> str:
+    """A polyline; a single point is a dot, which a line would not show."""
+    if len(points) == 1:
+        return f'<circle class="{kind} dot" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3"/>'
+    return f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
+
+
+def _grid(
+    bounds: tuple[float, float],
+    ticks: Sequence[float],
+    y: Callable[[float], float],
+    width: int,
+    shown: Callable[[float], str],
+) -> str:
+    lines = []
+    for tick in ticks:
+        kind = "axis" if tick == bounds[0] else "rule"
+        lines.append(f'<line class="{kind}" x1="{LEFT}" x2="{width - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        lines.append(_text(LEFT - 8, y(tick) + 4, shown(tick), "end"))
+    return "".join(lines)
+
+
+def _scales(
+    across: tuple[float, float], up: tuple[float, float], width: int, height: int
+) -> tuple[Callable[[float], float], Callable[[float], float]]:
+    """From values to places, for x and for y."""
+
+    def x(value: float) -> float:
+        return LEFT + (width - LEFT - RIGHT) * (value - across[0]) / (across[1] - across[0])
+
+    def y(value: float) -> float:
+        return height - BOTTOM - (height - TOP - BOTTOM) * (value - up[0]) / (up[1] - up[0])
+
+    return x, y
+
+
+def _step(reach: float) -> float:
+    """A round distance between ticks (1, 2 or 5 times a power of ten) that makes four to ten of them."""
+    if reach <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(reach))
+    return next(power * factor for factor in (0.1, 0.2, 0.5, 1.0, 2.0) if reach <= 6 * power * factor)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    step = _step(high - low)
+    return [_rounded(low + place * step) for place in range(round((high - low) / step) + 1)]
+
+
+def _rounded(value: float) -> float:
+    """To four figures: what is left of 0.1 + 0.2 beyond them is no part of a label."""
+    return float(f"{value:.4g}")
+
+
+def _cell(k: int) -> tuple[int, int]:
+    """Width and height of a matrix cell."""
+    if k <= 3:
+        return 104, 52
+    sides = ((8, 44), (12, 36), (MOST_NUMBERED, 30), (50, 14), (LARGEST_MATRIX, 10))
+    side = next(side for most, side in sides if k <= most)
+    return side, side
+
+
+def _text(x: float, y: float, words: str, anchor: str, kind: str = "") -> str:
+    label = f' class="{kind}"' if kind else ""
+    return f'<text{label} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def _bar(body: str) -> str:
+    track = '<rect class="track" width="100" height="8"/>'
+    return f'<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{track}{body}</svg>'
+
+
+def _figure(width: int, height: int, title: str, told: str, body: str, kind: str = "panel") -> str:
+    """An SVG that speaks: its title and description are its label, so that nothing needs an id."""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    label = f'role="img" aria-label="{escape(f"{title}. {told}")}"'
+    return (
+        f'<svg class="plot {kind}" {size} {label}><title>{escape(title)}</title><desc>{escape(told)}</desc>{body}</svg>'
+    )

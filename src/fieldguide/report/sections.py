@@ -1,0 +1,249 @@
+"""The parts of a report, each as markup: what was measured, where it errs, what it was made from, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fieldguide.data.check import Finding, Findings
+from fieldguide.data.dataset import relative
+from fieldguide.evaluate.diagnose import Diagnosis
+from fieldguide.evaluate.explain import Mistake, most_confused
+from fieldguide.evaluate.metrics import ClassScore, Score, weakest_classes
+from fieldguide.intervals import Estimate, wilson
+from fieldguide.report import plots
+from fieldguide.report.markup import bullets, count, details, escape, interval, name, percent, scrolling, section
+from fieldguide.train.fit import Run
+
+ROWS_SHOWN = 30  # of a table before the rest is folded away
+FILES_SHOWN = 200
+
+
+def headline(run: Run, score: Score | None) -> str:
+    """The finding: what it tells apart, how well, on how many pictures."""
+    names = run.classifier.class_names
+    listed = " or ".join(names) if len(names) == 2 else ", ".join(names[:-1]) + " or " + names[-1]
+    task = name(listed[0].upper() + listed[1:]) if len(listed) <= 40 else f"{len(names)} classes"
+    if score is None:
+        return (
+            f"<h1>{task}: not measured</h1>"
+            '<p class="lede">No pictures were kept to measure with, so nothing is known of how well it does on '
+            "pictures it has not seen.</p>"
+        )
+    unseen = "pictures it had not seen" if not run.parts.leaks else f"{escape(score.part)} pictures"
+    return (
+        f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
+        f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} {escape(score.part)} '
+        "pictures. They took no part in the training or in any choice.</p>"
+    )
+
+
+def comparison(run: Run, score: Score) -> str:
+    """Accuracy on seen and unseen pictures and what guessing would reach, one below the other on one scale."""
+    commonest = max(score.classes, key=lambda one: one.support)
+    guessing = Estimate(commonest.support / score.n, commonest.support / score.n, commonest.support / score.n, score.n)
+    rows = [
+        ("Pictures it learnt from", run.train_accuracy, f"n={run.train_accuracy.n:,}"),
+        (
+            "Pictures it had not seen" if not run.parts.leaks else f"{score.part} pictures",
+            score.accuracy,
+            f"n={score.n:,}",
+        ),
+        ("Every class counted alike", score.balanced_accuracy, f"n={score.n:,}"),
+        ("Always the commonest class", guessing, ""),
+    ]
+    floor = max(0.0, int(10 * min(0.95, min(row[1].low for row in rows))) / 10)
+    body = "".join(
+        f'<dt>{escape(label)} <span class="note">{n}</span></dt>'
+        f'<dd class="figure">{percent(known.value)}'
+        + (f' <span class="note">{interval(known)}</span></dd>' if n else "</dd>")
+        + f'<dd class="line">{plots.interval_bar(known, floor)}</dd>'
+        for label, known, n in rows
+    )
+    scale = f'<dd class="scale" aria-hidden="true"><span>{100 * floor:.0f}%</span><span>100%</span></dd>'
+    return f'<dl class="strip">{body}{scale}</dl>'
+
+
+def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
+    """Does it overfit: what says so, the curves, what would help."""
+    body = bullets([escape(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
+    if run.epochs:
+        loss, accuracy = plots.curves(run.epochs)
+        kept = [epoch for epoch in run.epochs if epoch.chosen]
+        ending = "The marked epoch had the lowest loss on held-out pictures, and its weights were kept." if kept else ""
+        body += (
+            f'<figure><p class="legend"><span>{plots.key("training")}training</span>'
+            f"<span>{plots.key('held')}held-out pictures, which choose</span></p>"
+            f'<div class="pair">{loss}{accuracy}</div>'
+            "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
+            f"heart. {ending} Loss is cross-entropy in nats; both lines are measured without augmentation."
+            "</figcaption></figure>"
+        )
+    if diagnosis is not None and diagnosis.advice:
+        body += "<h3>What would help</h3>" + bullets([escape(line) for line in diagnosis.advice])
+    return section("overfitting", "Does it overfit?", body)
+
+
+def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[int, str]) -> str:
+    """The most confident mistakes as pictures, and which classes are taken for one another."""
+    wrong = int((~score.right).sum())
+    if not wrong:
+        said = f"It made no mistake on {count(score.n, 'picture')}."
+        return section("mistakes", "Where it goes wrong", f"<p>{said}</p>" + _confusion(score))
+    if wrong == 1:
+        said = "Its one mistake. It may be right, and the label wrong."
+    else:
+        which = f"All {wrong:,}" if len(worst) == wrong else f"{len(worst)} of {wrong:,}"
+        said = f"{which} mistakes, the most confident first. Some may be right, and the label wrong."
+    items = []
+    for mistake in worst:
+        url = urls.get(mistake.row)
+        told = f"{mistake.truth}, taken for {mistake.predicted}"
+        picture = f'<img src="{url}" alt="{escape(told)}" loading="lazy">' if url else "<p>The file is gone.</p>"
+        items.append(
+            f"<li>{picture}<b>{name(mistake.truth)}</b>, taken for {name(mistake.predicted)} "
+            f'({percent(mistake.probability)})<span class="file">{name(mistake.name)}</span></li>'
+        )
+    body = f'<p>{said} n={score.n:,}.</p><ul class="pictures">{"".join(items)}</ul>'
+    pairs = [pair for pair in most_confused(score, 5) if pair.count > 1]
+    if pairs and len(score.class_names) > 2:
+        lines = [
+            f"{name(pair.truth)} taken for {name(pair.predicted)}: {pair.count:,} of {pair.of:,}, "
+            f'{percent(pair.count / pair.of)} <span class="note">{interval(wilson(pair.count, pair.of))}</span>'
+            for pair in pairs
+        ]
+        body += "<h3>Classes most often confused</h3>" + bullets(lines)
+    return section("mistakes", "Where it goes wrong", body + _confusion(score))
+
+
+def classes(score: Score) -> str:
+    """Recall and precision of every class with intervals, the weakest first where there are many."""
+    many = len(score.classes) > ROWS_SHOWN
+    shown = weakest_classes(score, ROWS_SHOWN) if many else score.classes
+    rest = [one for one in score.classes if one not in shown]
+    floor = max(0.0, int(10 * min((one.recall.low for one in shown if one.support), default=0.0)) / 10)
+    body = (
+        "<p>Recall: of the pictures of a class, how many it recognised. Precision: of the pictures it took for a "
+        f"class, how many are of it. Bars run from {100 * floor:.0f}% to 100%.</p>"
+    )
+    if many:
+        body += f"<p>The {len(shown)} of {len(score.classes)} classes with the lowest recall; the others are below.</p>"
+    body += scrolling("Recall and precision of the classes", _class_table(shown, floor))
+    if rest:
+        table = scrolling("Recall and precision of the other classes", _class_table(rest, floor))
+        body += details(f"The other {count(len(rest), 'class', 'classes')}", table)
+    return section("classes", "Class by class", body)
+
+
+def calibration(score: Score) -> str:
+    """Whether stated probabilities can be taken at their word."""
+    temperature = f"dividing its logits by {score.temperature:.2f}, chosen on held-out pictures"
+    body = (
+        "<p>With well-calibrated percentages, nine in ten of the pictures that it calls 90% sure are right. On average "
+        f"the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points; before "
+        f"{temperature}, it was {100 * score.calibration_error_before:.1f} points. The log loss is {score.log_loss}, "
+        f"before {score.log_loss_before:.3f} (n={score.n:,}).</p>"
+        f'<figure><p class="legend"><span>{plots.key("accent")}as delivered, with 95% intervals</span>'
+        f"<span>{plots.key('before')}before</span><span>{plots.key('ideal')}ideal</span></p>"
+        f"{plots.reliability(score.bins, score.bins_before)}"
+        "<figcaption>Each dot stands for the same number of pictures, but for ties. Dots below the line: surer than it "
+        "should be.</figcaption></figure>"
+    )
+    return section("calibration", "Can its percentages be trusted?", body)
+
+
+def data(run: Run, findings: Findings | None, examples: str) -> str:
+    """What was found in the data: counts, what was left out, duplicates, leaks, and some pictures of each class."""
+    parts = run.parts
+    skipped = findings.skipped if findings is not None else parts.train.skipped
+    used = len(parts.train) + len(parts.validation) + len(parts.test)
+    found = findings.found if findings is not None else used + len(skipped)
+    hidden = f" Hidden files left aside: {findings.hidden:,}." if findings is not None and findings.hidden else ""
+    body = (
+        f"<p>{count(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden} Divided "
+        f"{escape(parts.how)}.</p>" + _counts(run)
+    )
+    if findings is not None:
+        body += "".join(_finding(one) for one in findings.findings)
+    if skipped:
+        root = Path(findings.root) if findings is not None else parts.train.root
+        rows = [f"{name(relative(entry.path, root))}: {escape(entry.reason)}" for entry in skipped[:FILES_SHOWN]]
+        body += details(f"Skipped: {count(len(skipped), 'file')}, with reasons", _capped(rows, len(skipped)))
+    if parts.leaks:
+        pairs = [f"{name(one)} is also {name(other)}" for one, other in parts.leaks[:FILES_SHOWN]]
+        leaks = count(len(parts.leaks), "picture of the training part stands", "pictures of the training part stand")
+        body += details(f"Leaks: {leaks} in a measuring part too", _capped(pairs, len(parts.leaks)))
+    return section("pictures", "The pictures", body + examples)
+
+
+def _confusion(score: Score) -> str:
+    rows = plots.matrix_classes(score.confusion)
+    shown = score.confusion[rows][:, rows]
+    figure = plots.matrix(shown, [score.class_names[row] for row in rows])
+    said = "Rows are the truth, columns what it said; green is right."
+    if len(rows) < len(score.class_names):
+        left_out = int(score.confusion.sum() - shown.sum())
+        said += (
+            f" The {len(rows)} of {len(score.class_names)} classes with the most mistakes are drawn; "
+            f"{count(left_out, 'picture')} of or taken for the others {'is' if left_out == 1 else 'are'} left out."
+        )
+    drawn = scrolling("Confusion matrix", figure)
+    return f"<h3>Confusion matrix</h3><figure>{drawn}<figcaption>{said}</figcaption></figure>"
+
+
+def _class_table(rows: tuple[ClassScore, ...] | list[ClassScore], floor: float) -> str:
+    def cells(known: Estimate) -> str:
+        if not known.n:
+            return '<td class="number">&ndash;</td><td class="range">no pictures</td>'
+        return f'<td class="number">{percent(known.value)}</td><td class="range">{interval(known)}</td>'
+
+    body = "".join(
+        f'<tr><th scope="row">{name(one.name)}</th><td class="number">{one.support:,}</td>{cells(one.recall)}'
+        f'<td class="wide">{plots.interval_bar(one.recall, floor)}</td>{cells(one.precision)}</tr>'
+        for one in rows
+    )
+    titles = ("class", "pictures", "recall", "95% CI", "", "precision", "95% CI")
+    head = "".join(_column(title, title in {"pictures", "recall", "precision"}) for title in titles)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _column(title: str, number: bool = True) -> str:
+    return f'<th scope="col" class="{"number" if number else "text"}">{escape(title)}</th>'
+
+
+def _counts(run: Run) -> str:
+    parts = {"train": run.parts.train, "validation": run.parts.validation, run.parts.measured: run.parts.test}
+    if run.parts.measured == "validation":
+        parts = {"train": run.parts.train, "validation": run.parts.test}
+    filled = {title: part.counts for title, part in parts.items() if len(part)}
+    largest = max(max(counts.values()) for counts in filled.values())
+    titles = "".join(_column(title) for title in filled)
+    rows = []
+    for label in run.parts.train.class_names:
+        figures = "".join(f'<td class="number">{counts[label]:,}</td>' for counts in filled.values())
+        bar = plots.share_bar(filled["train"][label] / largest)
+        rows.append(f'<tr><th scope="row">{name(label)}</th>{figures}<td class="wide">{bar}</td></tr>')
+    totals = "".join(f'<td class="number">{sum(counts.values()):,}</td>' for counts in filled.values())
+    head = f'<thead><tr><th scope="col">class</th>{titles}<th scope="col">train</th></tr></thead>'
+
+    def table(body: list[str], label: str) -> str:
+        return scrolling(label, f"<table>{head}<tbody>{''.join(body)}</tbody></table>")
+
+    total = f'<tr><th scope="row">all</th>{totals}<td></td></tr>'
+    if len(rows) <= ROWS_SHOWN:
+        return table([*rows, total], "Pictures of each class")
+    return table([total], "Pictures in all") + details(
+        f"Pictures of each of the {len(rows)} classes", table(rows, "Pictures of each class")
+    )
+
+
+def _finding(finding: Finding) -> str:
+    words = f"<b>{escape(finding.level.capitalize())}.</b> {escape(finding.text)}"
+    if not finding.paths:
+        return f"<p>{words}</p>"
+    return details(words, _capped([name(path) for path in finding.paths], max(finding.count, len(finding.paths))))
+
+
+def _capped(lines: list[str], total: int) -> str:
+    more = f"<p>and {total - len(lines):,} more</p>" if total > len(lines) else ""
+    return bullets(lines) + more
