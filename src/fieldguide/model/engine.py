@@ -10,8 +10,12 @@ Where LiteRT cannot be imported, the Keras model does the work: slower, and equa
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -24,6 +28,8 @@ from fieldguide.model.lite0 import CUTS, FEATURES, read_weights
 DEFAULT_CUT = "block6a_project_bn"  # 31% of the multiply-adds follow it; 7 x 7 x 192 for pictures of 224 x 224
 SMALLEST, LARGEST = 32, 1024  # pixels on a side
 ROWS_PER_TURN = 8  # pictures a thread takes at a time
+_NOTICE = b"Created TensorFlow Lite XNNPACK delegate for CPU"
+_STDERR = threading.Lock()
 
 
 class LiteEngine:
@@ -73,8 +79,9 @@ class LiteEngine:
         if self.runtime == "litert":
             self.threads = threads or usable_cores()
             graph = lite_graph(weights, self.target_size, cut)
-            for _ in range(self.threads):
-                self._idle.put(_LiteRunner(graph))
+            with _without_notice():
+                for _ in range(self.threads):
+                    self._idle.put(_LiteRunner(graph))
         else:
             self.threads = 1  # Keras spreads one batch over the cores by itself
             self._idle.put(_KerasRunner(weights, self.target_size, cut))
@@ -162,6 +169,32 @@ class _KerasRunner:
         features[:] = found[: len(pixels)]
         if len(cuts):
             cuts[:] = at_cut[: len(pixels)]
+
+
+@contextmanager
+def _without_notice() -> Iterator[None]:
+    """LiteRT's native code announces XNNPACK on stderr, whatever it is told: that line is dropped, others pass."""
+    with _STDERR, ExitStack() as stack:
+        try:
+            kept = stack.enter_context(tempfile.TemporaryFile())
+            stderr = os.dup(2)
+        except OSError:  # no place for a file, or no stderr: then the line may appear
+            stderr = -1
+        if stderr < 0:
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            for line in kept:
+                if _NOTICE not in line:
+                    os.write(2, line)
 
 
 def litert_available() -> bool:

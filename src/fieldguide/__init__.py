@@ -1,0 +1,76 @@
+"""Fieldguide turns folders of labelled pictures into an image classifier that people can trust.
+
+The names below are loaded on first use, so that importing fieldguide takes no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fieldguide.version import __version__
+
+if TYPE_CHECKING:
+    from fieldguide.cache import cache_size, clear_cache
+    from fieldguide.data import samples
+    from fieldguide.data.check import Finding, Findings, check
+    from fieldguide.data.dataset import Dataset, Skipped
+    from fieldguide.data.pixels import PixelStore
+    from fieldguide.data.split import Parts, split
+    from fieldguide.errors import FieldguideError, FileError, InputError, ModelError, PictureError
+    from fieldguide.evaluate.diagnose import Diagnosis, diagnose
+    from fieldguide.evaluate.evaluate import evaluate
+    from fieldguide.evaluate.metrics import Score
+    from fieldguide.intervals import Estimate
+    from fieldguide.model.classifier import Classifier, load
+    from fieldguide.model.predictions import Prediction, Predictions
+    from fieldguide.report.page import report
+    from fieldguide.train.fit import Run, train
+    from fieldguide.train.recipe import Recipe
+
+_MODULE_OF = {
+    "Classifier": "model.classifier",
+    "Dataset": "data.dataset",
+    "Diagnosis": "evaluate.diagnose",
+    "Estimate": "intervals",
+    "FieldguideError": "errors",
+    "FileError": "errors",
+    "Finding": "data.check",
+    "Findings": "data.check",
+    "InputError": "errors",
+    "ModelError": "errors",
+    "Parts": "data.split",
+    "PictureError": "errors",
+    "PixelStore": "data.pixels",
+    "Prediction": "model.predictions",
+    "Predictions": "model.predictions",
+    "Recipe": "train.recipe",
+    "Run": "train.fit",
+    "Score": "evaluate.metrics",
+    "Skipped": "data.dataset",
+    "cache_size": "cache",
+    "check": "data.check",
+    "clear_cache": "cache",
+    "diagnose": "evaluate.diagnose",
+    "evaluate": "evaluate.evaluate",
+    "load": "model.classifier",
+    "report": "report.page",
+    "samples": "data.samples",
+    "split": "data.split",
+    "train": "train.fit",
+}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'fieldguide' has no attribute {name!r}")
+    module = importlib.import_module(f"fieldguide.{_MODULE_OF[name]}")
+    value = module if name == "samples" else getattr(module, name)
+    globals()[name] = value  # the sub-package of the same name, once loaded, must not stand in its way
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

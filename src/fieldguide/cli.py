@@ -1,0 +1,190 @@
+"""The command line: reads arguments, calls one function, prints what it returns."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldguide import console
+from fieldguide.errors import FieldguideError
+from fieldguide.version import __version__
+
+DONE, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+FIRST_STEPS = """\
+fieldguide turns folders of labelled pictures into a classifier you can trust.
+
+Three commands to try first:
+  fieldguide demo                      the whole way on sample pictures, in seconds
+  fieldguide check PHOTOS              what is wrong with your pictures
+  fieldguide train PHOTOS              PHOTOS/<class>/*.jpg -> classifier and report
+
+`fieldguide --help` lists all commands, `fieldguide COMMAND --help` explains one.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        print(FIRST_STEPS, end="")
+        return DONE
+    try:
+        if options.debug:
+            return int(options.run(options))
+        with console.native_notes_aside():
+            return int(options.run(options))
+    except FieldguideError as error:
+        if options.debug:
+            raise
+        print(f"fieldguide: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        print("\nfieldguide: interrupted; what was read so far is kept, run the command again.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone, as with `| head`: the rest has no taker.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from fieldguide.demo import run_demo
+
+    return _print(run_demo(options.folder), options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from fieldguide.data.check import check
+    from fieldguide.data.dataset import Dataset
+
+    return _print(check(Dataset.from_directory(options.folder)), options)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from fieldguide.job import run_job
+
+    outcome = run_job(
+        options.folder,
+        folder=options.output,
+        validation=options.validation,
+        test=options.test,
+        seed=options.seed,
+        fine_tune=options.fine_tune,
+    )
+    return _print(outcome, options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from fieldguide.data.dataset import Dataset
+    from fieldguide.evaluate.evaluate import evaluate
+    from fieldguide.model.classifier import load
+
+    classifier = load(options.model)
+    return _print(evaluate(classifier, Dataset.from_directory(options.folder), part=options.folder.name), options)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from fieldguide.predict import write_predictions
+
+    with_json = "json" if options.json else "table"
+    failed, total = write_predictions(options.model, options.pictures, csv_path=options.csv, style=with_json)
+    if failed:
+        print(
+            f"fieldguide: {failed:,} of {total:,} files could not be read; each is listed with its reason.",
+            file=sys.stderr,
+        )
+    return DONE
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from fieldguide.cache import cache_size, clear_cache
+
+    if not options.clear:
+        return _print(cache_size(), options)
+    before = clear_cache()
+    return _print(before, options, title="cleared:")
+
+
+def _print(result: Any, options: argparse.Namespace, title: str = "") -> int:
+    """A result's words, or with --json its figures, on stdout."""
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False))
+    else:
+        print(f"{title} {result}".lstrip())
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--debug", action="store_true", help="show where in the code an error came from")
+    parser = argparse.ArgumentParser(
+        prog="fieldguide",
+        description="Turns folders of labelled pictures into an image classifier that people can trust.",
+    )
+    parser.add_argument("--version", action="version", version=f"fieldguide {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=text, description=text[0].upper() + text[1:] + ".")
+        added.set_defaults(run=run)
+        return added
+
+    demo = command("demo", _demo, "the whole way on the sample pictures that come with fieldguide")
+    demo.add_argument(
+        "--folder", type=Path, default=Path("fieldguide-demo"), help="where pictures and runs go (%(default)s)"
+    )
+
+    check = command(
+        "check", _check, "what is wrong with a folder of pictures: unreadable files, copies, leaks, imbalance"
+    )
+    check.add_argument("folder", type=Path, help="a folder of class folders")
+
+    train = command("train", _train, "a classifier, a report and a verdict from a folder of pictures")
+    train.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
+    train.add_argument("--output", type=Path, metavar="RUN", help="a new folder for the run (runs/<name>-<time>)")
+    train.add_argument(
+        "--test", type=float, default=0.2, metavar="SHARE", help="share of the pictures that only measure (%(default)s)"
+    )
+    train.add_argument(
+        "--validation",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the pictures that make choices (%(default)s: choices are made out of fold within train)",
+    )
+    train.add_argument("--seed", type=_seed, default=0, help="of everything random (%(default)s)")
+    train.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="never train the backbone itself")
+
+    evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
+    evaluate.add_argument("model", type=Path, help="a run folder or a .keras file")
+    evaluate.add_argument("folder", type=Path, help="a folder of class folders that the classifier has not seen")
+
+    predict = command("predict", _predict, "the class of pictures")
+    predict.add_argument("model", type=Path, help="a run folder or a .keras file")
+    predict.add_argument("pictures", nargs="+", help="files, folders or patterns such as 'new/*.jpg'")
+    predict.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of printing a table")
+
+    cache = command("cache", _cache, "how much is kept of decoded pictures and features, and where")
+    cache.add_argument("--clear", action="store_true", help="remove all of it; it is computed again when needed")
+    return parser
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0; expected 0 or a larger whole number")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What a person sees while waiting: one line of progress on stderr, never on stdout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fieldguide.errors import FieldguideError
+
+SHOW_AFTER_SECONDS = 0.4  # shorter work stays silent
+REDRAW_SECONDS = 0.1
+LOG_SECONDS = 15.0  # between lines when stderr is a file or a pipe
+
+
+class Progress:
+    """One stage's progress: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.title = title
+        self.total = total
+        self.done = 0
+        self._started = time.monotonic()
+        self._drawn = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def advance(self, count: int = 1) -> None:
+        """Counts `count` more units as done."""
+        self.done += count
+        now = time.monotonic()
+        waited = SHOW_AFTER_SECONDS if self._terminal else LOG_SECONDS
+        pause = REDRAW_SECONDS if self._terminal else LOG_SECONDS
+        if now - self._started >= waited and now - self._drawn >= pause:
+            self._drawn = now
+            self._draw(now - self._started)
+
+    def close(self) -> None:
+        """Leaves the finished bar as the stage's last line."""
+        if self._drawn:
+            self._draw(time.monotonic() - self._started)
+            if self._terminal:
+                print(file=sys.stderr)
+
+    def _draw(self, seconds: float) -> None:
+        share = min(1.0, self.done / self.total) if self.total else 1.0
+        left = seconds * (1 - share) / share if share else 0.0
+        when = f"{clock(left)} left" if share < 1 else f"in {clock(seconds)}"
+        counts = f"{self.done:,}/{self.total:,}"
+        if not self._terminal:
+            print(f"{self.title}: {counts}, {when}", file=sys.stderr)
+            return
+        width = max(8, min(30, shutil.get_terminal_size().columns - len(self.title) - len(counts) - 24))
+        filled = round(width * share)
+        bar = "#" * filled + "-" * (width - filled)
+        print(f"\r{self.title:<20} [{bar}] {counts} {when:<14}", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Progress]:
+    """A Progress that closes its line when the block ends.
+
+    Example:
+        >>> with progress("Reading", 3) as bar:
+        ...     for _ in range(3):
+        ...         bar.advance()
+        >>> bar.done
+        3
+    """
+    bar = Progress(title, total)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a person says them: '8 s', '3 min 05 s', '2 h 10 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def warn(text: str) -> None:
+    """Says a warning on stderr."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
+@contextmanager
+def native_notes_aside() -> Iterator[None]:
+    """Keeps what compiled libraries write to stderr off the screen, and shows it only if the block fails unexpectedly.
+
+    TensorFlow and others write start-up notes to the file descriptor itself, whatever Python's streams are. Python's
+    own stderr (progress, warnings, errors) stays where it is. For a program's entry point, not for libraries: it
+    changes the whole process.
+    """
+    sys.stderr.flush()
+    original = sys.stderr
+    descriptor = os.dup(2)
+    with tempfile.TemporaryFile() as notes, os.fdopen(os.dup(descriptor), "w", buffering=1, errors="replace") as screen:
+        os.dup2(notes.fileno(), 2)
+        sys.stderr = screen
+        expected = False
+        try:
+            yield
+            expected = True
+        except (FieldguideError, KeyboardInterrupt, BrokenPipeError, SystemExit):
+            expected = True
+            raise
+        finally:
+            sys.stderr = original
+            os.dup2(descriptor, 2)
+            os.close(descriptor)
+            if not expected:
+                notes.seek(0)
+                original.write(notes.read().decode(errors="replace"))

@@ -1,0 +1,209 @@
+"""What is wrong with a folder of pictures, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from fieldguide.data.dataset import PARTS, Dataset, Skipped, relative
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.twins import Twins, find_twins, members_of
+
+LISTED = 20  # files named in a finding; the others are counted
+TINY_SIDE = 48  # pixels on the shorter side
+FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
+FEW_PICTURES = 30  # of a class
+IMBALANCE = 3.0  # largest class to smallest
+LEVELS = ("problem", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth knowing of the pictures."""
+
+    kind: str
+    level: str  # "problem": figures may be wrong; "warning": it may cost accuracy; "note"
+    text: str
+    paths: tuple[str, ...] = ()  # relative to the folder, LISTED at the most
+    count: int = 0  # how many files or pairs there are in all
+
+    def __str__(self) -> str:
+        shown = [f"    {path}" for path in self.paths[:3]]
+        more = self.count - len(shown)
+        if self.paths and more > 0:
+            shown.append(f"    ... and {more:,} more")
+        return "\n".join([f"{self.level}: {self.text}", *shown])
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was found in a folder; read + skipped = found."""
+
+    root: str
+    found: int
+    read: int
+    skipped: tuple[Skipped, ...]
+    hidden: int
+    counts: dict[str, int]  # readable pictures of each class
+    findings: tuple[Finding, ...]  # problems first
+
+    def __str__(self) -> str:
+        classes = ", ".join(f"{name} {count:,}" for name, count in list(self.counts.items())[:8])
+        more = f", and {len(self.counts) - 8} more" if len(self.counts) > 8 else ""
+        lines = [
+            f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
+            + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
+            f"{len(self.counts)} classes: {classes}{more}",
+            *(str(finding) for finding in self.findings),
+        ]
+        return "\n".join(lines if self.findings else [*lines, "nothing to remark"])
+
+    @property
+    def worst(self) -> str | None:
+        """The gravest level among the findings; None where there are none."""
+        present = {finding.level for finding in self.findings}
+        return next((level for level in LEVELS if level in present), None)
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON."""
+        return {
+            "root": self.root,
+            "found": self.found,
+            "read": self.read,
+            "skipped": [{"path": str(entry.path), "reason": entry.reason} for entry in self.skipped],
+            "hidden": self.hidden,
+            "counts": self.counts,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings:
+    """What was found in the pictures: unreadable files, copies, leaks, two labels, imbalance, odd pictures.
+
+    Args:
+        data: a data set, or its pixel store if that was built already.
+        twins: from `find_twins`, if it was called already for this store.
+
+    Returns:
+        Findings; printing them gives a summary.
+
+    Raises:
+        InputError: if a class has no readable picture.
+        FileError: if the cache cannot be written.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> print(fg.check(fg.Dataset.from_directory(photos)))  # doctest: +ELLIPSIS
+        ...: ... files found, ... read, 1 skipped
+        ...
+    """
+    store = data if isinstance(data, PixelStore) else PixelStore.build(data)
+    twins = twins or find_twins(store)
+    dataset = store.dataset
+    findings = [*_skipped(dataset), *_copies(dataset, twins), *_balance(dataset), *_looks(store)]
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))
+    return Findings(
+        root=str(dataset.root),
+        found=dataset.found,
+        read=len(dataset),
+        skipped=dataset.skipped,
+        hidden=dataset.hidden,
+        counts=dataset.counts,
+        findings=tuple(findings),
+    )
+
+
+def _skipped(dataset: Dataset) -> Iterator[Finding]:
+    if dataset.skipped:
+        names = [f"{relative(entry.path, dataset.root)}: {entry.reason}" for entry in dataset.skipped]
+        yield _finding("skipped", "warning", f"{_are(len(names), 'file')} left out, each with the reason", names)
+
+
+def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
+    """Copies, near-copies, leaks between given parts, and pictures under two labels."""
+    crowds = members_of(twins.groups)
+    two_labels = [rows for rows in crowds if len(np.unique(dataset.labels[list(rows)])) > 1]
+    if two_labels:
+        names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in two_labels]
+        yield _finding(
+            "two labels", "problem", f"{_are(len(names), 'picture')} under two labels: one of them must be wrong", names
+        )
+    if dataset.given is not None:
+        given = dataset.given
+        leaks = [rows for rows in crowds if len(np.unique(given[list(rows)])) > 1]
+        if leaks:
+            names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in leaks]
+            parts = sorted({PARTS[part] for rows in leaks for part in given[list(rows)]}, key=PARTS.index)
+            yield _finding(
+                "leaks",
+                "problem",
+                f"{_are(len(names), 'picture')} in more than one of {', '.join(parts)}: what was learnt by heart is "
+                "measured as if it were new",
+                names,
+            )
+    if twins.exact:
+        names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in twins.exact]
+        yield _finding(
+            "duplicates", "warning", f"{_are(len(names), 'picture')} there more than once, byte for byte", names
+        )
+    if twins.near:
+        names = [f"{dataset.name(one)} ~ {dataset.name(other)}" for one, other in twins.near]
+        yield _finding(
+            "near-duplicates",
+            "note",
+            f"{_count(len(names), 'pair')} of pictures that look the same; they are kept together",
+            names,
+        )
+
+
+def _balance(dataset: Dataset) -> Iterator[Finding]:
+    counts = dataset.counts
+    few = {name: count for name, count in counts.items() if count < FEW_PICTURES}
+    if few:
+        smallest = min(few, key=lambda name: few[name])
+        yield Finding(
+            "few pictures",
+            "warning",
+            f"{_count(len(few), 'class', 'classes')} with fewer than {FEW_PICTURES} pictures, "
+            f"'{smallest}' with {few[smallest]}",
+        )
+    most, fewest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
+    if counts[most] >= IMBALANCE * counts[fewest]:
+        yield Finding(
+            "imbalance",
+            "warning",
+            f"'{most}' has {counts[most]:,} pictures and '{fewest}' {counts[fewest]:,}: "
+            "look at the balanced accuracy too",
+        )
+
+
+def _looks(store: PixelStore) -> Iterator[Finding]:
+    facts = store.facts
+    tiny = np.flatnonzero(np.minimum(facts["width"], facts["height"]) < TINY_SIDE)
+    if len(tiny):
+        names = [f"{store.dataset.name(row)}: {facts['width'][row]}x{facts['height'][row]}" for row in tiny[:LISTED]]
+        yield _finding(
+            "tiny",
+            "note",
+            f"{_count(len(tiny), 'picture')} of fewer than {TINY_SIDE} pixels on a side",
+            names,
+            len(tiny),
+        )
+    flat = np.flatnonzero(facts["contrast"] < FLAT_CONTRAST)
+    if len(flat):
+        names = [store.dataset.name(row) for row in flat[:LISTED]]
+        yield _finding("blank", "warning", f"{_count(len(flat), 'picture')} of one plain colour", names, len(flat))
+
+
+def _finding(kind: str, level: str, text: str, names: list[str], count: int | None = None) -> Finding:
+    return Finding(kind, level, text, tuple(names[:LISTED]), len(names) if count is None else count)
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def _are(number: int, noun: str) -> str:
+    return _count(number, noun) + (" is" if number == 1 else " are")

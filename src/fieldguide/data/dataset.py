@@ -1,0 +1,268 @@
+"""A Dataset: which pictures there are, what they are labelled, and what was left out and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.errors import InputError
+from fieldguide.files import explained
+
+PARTS = ("train", "validation", "test")
+_PART_OF_FOLDER = {
+    "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2,
+}  # fmt: skip
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not among the pictures, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled pictures in folders. Nothing is opened: what cannot be read shows when it is read.
+
+    Every file that is not hidden is either among `paths` or among `skipped`.
+    """
+
+    root: Path
+    paths: tuple[Path, ...]
+    labels: np.ndarray  # int32 (n,), an index into class_names
+    class_names: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    hidden: int = 0  # hidden and system files, which are neither pictures nor skipped
+    given: np.ndarray | None = field(default=None)  # int8 (n,), an index into PARTS, where the folder came divided
+
+    @classmethod
+    def from_directory(cls, directory: str | Path) -> Dataset:
+        """The pictures of `directory/<class>/...`, or of `directory/{train,validation,test}/<class>/...`.
+
+        Folders inside a class folder are searched too. Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`,
+        `Thumbs.db`) are no classes and no pictures. Every other file counts as found, whatever its extension: whether
+        it is a picture is decided by its content when it is read. Links to folders are followed, each folder once.
+
+        Args:
+            directory: the folder of class folders.
+
+        Returns:
+            A Dataset, classes and paths in sorted order.
+
+        Raises:
+            FileError: if the folder is missing, a file, or may not be read.
+            InputError: if it holds no class folders, one class only, an empty class folder, or two class folders
+                whose names differ only by case or surrounding spaces.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> photos = fg.samples.unpack("horses_or_humans", folder)
+            >>> data = fg.Dataset.from_directory(photos / "train")
+            >>> data.class_names
+            ('horses', 'humans')
+        """
+        root = Path(directory)
+        with explained(root, "read the folder"):
+            names = sorted(os.listdir(root))  # noqa: PTH208 - names are what is wanted
+        folders = [name for name in names if not _is_hidden(name) and (root / name).is_dir()]
+        divided = _divided(root, folders)
+        places = [(PARTS.index(part), root / folder) for folder, part in divided.items()] if divided else [(None, root)]
+        listing = _Listing(root, [name for name in names if (root / name).is_file()])
+        for part, place in places:
+            listing.add_classes(part, place)
+        return listing.dataset(bool(divided))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+        return f"{len(self):,} pictures in {len(self.class_names)} classes ({counts})"
+
+    @property
+    def found(self) -> int:
+        """All files that were found: those among the pictures and those skipped."""
+        return len(self.paths) + len(self.skipped)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many pictures each class has, in the order of `class_names`."""
+        per_class = np.bincount(self.labels, minlength=len(self.class_names))
+        return {name: int(count) for name, count in zip(self.class_names, per_class, strict=True)}
+
+    def name(self, row: int) -> str:
+        """The path of picture `row` as seen from the root, with forward slashes."""
+        return relative(self.paths[row], self.root)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Dataset:
+        """The same data set with only the pictures of these rows; what was skipped stays with the whole."""
+        rows = np.asarray(rows, np.int64)
+        given = None if self.given is None else self.given[rows]
+        paths = tuple(self.paths[row] for row in rows)
+        return Dataset(self.root, paths, self.labels[rows], self.class_names, given=given)
+
+    def without(self, unreadable: dict[int, str]) -> Dataset:
+        """The same data set with some pictures moved to `skipped`.
+
+        Args:
+            unreadable: row -> reason.
+        """
+        if not unreadable:
+            return self
+        kept = np.array([row for row in range(len(self)) if row not in unreadable], np.int64)
+        skipped = self.skipped + tuple(Skipped(self.paths[row], reason) for row, reason in unreadable.items())
+        smaller = self.select(kept)
+        return Dataset(self.root, smaller.paths, smaller.labels, self.class_names, skipped, self.hidden, smaller.given)
+
+    def to_dict(self) -> dict[str, object]:
+        """Counts and names, ready for JSON; not the paths of all pictures."""
+        return {
+            "root": str(self.root),
+            "found": self.found,
+            "read": len(self),
+            "skipped": len(self.skipped),
+            "hidden": self.hidden,
+            "classes": self.counts,
+        }
+
+
+def relative(path: Path, root: Path) -> str:
+    """`path` as seen from `root`, with forward slashes; whole where it lies elsewhere."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+class _Listing:
+    """Gathers the files of class folders, so that each is counted once."""
+
+    def __init__(self, root: Path, loose: list[str]) -> None:
+        self.root = root
+        self.found: list[tuple[Path, str, int]] = []  # path, class, part
+        self.classes: set[str] = set()
+        self.skipped: list[Skipped] = []
+        self.hidden = 0
+        self._visited: set[tuple[int, int]] = set()
+        self._add_loose(root, loose)
+
+    def add_classes(self, part: int | None, place: Path) -> None:
+        """Takes every folder in `place` as a class."""
+        with explained(place, "read the folder"):
+            names = sorted(os.listdir(place))  # noqa: PTH208
+        if part is not None:
+            self._add_loose(place, [name for name in names if (place / name).is_file()])
+        for name in names:
+            if (place / name).is_dir() and not _is_hidden(name):
+                self.classes.add(name)
+                self._walk(place / name, name, part or 0)
+
+    def dataset(self, divided: bool) -> Dataset:
+        """What was gathered, once it is seen to be something a classifier can be made from."""
+        self._refuse_what_cannot_work()
+        class_names = tuple(sorted(self.classes))
+        index = {name: label for label, name in enumerate(class_names)}
+        return Dataset(
+            root=self.root,
+            paths=tuple(path for path, _, _ in self.found),
+            labels=np.array([index[name] for _, name, _ in self.found], np.int32),
+            class_names=class_names,
+            skipped=tuple(self.skipped),
+            hidden=self.hidden,
+            given=np.array([part for _, _, part in self.found], np.int8) if divided else None,
+        )
+
+    def _add_loose(self, place: Path, names: Iterable[str]) -> None:
+        for name in names:
+            if _is_hidden(name):
+                self.hidden += 1
+            else:
+                self.skipped.append(
+                    Skipped(place / name, "not in a class folder: move it into the folder of its class")
+                )
+
+    def _walk(self, folder: Path, name: str, part: int) -> None:
+        """Takes the files below a class folder. Each real folder is visited once, so loops of links end."""
+        waiting = [folder]
+        while waiting:
+            place = waiting.pop()
+            try:
+                status = place.stat()
+                entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            except OSError as error:
+                self.skipped.append(
+                    Skipped(place, f"the folder cannot be read: {(error.strerror or str(error)).lower()}")
+                )
+                continue
+            if (status.st_dev, status.st_ino) in self._visited and status.st_ino:
+                self.skipped.append(Skipped(place, "a link to a folder that was read already"))
+                continue
+            self._visited.add((status.st_dev, status.st_ino))
+            below = []
+            for entry in entries:
+                path = place / entry.name
+                if _is_hidden(entry.name):
+                    self.hidden += 1
+                elif entry.is_dir():
+                    below.append(path)
+                else:
+                    self.found.append((path, name, part))
+            waiting.extend(reversed(below))
+
+    def _refuse_what_cannot_work(self) -> None:
+        if not self.classes:
+            raise InputError(
+                f"{self.root} holds no class folders; expected one folder of pictures for each class, "
+                f"such as {self.root}/cats/*.jpg and {self.root}/dogs/*.jpg."
+            )
+        if len(self.classes) == 1:
+            raise InputError(
+                f"{self.root} holds one class only, '{min(self.classes)}': a classifier needs at least two; "
+                "add a folder of other pictures beside it."
+            )
+        folded: dict[str, str] = {}
+        for name in sorted(self.classes):
+            other = folded.setdefault(name.strip().casefold(), name)
+            if other != name:
+                raise InputError(
+                    f"the class folders '{other}' and '{name}' in {self.root} differ only by case or spaces: "
+                    "merge them, or give one another name."
+                )
+        filled = {name for _, name, _ in self.found}
+        empty = sorted(self.classes - filled)
+        if empty:
+            raise InputError(
+                f"the class folder '{empty[0]}' in {self.root} holds no files: add pictures, or remove the folder."
+            )
+
+
+def _divided(root: Path, folders: Sequence[str]) -> dict[str, str]:
+    """folder -> part, if the folders are parts of a divided set rather than classes."""
+    parts = {name: PARTS[_PART_OF_FOLDER[name.lower()]] for name in folders if name.lower() in _PART_OF_FOLDER}
+    if "train" not in parts.values() or not any(_has_folders(root / name) for name in parts):
+        return {}
+    others = sorted(set(folders) - set(parts))
+    if others:
+        raise InputError(
+            f"{root} holds both parts ({', '.join(sorted(parts))}) and other folders ({', '.join(others[:3])}): "
+            "move the others away, or give one folder for each class."
+        )
+    if len(set(parts.values())) < len(parts):
+        raise InputError(f"{root} holds the same part twice ({', '.join(sorted(parts))}): merge them.")
+    return dict(sorted(parts.items(), key=lambda item: PARTS.index(item[1])))
+
+
+def _has_folders(place: Path) -> bool:
+    with explained(place, "read the folder"):
+        return any(entry.is_dir() and not _is_hidden(entry.name) for entry in os.scandir(place))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES or name == "__MACOSX"

@@ -1,0 +1,176 @@
+"""Dividing pictures so that what measures a model was never seen by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldguide.data.dataset import PARTS, Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.twins import Twins, find_twins
+from fieldguide.errors import InputError
+
+FEWEST_PICTURES = 2  # of a class: one to learn from, one to see whether it was learnt
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A divided data set. Copies and near-copies of a picture are on one side, unless the folder came divided."""
+
+    train: Dataset
+    validation: Dataset  # chooses; may be empty, then choices are made out of fold within train
+    test: Dataset  # measures only; may be empty
+    groups: np.ndarray  # int64 (len(train),): pictures of train with the same number are one picture
+    seed: int
+    how: str  # how it was divided, in a sentence
+    measured: str = "test"  # what the part that measures is called where it came from
+    leaks: tuple[tuple[str, str], ...] = ()  # pictures of train that stand in a measuring part too
+
+    def __str__(self) -> str:
+        named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]
+        return ", ".join(f"{len(part):,} {name}" for name, part in named if len(part))
+
+    def to_dict(self) -> dict[str, object]:
+        """Sizes, seed, how it was divided and the leaks."""
+        return {
+            "train": len(self.train),
+            "validation": len(self.validation),
+            "test": len(self.test),
+            "measured": self.measured,
+            "seed": self.seed,
+            "how": self.how,
+            "leaks": [list(pair) for pair in self.leaks],
+        }
+
+
+def split(
+    data: Dataset | PixelStore, *, validation: float = 0.0, test: float = 0.2, seed: int = 0, twins: Twins | None = None
+) -> Parts:
+    """The pictures divided into parts to train on, to choose by and to measure with.
+
+    Stratified: every class is divided in the same proportions. Leak-proof: byte-identical and near-identical
+    pictures stay together. A folder that came with `train/` and `validation/` or `test/` is taken as it is, and
+    pictures that leak between its parts are listed. Where only one further part was given, it measures, and nothing
+    is chosen on it.
+
+    Args:
+        data: a data set, or its pixel store if that was built already.
+        validation: share of the pictures that choose, 0 <= validation < 1. With 0, `train` makes its choices on
+            pictures of the training part, each scored by a model that did not see it.
+        test: share of the pictures that measure, 0 <= test < 1.
+        seed: of the shuffle; the same seed gives the same parts.
+        twins: from `find_twins`, if it was called already for this store.
+
+    Returns:
+        Parts, whose `train.skipped` lists what could not be read.
+
+    Raises:
+        InputError: if a share is out of range, or a class has too few pictures.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> parts = fg.split(fg.Dataset.from_directory(photos / "train"), test=0.25, seed=1)
+        >>> len(parts.test) / (len(parts.train) + len(parts.test))  # doctest: +ELLIPSIS
+        0.2...
+    """
+    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
+        raise InputError(
+            f"validation is {validation} and test is {test}; expected shares from 0 to 1 that leave some to train on."
+        )
+    store = data if isinstance(data, PixelStore) else PixelStore.build(data)
+    twins = twins or find_twins(store)
+    dataset = store.dataset
+    _refuse_small_classes(dataset)
+    if dataset.given is not None and len(np.unique(dataset.given)) > 1:
+        return _as_given(dataset, twins, seed)
+    part_of = assign(dataset.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
+    sizes = (f"{100 * test:.0f}% to measure", f"{100 * validation:.0f}% to choose" if validation else "")
+    how = f"at random by class, seed {seed}: {', '.join(size for size in sizes if size)}; copies stay together"
+    return _parts(dataset, part_of, twins, seed, how)
+
+
+def assign(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
+    """A part for every picture: class by class in the given shares, whole groups at a time.
+
+    Args:
+        labels: int (n,).
+        groups: int (n,); a group counts for the class of its first picture.
+        shares: one for each part, summing to 1. Every part with a share gets a group of every class that has
+            enough of them, the first part first.
+        seed: of the shuffle.
+
+    Returns:
+        int8 (n,), an index into `shares`.
+    """
+    _, first, number, size = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    number = number.reshape(-1)
+    label = labels[first]
+    part_of_group = np.zeros(len(first), np.int8)
+    wanted = [part for part, share in enumerate(shares) if share > 0]
+    for name in np.unique(label):
+        members = np.flatnonzero(label == name)
+        members = members[np.random.default_rng((seed, int(name))).permutation(len(members))]
+        members = members[np.argsort(-size[members], kind="stable")]  # large groups first, while there is room
+        goal = np.array([shares[part] for part in wanted]) * size[members].sum()
+        filled = np.zeros(len(wanted))
+        # The last groups are kept for parts that have none yet, so that no part of a small class stays empty.
+        for place, group in enumerate(members):
+            left = len(members) - place
+            empty = [part for part in range(len(wanted)) if filled[part] == 0]
+            part = empty[0] if len(empty) >= left else int(np.argmax(goal - filled))
+            part_of_group[group] = wanted[part]
+            filled[part] += size[group]
+    return part_of_group[number]
+
+
+def _as_given(dataset: Dataset, twins: Twins, seed: int) -> Parts:
+    """The parts that the folder came with. A single measuring part measures, whatever it was called."""
+    assert dataset.given is not None
+    present = set(np.unique(dataset.given).tolist())
+    part_of = dataset.given.copy()
+    measured = "test"
+    how = "as the folder came: train, validation and test"
+    if present == {0, 1}:
+        part_of[part_of == 1] = 2
+        measured = "validation"
+    if len(present) == 2:
+        how = f"as the folder came: train and {measured}, which is only measured"
+    return _parts(dataset, part_of, twins, seed, how, measured)
+
+
+def _parts(dataset: Dataset, part_of: np.ndarray, twins: Twins, seed: int, how: str, measured: str = "test") -> Parts:
+    train, validation, test = (dataset.select(np.flatnonzero(part_of == part)) for part in range(len(PARTS)))
+    counts = train.counts
+    for name, count in counts.items():
+        if count == 0:
+            raise InputError(
+                f"class '{name}' has no picture to train on in {dataset.root}: add some to its train folder."
+            )
+    train = Dataset(
+        train.root, train.paths, train.labels, train.class_names, dataset.skipped, dataset.hidden, train.given
+    )
+    leaks = _leaks(dataset, part_of, twins)
+    return Parts(train, validation, test, twins.groups[part_of == 0], seed, how, measured, leaks)
+
+
+def _leaks(dataset: Dataset, part_of: np.ndarray, twins: Twins) -> tuple[tuple[str, str], ...]:
+    """Pairs (training picture, picture of another part) that are the same picture."""
+    trained: dict[int, int] = {}
+    for row in np.flatnonzero(part_of == 0):
+        trained.setdefault(int(twins.groups[row]), int(row))
+    return tuple(
+        (dataset.name(trained[int(twins.groups[row])]), dataset.name(int(row)))
+        for row in np.flatnonzero(part_of > 0)
+        if int(twins.groups[row]) in trained
+    )
+
+
+def _refuse_small_classes(dataset: Dataset) -> None:
+    for name, count in dataset.counts.items():
+        if count < FEWEST_PICTURES:
+            raise InputError(
+                f"class '{name}' in {dataset.root} has {count} readable picture; at least {FEWEST_PICTURES} are "
+                "needed, and 50 are a sensible beginning: add pictures, or remove the folder."
+            )

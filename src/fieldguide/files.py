@@ -1,0 +1,147 @@
+"""Files that are either whole or not there: atomic writes, the cache folder, plain words for disk errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fieldguide.errors import FileError
+
+_PLAIN_REASONS = {
+    errno.ENOSPC: "the disk is full: free some space, or name a folder on another disk",
+    errno.EDQUOT: "the disk quota is used up: free some space, or name a folder on another disk",
+    errno.EROFS: "the disk is read-only: name a folder that can be written to",
+    errno.EACCES: "permission is denied: change the permissions, or name a folder of your own",
+    errno.EPERM: "the operation is not permitted: name a folder of your own",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ENOENT: "it does not exist: check the spelling",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: check the spelling",
+    errno.EISDIR: "it is a folder, and a file was expected",
+    errno.ELOOP: "it is a loop of symbolic links: name the real folder",
+}
+
+
+def plain_reason(error: OSError) -> str:
+    """What went wrong with a file and what to do, without errno numbers."""
+    return _PLAIN_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+@contextmanager
+def explained(path: str | Path, doing: str) -> Iterator[None]:
+    """Turns any OSError inside into a FileError that names `path` and what was being done.
+
+    Args:
+        path: the file or folder at stake.
+        doing: a verb for the message, e.g. "write".
+
+    Raises:
+        FileError: in place of the OSError.
+    """
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot {doing} {path}: {plain_reason(error)}.") from error
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    Args:
+        path: the file to write; its folder is made if it is missing.
+
+    Yields:
+        A path in the same folder, with the same suffix, not yet existing.
+
+    Raises:
+        FileError: if the folder or file cannot be written.
+
+    Example:
+        >>> target = Path(tempfile.mkdtemp()) / "note.txt"
+        >>> with atomic(target) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> target.read_text()
+        'whole'
+    """
+    path = Path(path)
+    with explained(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A short name of its own: beside a very long file name there may be no room for a suffix.
+        temporary = path.parent / f".{os.getpid()}-{os.urandom(4).hex()}{path.suffix}"
+        try:
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def require_writable(folder: str | Path, needed_bytes: int = 0) -> Path:
+    """The folder, made if it was missing, once it is known to take new files and to have room.
+
+    Args:
+        folder: where files are about to be written.
+        needed_bytes: what will be written at the most, as far as it is known.
+
+    Raises:
+        FileError: if it is a file, cannot be written to, or has too little room.
+    """
+    folder = Path(folder)
+    with explained(folder, "use the folder"):
+        if folder.exists() and not folder.is_dir():
+            raise FileError(f"{folder} is a file; a folder was expected: name another place.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell: a disk may be read-only
+            pass
+        free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        raise FileError(
+            f"the disk of {folder} has {size_text(free_bytes)} free and {size_text(needed_bytes)} are needed: "
+            "free some space, or name a folder on another disk."
+        )
+    return folder
+
+
+def cache_folder() -> Path:
+    """The folder of what can be computed again: $FIELDGUIDE_CACHE, or the user's cache folder."""
+    named = os.environ.get("FIELDGUIDE_CACHE")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("fieldguide", appauthor=False))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes that the files below a folder take, as far as they can be seen."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118
+            except OSError:
+                continue  # gone meanwhile, e.g. a temporary file of another process
+    return total
+
+
+def size_text(count: float) -> str:
+    """A number of bytes as a person says it: '13.4 MB' (1 MB = 1,000,000 bytes)."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

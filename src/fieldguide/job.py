@@ -1,0 +1,183 @@
+"""The main job in one call: check, split, train, evaluate, report."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fieldguide.console import clock
+from fieldguide.data.check import Findings, check
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import split
+from fieldguide.data.twins import find_twins
+from fieldguide.errors import InputError
+from fieldguide.evaluate.diagnose import Diagnosis, diagnose
+from fieldguide.evaluate.evaluate import evaluate
+from fieldguide.evaluate.metrics import Score
+from fieldguide.files import explained, require_writable
+from fieldguide.model.classifier import MODEL_FILE
+from fieldguide.report.card import write_tables
+from fieldguide.report.page import report
+from fieldguide.train.fit import Run, train
+from fieldguide.train.recipe import Recipe
+from fieldguide.train.record import Stage, Watch
+
+ROOM_FOR_A_RUN = 60_000_000  # bytes
+SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
+SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the main job came to."""
+
+    folder: Path
+    findings: Findings
+    run: Run
+    score: Score | None  # None where no picture was kept to measure with
+    diagnosis: Diagnosis | None
+    stages: tuple[Stage, ...]
+    seconds: float  # in all
+
+    def __str__(self) -> str:
+        blocks = (self._data(), self._recipe(), self._result(), self._places())
+        return "\n\n".join("\n".join(_line(title, text) for title, text in block) for block in blocks)
+
+    def to_dict(self) -> dict[str, object]:
+        """The result, ready for JSON; `card.json` in the folder has all of it."""
+        return {
+            "folder": str(self.folder),
+            "class_names": list(self.run.classifier.class_names),
+            "parts": self.run.parts.to_dict(),
+            "metrics": self.score.to_dict() if self.score else None,
+            "verdict": self.diagnosis.verdict if self.diagnosis else None,
+            "findings": [str(finding) for finding in self.findings.findings],
+            "skipped": len(self.findings.skipped),
+            "seconds": round(self.seconds, 2),
+        }
+
+    def _data(self) -> list[tuple[str, str]]:
+        found, parts = self.findings, self.run.parts
+        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
+        lines = [("Pictures", f"{counts}; {len(found.counts)} classes"), ("Divided", f"{parts}: {parts.how}")]
+        for level in ("problem", "warning"):
+            for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
+                lines.append((level.capitalize(), finding.text))
+                lines += [("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
+                if finding.paths and finding.count > SHOWN_PATHS:
+                    lines.append(("", f"  ... and {finding.count - SHOWN_PATHS:,} more, in the report"))
+        if notes := sum(finding.level == "note" for finding in found.findings):
+            lines.append(("Notes", f"{notes} more in the report"))
+        return lines
+
+    def _recipe(self) -> list[tuple[str, str]]:
+        reasons = [*self.run.recipe.reasons]
+        if self.run.recipe.fine_tune_epochs:
+            reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
+        return [("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
+
+    def _result(self) -> list[tuple[str, str]]:
+        score = self.score
+        if score is None:
+            return [("Result", "not measured: no picture was kept for it; give --test a share above 0")]
+        before, after = score.calibration_error_before, score.calibration_error
+        lines = [
+            ("Result", f"accuracy {score.accuracy.percent} on {score.n:,} {score.part} pictures that chose nothing"),
+            ("", f"balanced accuracy {score.balanced_accuracy.percent}"),
+            ("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
+        ]
+        return lines + ([("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
+
+    def _places(self) -> list[tuple[str, str]]:
+        spent = ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in self.stages if stage.seconds >= 0.05)
+        report = [("Report", str(self.folder / "report.html"))] if self.score else []
+        return [
+            ("Time", f"{clock(self.seconds)}: {spent}"),
+            *report,
+            ("Model", str(self.folder / MODEL_FILE)),
+            ("Try next", f"fieldguide predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
+        ]
+
+
+def _line(title: str, text: str) -> str:
+    """One entry of the summary, wrapped to the terminal's usual width; paths stay whole."""
+    indent = " " * TITLE_WIDTH
+    return textwrap.fill(
+        f"{title:<{TITLE_WIDTH}}{text}",
+        SUMMARY_WIDTH,
+        subsequent_indent=indent + ("    " if text.startswith("  ") else ""),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def run_job(
+    source: str | Path,
+    *,
+    folder: str | Path | None = None,
+    validation: float = 0.0,
+    test: float = 0.2,
+    seed: int = 0,
+    fine_tune: bool = True,
+) -> Outcome:
+    """A run folder with classifier, card, tables and report, from a folder of pictures.
+
+    Args:
+        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
+        folder: where the run goes; default a new one in `runs/`, named after the pictures and the time.
+        validation: share of the pictures that make choices; with 0 they are made out of fold within train.
+        test: share of the pictures that only measure.
+        seed: of everything random.
+        fine_tune: False never trains the backbone.
+
+    Raises:
+        InputError: if the pictures cannot be trained on, or the folder is taken.
+        FileError: if something cannot be read or written.
+    """
+    started = time.perf_counter()
+    watch = Watch()
+    with watch.stage("reading pictures"):
+        data = Dataset.from_directory(source)
+        place = _new_folder(Path(source), folder)
+        store = PixelStore.build(data)
+    with watch.stage("checking, dividing"):
+        twins = find_twins(store)
+        findings = check(store, twins=twins)
+        parts = split(store, validation=validation, test=test, seed=seed, twins=twins)
+        recipe = Recipe.auto(store.select(parts.train), seed=seed, fine_tune=fine_tune)
+    run = train(parts, recipe=recipe, folder=place)
+    watch.stages += run.stages
+    score, diagnosis = None, None
+    if len(parts.test):
+        with watch.stage("measuring"):
+            score = evaluate(run.classifier, parts.test, part=parts.measured, seed=seed)
+            diagnosis = diagnose(run, score)
+    with watch.stage("report"):
+        write_tables(run, score, findings, diagnosis)
+        if score is not None:
+            report(run, score, place / "report.html", findings=findings, diagnosis=diagnosis)
+    return Outcome(place, findings, run, score, diagnosis, tuple(watch.stages), time.perf_counter() - started)
+
+
+def _new_folder(source: Path, folder: str | Path | None) -> Path:
+    """The run's folder, made and known to take files; a folder that holds something is never written into."""
+    if folder is None:
+        name = source.resolve().name or "photos"
+        stem = Path("runs") / f"{name[:80]}-{datetime.now():%Y%m%d-%H%M}"
+        place = stem
+        number = 1
+        while place.exists():
+            number += 1
+            place = stem.with_name(f"{stem.name}-{number}")
+    else:
+        place = Path(folder)
+        with explained(place, "use the folder"):
+            if place.is_dir() and any(place.iterdir()):
+                raise InputError(f"{place} holds something already: name a new folder with --output.")
+    return require_writable(place, ROOM_FOR_A_RUN)

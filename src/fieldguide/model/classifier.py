@@ -1,0 +1,207 @@
+"""A Classifier: a model, its classes and its resize rule as one thing that takes pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldguide import files
+from fieldguide.data import decode
+from fieldguide.errors import FileError, InputError, ModelError, PictureError
+from fieldguide.model import archive
+from fieldguide.model.engine import LiteEngine
+from fieldguide.model.head import Head, units_for
+from fieldguide.model.predictions import Prediction, Predictions, find_pictures
+from fieldguide.parallel import bounded_map
+from fieldguide.version import __version__
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 32
+MODEL_FILE = "model.keras"
+
+
+class Classifier:
+    """Tells pictures of some classes apart, with calibrated probabilities.
+
+    `fieldguide.train` makes one and `fieldguide.load` brings one back.
+
+    Attributes:
+        class_names: the classes, in the order of the probabilities.
+        target_size: (height, width) the pictures are brought to.
+        resize: how they are brought there: "crop", "squash" or "pad".
+        backbone: name of the network whose features are used.
+        temperature: what the logits were divided by to be calibrated; it is in the weights already.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        class_names: Sequence[str],
+        *,
+        target_size: tuple[int, int] = (224, 224),
+        resize: str = "crop",
+        backbone: str = "efficientnet_lite0",
+        weights: Mapping[str, np.ndarray] | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        """A classifier from its parts.
+
+        Args:
+            head: calibrated, with one unit for two classes or one for each of more.
+            class_names: two or more.
+            target_size: (height, width) in pixels.
+            resize: "crop", "squash" or "pad".
+            backbone: a name from `fieldguide.model.backbones`.
+            weights: of the backbone where they are not the bundled ones.
+            temperature: that `head` was cooled by.
+
+        Raises:
+            InputError: if the head does not fit the classes.
+        """
+        if head.kernel.shape[1] != units_for(len(class_names)):
+            raise InputError(
+                f"{len(class_names)} classes were given to a head with {head.kernel.shape[1]} output units."
+            )
+        self.head = head
+        self.class_names = tuple(class_names)
+        self.target_size = target_size
+        self.resize = resize
+        self.backbone = backbone
+        self.weights = weights
+        self.temperature = temperature
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.class_names[:4]) + (", ..." if len(self.class_names) > 4 else "")
+        return (
+            f"<Classifier of {len(self.class_names)} classes ({shown}) at {self.target_size[0]}x{self.target_size[1]}>"
+        )
+
+    @cached_property
+    def engine(self) -> LiteEngine:
+        """What computes features from pixels."""
+        return LiteEngine(self.weights, self.target_size)
+
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float32 (n, classes), of uint8 pixels (n, height, width, 3) in 0..255."""
+        return self.head.probabilities(self.engine.features(pixels))
+
+    def predict(self, pictures: str | Path | Iterable[str | Path]) -> Predictions:
+        """The class and the probabilities of pictures.
+
+        Args:
+            pictures: a file, a folder (searched with its sub-folders), a pattern such as "new/*.jpg", or several.
+
+        Returns:
+            Predictions, one for each file found, in order; those that cannot be read carry the reason.
+
+        Raises:
+            FileError: if a name fits nothing.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> guide = fg.load(run_folder)
+            >>> print(guide.predict(photos / "unseen"))  # doctest: +ELLIPSIS
+            file ...
+        """
+        return Predictions(self.class_names, tuple(self.stream(find_pictures(pictures))))
+
+    def stream(self, paths: Iterable[Path]) -> Iterator[Prediction]:
+        """Predictions one by one, in order, in memory that does not grow with their number.
+
+        Args:
+            paths: of picture files; consumed lazily.
+        """
+        waiting = bounded_map(self._read, paths, ahead=BATCH)
+        while batch := list(islice(waiting, BATCH)):
+            read = [pixels for _, pixels, _ in batch if pixels is not None]
+            rows = iter(self.probabilities(np.stack(read)) if read else ())
+            for path, pixels, reason in batch:
+                yield Prediction(path, self.class_names, next(rows) if pixels is not None else None, reason)
+
+    @cached_property
+    def keras_model(self) -> keras.Model:
+        """The complete Keras model: pixels (n, height, width, 3) in 0..255 in, probabilities out."""
+        from fieldguide.model.build import classifier_model
+
+        return classifier_model(self.head, self.target_size, self.weights)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the classifier as one `.keras` file, which Keras can open too.
+
+        Raises:
+            InputError: if the name does not end in .keras.
+            FileError: if it cannot be written.
+        """
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise InputError(f"a model cannot be saved as {path}: give it a name that ends in .keras.")
+        note = archive.Note(
+            class_names=self.class_names,
+            target_size=self.target_size,
+            resize=self.resize,
+            backbone=self.backbone,
+            tuned=self.weights is not None,
+            temperature=self.temperature,
+            decoder=decode.DECODER_VERSION,
+            fieldguide=__version__,
+        )
+        archive.write(path, self.keras_model, note)
+        return path
+
+    def _read(self, path: Path) -> tuple[Path, np.ndarray | None, str]:
+        try:
+            return path, decode.decode(decode.load_bytes(path), self.target_size, self.resize).pixels, ""
+        except PictureError as error:
+            return path, None, str(error)
+        except OSError as error:
+            return path, None, files.plain_reason(error)
+
+
+def load(path: str | Path) -> Classifier:
+    """The classifier in a run folder or a `.keras` file that fieldguide wrote.
+
+    Args:
+        path: a run folder such as `runs/photos-20261123-1412`, or the `model.keras` in it.
+
+    Raises:
+        FileError: if there is nothing to read.
+        ModelError: if the file is damaged, of a newer version, or not fieldguide's.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> fg.load(run_folder).class_names
+        ('horses', 'humans')
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / MODEL_FILE).exists():
+            raise ModelError(
+                f"{path} holds no {MODEL_FILE}: name a run folder that `fieldguide train` finished, or a model."
+            )
+        path = path / MODEL_FILE
+    if not path.exists():
+        raise FileError(
+            f"there is no model at {path}: name a run folder or a .keras file; `fieldguide train` makes one."
+        )
+    note = archive.read_note(path)
+    weights = archive.read_weights(path)
+    try:
+        head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
+        return Classifier(
+            head,
+            note.class_names,
+            target_size=note.target_size,
+            resize=note.resize,
+            backbone=note.backbone,
+            weights=weights if note.tuned else None,
+            temperature=note.temperature,
+        )
+    except (KeyError, InputError) as error:
+        raise ModelError(f"{path} is damaged: its last layer does not fit its classes. Copy it again.") from error

@@ -1,0 +1,154 @@
+"""What a classifier says of pictures: one Prediction for each file, and a table of them."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.errors import FileError
+from fieldguide.files import explained, write_text
+
+NAME_WIDTH = 40  # of the file column in a printed table
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One picture's class, or why it could not be read."""
+
+    path: Path
+    class_names: tuple[str, ...]
+    probabilities: np.ndarray | None  # float32 (classes,), summing to 1; None if it was not read
+    reason: str = ""  # why it was not read
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class; None if the picture was not read."""
+        return None if self.probabilities is None else self.class_names[int(self.probabilities.argmax())]
+
+    @property
+    def probability(self) -> float | None:
+        """The calibrated probability of `label`; None if the picture was not read."""
+        return None if self.probabilities is None else float(self.probabilities.max())
+
+    def __str__(self) -> str:
+        name = str(self.path)
+        name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
+        if self.probabilities is None:
+            return f"{name:<{NAME_WIDTH}}  not read: {self.reason}"
+        return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {self.label}"
+
+    def to_dict(self) -> dict[str, object]:
+        """File, class and probabilities, or file and reason."""
+        if self.probabilities is None:
+            return {"file": str(self.path), "label": None, "error": self.reason}
+        shares = {
+            name: round(float(share), 6) for name, share in zip(self.class_names, self.probabilities, strict=True)
+        }
+        return {
+            "file": str(self.path),
+            "label": self.label,
+            "probability": shares[self.label or ""],
+            "probabilities": shares,
+        }
+
+    def row(self) -> list[str]:
+        """One line of a CSV file; `header` names its columns."""
+        if self.probabilities is None:
+            return [str(self.path), "", "", *("" for _ in self.class_names), self.reason]
+        shares = [f"{share:.6f}" for share in self.probabilities]
+        return [str(self.path), self.label or "", f"{self.probability:.6f}", *shares, ""]
+
+
+@dataclass(frozen=True)
+class Predictions(Sequence[Prediction]):
+    """Predictions in the order of the files. read + skipped = given, always."""
+
+    class_names: tuple[str, ...]
+    entries: tuple[Prediction, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]  # as in any sequence: int or slice
+        return self.entries[place]
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.entries)
+
+    @property
+    def skipped(self) -> tuple[Prediction, ...]:
+        """Those that could not be read."""
+        return tuple(entry for entry in self.entries if entry.probabilities is None)
+
+    def __str__(self) -> str:
+        lines = [title(), *(str(entry) for entry in self.entries)]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """Classes and predictions, ready for JSON."""
+        return {"class_names": list(self.class_names), "predictions": [entry.to_dict() for entry in self.entries]}
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Writes one line for each picture: file, class, its probability, those of all classes, and any error.
+
+        Raises:
+            FileError: if the file cannot be written.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header(self.class_names))
+        writer.writerows(entry.row() for entry in self.entries)
+        write_text(path, text.getvalue())
+        return Path(path)
+
+
+def title() -> str:
+    """The head of a printed table."""
+    return f"{'file':<{NAME_WIDTH}}  {'sure':>6}  class"
+
+
+def header(class_names: Sequence[str]) -> list[str]:
+    """The columns of a CSV file of predictions."""
+    return ["file", "label", "probability", *class_names, "error"]
+
+
+def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    """The files that names, folders and patterns stand for, in order, found as they are asked for.
+
+    Args:
+        pictures: files, folders (searched with their sub-folders, hidden files left out) and patterns (`*`, `?`, `**`).
+
+    Raises:
+        FileError: if one of them fits nothing; all are checked before the first file is given.
+    """
+    named = [pictures] if isinstance(pictures, (str, Path)) else list(pictures)
+    for name in named:
+        if not os.path.lexists(name) and next(glob.iglob(str(name), recursive=True), None) is None:  # noqa: PTH207
+            raise FileError(f"there is no picture at {name}: name a file, a folder or a pattern such as 'new/*.jpg'.")
+    return _files(named)
+
+
+def _files(named: Sequence[str | Path]) -> Iterator[Path]:
+    for name in named:
+        path = Path(name)
+        if path.is_dir():
+            yield from _below(path)
+        elif os.path.lexists(path):
+            yield path
+        else:
+            found = sorted(glob.glob(str(name), recursive=True))  # noqa: PTH207 - `name` may be absolute
+            yield from (Path(path) for path in found if not os.path.isdir(path))  # noqa: PTH112
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    with explained(folder, "read the folder"):
+        for place, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))

@@ -1,0 +1,94 @@
+"""Predictions written as they come: a table, CSV or JSON in memory that does not grow with the pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fieldguide import console
+from fieldguide.errors import InputError
+from fieldguide.files import atomic
+from fieldguide.model.classifier import load
+from fieldguide.model.predictions import Prediction, find_pictures, header, title
+
+STYLES = ("table", "json")
+
+
+def write_predictions(
+    model: str | Path, pictures: Sequence[str | Path], *, csv_path: str | Path | None = None, style: str = "table"
+) -> tuple[int, int]:
+    """Writes the classes of pictures to stdout or to a CSV file.
+
+    Args:
+        model: a run folder or a `.keras` file.
+        pictures: files, folders and patterns.
+        csv_path: where a CSV file goes, whole or not at all; None prints to stdout.
+        style: of what is printed: "table", or "json" for one JSON array.
+
+    Returns:
+        How many files could not be read, and how many there were.
+
+    Raises:
+        FileError: if a name fits nothing, or the CSV file cannot be written.
+        ModelError: if the model cannot be used.
+        InputError: if no file was found.
+    """
+    if style not in STYLES:
+        raise InputError(f"style is {style!r}; expected one of {', '.join(STYLES)}.")
+    paths = find_pictures(pictures)
+    classifier = load(model)
+    counts = _Counts()
+    predictions = counts.counted(classifier.stream(paths))
+    if csv_path is not None:
+        _write_csv(Path(csv_path), predictions, classifier.class_names)
+    elif style == "json":
+        _print_json(predictions)
+    else:
+        _print_table(predictions)
+    if not counts.total:
+        raise InputError(
+            f"no file was found in {', '.join(str(name) for name in pictures)}: name a folder of pictures."
+        )
+    return counts.failed, counts.total
+
+
+class _Counts:
+    """Counts predictions as they pass, and shows that they do."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.failed = 0
+
+    def counted(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        with console.progress("Predicting", 0) as bar:
+            for prediction in predictions:
+                self.total += 1
+                self.failed += prediction.probabilities is None
+                bar.advance()
+                yield prediction
+
+
+def _print_table(predictions: Iterable[Prediction]) -> None:
+    print(title())
+    for prediction in predictions:
+        print(prediction)
+
+
+def _print_json(predictions: Iterable[Prediction]) -> None:
+    print("[", end="")
+    for place, prediction in enumerate(predictions):
+        print(",\n " if place else "\n ", json.dumps(prediction.to_dict(), ensure_ascii=False), sep="", end="")
+    print("\n]")
+
+
+def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Sequence[str]) -> None:
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
+    ):
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(header(class_names))
+        writer.writerows(prediction.row() for prediction in predictions)
+    print(path)

@@ -1,0 +1,104 @@
+"""What a run leaves in its folder besides the model and the page: the card and three tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from fieldguide.data.check import Findings
+from fieldguide.data.dataset import relative
+from fieldguide.data.decode import BACKGROUND, DECODER_VERSION
+from fieldguide.evaluate.diagnose import Diagnosis
+from fieldguide.evaluate.metrics import Score
+from fieldguide.files import write_text
+from fieldguide.model.archive import FORMAT
+from fieldguide.train.fit import Run
+from fieldguide.version import __version__
+
+_PACKAGES = ("keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "scipy", "opencv-python-headless", "pillow")
+
+
+def card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> dict[str, object]:
+    """What the classifier is, what it was made from and what it is worth, ready for JSON.
+
+    Args:
+        run: from `train`.
+        score: on pictures that chose nothing; None where none were kept for it.
+        findings: from `check`.
+        diagnosis: from `diagnose`.
+    """
+    classifier = run.classifier
+    return {
+        "format": FORMAT,
+        "fieldguide": __version__,
+        "class_names": list(classifier.class_names),
+        "input": {
+            "target_size": list(classifier.target_size),
+            "resize": classifier.resize,
+            "pixels": "RGB, 0..255, after EXIF orientation",
+            "background": list(BACKGROUND),
+            "decoder": DECODER_VERSION,
+        },
+        "output": "sigmoid: probability of the second class" if len(classifier.class_names) == 2 else "softmax",
+        "temperature": classifier.temperature,
+        "data": {**findings.to_dict(), "fingerprint": run.fingerprint},
+        "measured_on": score.part if score else None,
+        "metrics": score.to_dict() if score else None,
+        "diagnosis": diagnosis.to_dict() if diagnosis else None,
+        **run.to_dict(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that computed something, and the machine's kind."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_tables(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> None:
+    """Writes card.json, history.csv, skipped.csv and predictions.csv into the run's folder, each atomically.
+
+    Raises:
+        FileError: if they cannot be written.
+    """
+    if run.folder is None:
+        raise ValueError("the run has no folder")
+    root = Path(findings.root)
+    skipped = ([relative(entry.path, root), entry.reason] for entry in findings.skipped)
+    _write_csv(run.folder / "skipped.csv", ["file", "reason"], skipped)
+    columns = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
+    history = ([epoch.to_dict()[column] for column in columns] for epoch in run.epochs)
+    _write_csv(run.folder / "history.csv", columns, history)
+    if score is not None:
+        _write_csv(
+            run.folder / "predictions.csv", ["file", "part", "label", "predicted", *score.class_names], _rows(score)
+        )
+    text = json.dumps(card(run, score, findings, diagnosis), indent=1, ensure_ascii=False)
+    write_text(run.folder / "card.json", text + "\n")
+
+
+def _rows(score: Score) -> Iterable[Sequence[object]]:
+    names = score.class_names
+    for row, name in enumerate(score.names):
+        shares = [f"{share:.6f}" for share in score.probabilities[row]]
+        yield [name, score.part, names[score.labels[row]], names[score.predicted[row]], *shares]
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    # Names that are not valid UTF-8 hold surrogates; they are written escaped rather than lost.
+    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8"))

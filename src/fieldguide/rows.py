@@ -1,0 +1,229 @@
+"""Rows of fixed size kept on disk by the content they were computed from: decoded pixels, features.
+
+A store is a folder of segments, and each build appends to a segment of its own, so builds never wait for or damage
+one another. Rows are written before the index names them: a build that is killed leaves a segment whose named rows
+are whole, and the next build computes only what is missing. A segment that was never sealed is checked row by row
+against its checksums when it is opened.
+
+    store/segment-3f9a.../layout.json   format version, columns
+                          <column>.bin  rows one after the other
+                          index.bin     32-byte content digest + CRC-32 of the row, one record a row
+                          sealed        there when the segment was flushed to the disk
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from fieldguide.errors import FileError
+from fieldguide.files import explained, require_writable, size_text, write_text
+
+FORMAT = 1
+DIGEST_BYTES = 32
+FLUSH_ROWS = 64
+_RECORD = np.dtype([("digest", f"V{DIGEST_BYTES}"), ("crc", "<u4")])
+
+Columns = Mapping[str, tuple[np.dtype, tuple[int, ...]]]
+
+
+class RowStore:
+    """Rows by digest. Opening reads the index only; `read` maps what it needs and lets go of it again."""
+
+    def __init__(self, folder: str | Path, columns: Columns) -> None:
+        """Opens the store, or an empty one where there is none yet.
+
+        Args:
+            folder: of this store alone.
+            columns: name -> (dtype, shape of one row).
+        """
+        self.folder = Path(folder)
+        self.columns = {name: (np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in columns.items()}
+        self._segments: list[Path] = []
+        self._places: dict[bytes, tuple[int, int]] = {}  # digest -> segment, row
+        with explained(self.folder, "read the cache"):
+            found = sorted(self.folder.glob("segment-*")) if self.folder.is_dir() else []
+        for segment in found:
+            self._attach(segment)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._places
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that one row takes over all columns."""
+        return sum(_bytes_of(column) for column in self.columns.values())
+
+    def read(self, column: str, digests: Sequence[bytes]) -> np.ndarray:
+        """The rows of these digests, in their order: (len(digests), *shape) of the column's dtype.
+
+        Raises:
+            FileError: if the cache was cleared or damaged since the store was opened.
+        """
+        dtype, shape = self.columns[column]
+        result = np.empty((len(digests), *shape), dtype)
+        places = np.array([self._places[digest] for digest in digests], np.int64).reshape(-1, 2)
+        for number in np.unique(places[:, 0]):
+            wanted = np.flatnonzero(places[:, 0] == number)
+            path = self._segments[number] / f"{column}.bin"
+            rows = places[wanted, 1]
+            try:
+                # Mapped for this read only: pages of a map that stays open count as this process's memory.
+                first, last = int(rows.min()), int(rows.max())
+                mapped = np.memmap(path, dtype, "r", first * _bytes_of((dtype, shape)), (last - first + 1, *shape))
+            except (OSError, ValueError) as error:
+                raise FileError(
+                    f"the cache at {path} was cleared or damaged while in use: run the command again."
+                ) from error
+            result[wanted] = mapped[rows - first]
+        return result
+
+    def writer(self, expected_rows: int) -> SegmentWriter:
+        """A segment to append rows to; use it as a context manager.
+
+        Raises:
+            FileError: if the folder cannot be written or has no room for the expected rows.
+        """
+        require_writable(self.folder, expected_rows * (self.row_bytes + _RECORD.itemsize))
+        return SegmentWriter(self)
+
+    def _attach(self, segment: Path) -> None:
+        """Takes up the whole rows of a segment; damaged or foreign ones are as if they were not there."""
+        try:
+            layout = json.loads((segment / "layout.json").read_text(encoding="utf-8"))
+            if layout != _layout(self.columns):
+                return
+            records = np.fromfile(segment / "index.bin", _RECORD)
+            sizes = {name: (segment / f"{name}.bin").stat().st_size for name in self.columns}
+        except (OSError, ValueError):
+            return
+        whole = min([len(records)] + [sizes[name] // _bytes_of(column) for name, column in self.columns.items()])
+        records = records[:whole]
+        good = np.ones(whole, bool) if (segment / "sealed").exists() else self._check(segment, records)
+        number = len(self._segments)
+        self._segments.append(segment)
+        for row in np.flatnonzero(good):
+            self._places.setdefault(records["digest"][row].tobytes(), (number, int(row)))
+
+    def _check(self, segment: Path, records: np.ndarray) -> np.ndarray:
+        """Which rows of an unsealed segment are as they were written."""
+        crcs = np.zeros(len(records), np.uint32)
+        for name, column in self.columns.items():
+            with (segment / f"{name}.bin").open("rb") as handle:
+                for row in range(len(records)):
+                    crcs[row] = zlib.crc32(handle.read(_bytes_of(column)), int(crcs[row]))
+        return crcs == records["crc"]
+
+
+class SegmentWriter:
+    """Appends rows to a new segment; sealed at the end, and whole up to the last flush if it never comes to that."""
+
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
+        self._folder = store.folder / f"segment-{os.urandom(8).hex()}"
+        self._number = -1
+        self._written = 0
+        self._waiting: list[tuple[bytes, dict[str, np.ndarray]]] = []
+        self._waiting_digests: set[bytes] = set()
+
+    def __enter__(self) -> SegmentWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, FileError):  # after a disk error one more write would only fail again
+            self.flush()
+        if self._written == 0:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        elif error is None:
+            self._seal()
+
+    def add(self, digest: bytes, row: Mapping[str, np.ndarray]) -> None:
+        """Takes one row: a value for every column. A digest that is there already is passed over.
+
+        Raises:
+            FileError: if the disk is full or fails; all rows flushed before stay usable.
+        """
+        if digest in self._store or digest in self._waiting_digests:
+            return
+        arrays = {
+            name: np.ascontiguousarray(row[name], dtype).reshape(shape)
+            for name, (dtype, shape) in self._store.columns.items()
+        }
+        self._waiting.append((digest, arrays))
+        self._waiting_digests.add(digest)
+        if len(self._waiting) >= FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes the waiting rows, then the index records that name them; from here on they can be read."""
+        if not self._waiting:
+            return
+        waiting, self._waiting, self._waiting_digests = self._waiting, [], set()
+        with explained(self._folder, "keep decoded pictures in"):
+            if self._number < 0:
+                self._begin()
+            crcs = np.zeros(len(waiting), np.uint32)
+            for name in self._store.columns:
+                data = [row[name].tobytes() for _, row in waiting]
+                crcs[:] = [zlib.crc32(part, int(crc)) for part, crc in zip(data, crcs, strict=True)]
+                _append(self._folder / f"{name}.bin", b"".join(data))
+            records = np.empty(len(waiting), _RECORD)
+            records["digest"] = np.array([np.void(digest) for digest, _ in waiting], f"V{DIGEST_BYTES}")
+            records["crc"] = crcs
+            _append(self._folder / "index.bin", records.tobytes())
+        for digest, _ in waiting:
+            self._store._places[digest] = (self._number, self._written)
+            self._written += 1
+
+    def _begin(self) -> None:
+        self._folder.mkdir(parents=True)
+        write_text(self._folder / "layout.json", json.dumps(_layout(self._store.columns)))
+        self._number = len(self._store._segments)
+        self._store._segments.append(self._folder)
+
+    def _seal(self) -> None:
+        with explained(self._folder, "finish the cache in"):
+            for path in self._folder.glob("*.bin"):
+                with path.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+            (self._folder / "sealed").touch()
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Appends all of `data`, or leaves the file as it was: a torn row would shift every row after it."""
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab", buffering=0) as handle:
+            view = memoryview(data)
+            while view:
+                view = view[handle.write(view) :]
+    except OSError:
+        os.truncate(path, before)
+        raise
+
+
+def _bytes_of(column: tuple[np.dtype, tuple[int, ...]]) -> int:
+    dtype, shape = column
+    return int(dtype.itemsize * np.prod(shape, dtype=np.int64))
+
+
+def _layout(columns: Columns) -> dict[str, object]:
+    described = {name: [np.dtype(dtype).descr, list(shape)] for name, (dtype, shape) in columns.items()}
+    return json.loads(json.dumps({"format": FORMAT, "columns": described}))
+
+
+def describe(count_bytes: int, rows: int) -> str:
+    """A line on how large a store is: '3,000 rows, 451.6 MB'."""
+    return f"{rows:,} rows, {size_text(count_bytes)}"

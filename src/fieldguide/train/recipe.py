@@ -1,0 +1,136 @@
+"""The settings of a run: a frozen record, chosen from the pictures unless the user says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.decode import RESIZE_RULES
+from fieldguide.data.pixels import PixelStore
+from fieldguide.errors import InputError
+from fieldguide.model.backbones import backbone as backbone_named
+
+# Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
+FINE_TUNE_PASSES = 12_000
+FINE_TUNE_EPOCHS = 12
+FEWEST_TO_FINE_TUNE = 200  # with fewer pictures the held-out ones cannot show whether it helped
+SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
+SMALL_TARGET = 128
+LONG_ASPECT = 2.0  # centre crops of longer pictures lose more than half of them
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. `Recipe.auto` fills it in from the data; `dataclasses.replace` changes a field."""
+
+    backbone: str = "efficientnet_lite0"
+    target_size: tuple[int, int] = (224, 224)  # height, width
+    resize: str = "crop"  # crop, squash or pad
+    # L2 penalties of the head that are tried, strongest first: on standardised features, per picture.
+    penalties: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+    folds: int = 5  # out-of-fold choices where no validation part is given
+    fine_tune_epochs: int = 0  # at the most; 0 leaves the backbone as it is
+    fine_tune_rate: float = 3e-4  # learning rate of Adam at its peak
+    patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
+    batch_size: int = 32
+    seed: int = 0
+    reasons: tuple[str, ...] = ()  # one line for each thing that was chosen
+
+    def __post_init__(self) -> None:
+        known = backbone_named(self.backbone)
+        if self.resize not in RESIZE_RULES:
+            raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
+        if len(self.target_size) != 2 or not all(32 <= side <= 512 for side in self.target_size):
+            raise InputError(
+                f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
+                f"{known.name} was trained at {known.target_size[0]}."
+            )
+        if not self.penalties or min(self.penalties) <= 0:
+            raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
+        if self.folds < 2:
+            raise InputError(f"folds is {self.folds}; expected 2 or more.")
+        if self.fine_tune_epochs < 0 or self.patience < 1 or self.batch_size < 1 or self.fine_tune_rate <= 0:
+            raise InputError(
+                f"fine_tune_epochs is {self.fine_tune_epochs}, patience {self.patience}, batch_size "
+                f"{self.batch_size} and fine_tune_rate {self.fine_tune_rate}; expected 0 or more epochs, "
+                "the others above 0."
+            )
+
+    @classmethod
+    def auto(cls, train: Dataset | PixelStore, *, seed: int = 0, fine_tune: bool = True) -> Recipe:
+        """A recipe that fits these pictures, with the reason for each choice.
+
+        It depends on the pictures alone, never on how fast the machine is, so that the same pictures give the same
+        model.
+
+        Args:
+            train: the pictures to train on.
+            seed: of everything random in the training.
+            fine_tune: False never trains the backbone.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> data = fg.Dataset.from_directory(photos / "train")
+            >>> recipe = fg.Recipe.auto(data)
+            >>> recipe.target_size
+            (224, 224)
+            >>> len(recipe.reasons)
+            4
+        """
+        store = train if isinstance(train, PixelStore) else PixelStore.build(train)
+        known = backbone_named(cls.backbone)
+        count, classes = len(store), len(store.dataset.class_names)
+        target_size, resize, about_size = _size(store.facts, known.target_size)
+        epochs, about_epochs = _epochs(count, fine_tune)
+        loss = "one sigmoid unit with binary" if classes == 2 else f"{classes} softmax units with categorical"
+        reasons = (
+            f"backbone {known.title}: comes with fieldguide, and fits {_plural(count, 'picture')} on a laptop",
+            about_size,
+            f"head: {loss} cross-entropy, its L2 penalty chosen on held-out pictures",
+            about_epochs,
+        )
+        return cls(target_size=target_size, resize=resize, fine_tune_epochs=epochs, seed=seed, reasons=reasons)
+
+    def with_(self, **changes: object) -> Recipe:
+        """The same recipe with some fields changed; unknown fields are a TypeError."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+
+def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int], str, str]:
+    """Target size, resize rule and the reason, from the sizes of the pictures."""
+    short, long = np.minimum(facts["height"], facts["width"]), np.maximum(facts["height"], facts["width"])
+    middle, aspect = int(np.median(short)), float(np.median(long / np.maximum(short, 1)))
+    target_size = (SMALL_TARGET, SMALL_TARGET) if middle <= SMALL_SIDE else default
+    resize = "pad" if aspect > LONG_ASPECT else "crop"
+    why = (
+        f"half of them are {middle} pixels or less on the shorter side, so a larger input adds nothing"
+        if target_size != default
+        else f"what the backbone was trained at (the pictures' shorter side is {middle} in the median)"
+    )
+    how = "bars added, since they are long and narrow" if resize == "pad" else "centre crop"
+    return target_size, resize, f"input {target_size[0]}x{target_size[1]}, {how}: {why}"
+
+
+def _epochs(count: int, allowed: bool) -> tuple[int, str]:
+    """Fine-tuning epochs and the reason, from the number of pictures."""
+    if not allowed:
+        return 0, "no fine-tuning: switched off"
+    if count < FEWEST_TO_FINE_TUNE:
+        return 0, f"no fine-tuning: {_plural(count, 'picture')} are too few to show that it helps"
+    epochs = min(FINE_TUNE_EPOCHS, FINE_TUNE_PASSES // count)
+    if epochs < 2:
+        return 0, f"no fine-tuning: with {_plural(count, 'picture')} the head learns enough, and it would take long"
+    return (
+        epochs,
+        f"fine-tuning of the last blocks, up to {epochs} epochs, if the head leaves errors that it could mend",
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,77 @@
+"""What is written down of a training: epochs, choices, times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+
+from fieldguide.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training pictures. Both accuracies are of the same kind: no augmentation, no dropout."""
+
+    phase: str  # "head" (frozen base) or "fine-tune" (last blocks too)
+    epoch: int  # from 1 in each phase
+    loss: float  # mean cross-entropy in nats
+    accuracy: float  # 0..1
+    val_loss: float
+    val_accuracy: float
+    chosen: bool = False  # the weights of this epoch were kept
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that was tried on pictures held out for choosing."""
+
+    name: str  # e.g. "L2 penalty 0.01"
+    loss: float
+    accuracy: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen by looking at held-out pictures. Its accuracy chose, so it is never quoted as the result."""
+
+    how: str  # e.g. "out of fold, 5 folds of the 2,000 training pictures"
+    trials: tuple[Trial, ...]
+    penalty: float
+    class_weight_power: float  # 0: every picture counts alike; 1: every class counts alike
+    temperature: float  # logits are divided by it
+    held_out: Estimate  # accuracy on the pictures that chose: optimistic
+    fine_tuned: bool
+    fine_tune_reason: str  # a sentence: why the last blocks were trained, or not
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON."""
+        return {**asdict(self), "held_out": self.held_out.to_dict()}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long one stage took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class Watch:
+    """Measures stages one after the other."""
+
+    stages: list[Stage] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds a Stage with the seconds that the block takes."""
+        started = time.perf_counter()
+        yield
+        self.stages.append(Stage(name, time.perf_counter() - started))
