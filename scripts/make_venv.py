@@ -66,11 +66,13 @@ def make(folder: Path, level: str) -> None:
     refuse_what_cannot_work(folder, level)
     began = time.monotonic()
     python = python_in(folder)
+    record = folder / "made-from.json"
     if not usable(version_of(python)):
         chosen = find_python()
         print(f"Making {folder.name} with Python {version_of(chosen)} ...", flush=True)
-        if (folder / "pyvenv.cfg").exists():
-            shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted call or another Python left
+        folder.mkdir(parents=True)
+        record.write_text("{}\n")
         call([chosen, "-m", "venv", str(folder)], "the virtual environment could not be made (see above).")
 
     lock = ROOT / LOCKS[level]
@@ -88,8 +90,7 @@ def make(folder: Path, level: str) -> None:
     )
 
     levels = list(LOCKS)[: list(LOCKS).index(level) + 1]
-    record = json.dumps({name: fingerprint(name) for name in levels}, indent=2) + "\n"
-    (folder / "made-from.json").write_text(record)
+    record.write_text(json.dumps({name: fingerprint(name) for name in levels}, indent=2) + "\n")
     print(f"Ready after {time.monotonic() - began:.0f} s: {folder}", flush=True)
 
 
@@ -97,10 +98,13 @@ def refuse_what_cannot_work(folder: Path, level: str) -> None:
     """Say what is wrong with this machine before anything slow begins."""
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
         raise SetupError("TensorFlow publishes no build for Intel Macs any more; use Apple silicon or Linux.")
-    free = shutil.disk_usage(folder.parent).free
-    if not (folder / "pyvenv.cfg").exists() and free < NEEDED_BYTES[level]:
+    if folder.exists() and not (folder / "made-from.json").exists():
+        raise SetupError(f"{folder} is there and not made by this script: delete it, or set VENV=another-folder.")
+    parent = next(place for place in folder.parents if place.exists())
+    free = shutil.disk_usage(parent).free
+    if not folder.exists() and free < NEEDED_BYTES[level]:
         raise SetupError(
-            f"{folder.parent} has {free / 1e9:.1f} GB free, setting up needs {NEEDED_BYTES[level] / 1e9:.1f} GB. "
+            f"{parent} has {free / 1e9:.1f} GB free, setting up needs {NEEDED_BYTES[level] / 1e9:.1f} GB. "
             "Free some space, or set VENV=/another/disk/venv."
         )
 

@@ -24,7 +24,7 @@ LAYERS: dict[int, str] = {
     "model.classifier",
     5: "train.recipe train.record train.features train.logistic train.choose train.finetune train.fit",
     6: "evaluate.metrics evaluate.explain evaluate.evaluate evaluate.diagnose",
-    7: "report.markup report.pictures report.plots report.card report.page",
+    7: "report.markup report.pictures report.plots report.card report.making report.sections report.page",
     8: "job predict demo",
     9: "__init__ cli __main__",
 }
