@@ -175,8 +175,8 @@ def _png(content: bytes) -> Container:
     while position + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, position)
         following = position + 12 + length
-        if following > len(content):
-            break
+        if following > len(content) and kind != b"IEND":
+            raise PictureError(TRUNCATED)
         body = content[position + 8 : following - 4]
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT"):
             if zlib.crc32(kind + body) != int.from_bytes(content[following - 4 : following], "big"):
@@ -191,6 +191,8 @@ def _png(content: bytes) -> Container:
         elif kind == b"IEND":
             break
         position = following
+    if not kept[-1][4:8] == b"IDAT":
+        raise PictureError(TRUNCATED)
     return Container(b"".join([*kept, _chunk(b"IEND", b"")]), "PNG", upright)
 
 
@@ -231,6 +233,7 @@ def _tiff(content: bytes) -> Container:
     """Gives the first page a new directory at the file's end, of the entries that describe pixels and no others."""
     order, entries = _directory(content)
     kept, upright = [], 1
+    _refuse_missing_strips(content, order, entries)
     for tag, kind, count, value in entries:
         preview = tag == _SUBFILE and struct.unpack(order + "I", value)[0] & 1
         if preview or tag == _DNG_VERSION:
@@ -250,6 +253,24 @@ def _tiff(content: bytes) -> Container:
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + bytes(4)
     head = content[:4] + struct.pack(order + "I", start)
     return Container(head + content[8:].ljust(start - 8, b"\0") + directory, "TIFF", upright)
+
+
+def _refuse_missing_strips(content: bytes, order: str, entries: list[tuple[int, int, int, bytes]]) -> None:
+    """Checks that each strip or tile of pixels lies within the file; libtiff would say so on stderr."""
+    tables = {}
+    for tag, kind, count, value in entries:
+        if tag in (273, 279, 324, 325) and kind in (3, 4):
+            letter = "H" if kind == 3 else "I"
+            small = count * _TIFF_SIZES[kind] <= 4
+            start = 0 if small else struct.unpack(order + "I", value)[0]
+            tables[tag] = struct.unpack_from(f"{order}{count}{letter}", value if small else content, start)
+    for offsets, sizes in ((tables.get(273), tables.get(279)), (tables.get(324), tables.get(325))):
+        if offsets is None and sizes is None:
+            continue
+        if offsets is None or sizes is None or len(offsets) != len(sizes) or 0 in sizes:
+            raise PictureError("damaged: its TIFF strips make no sense")
+        if any(offset + size > len(content) for offset, size in zip(offsets, sizes, strict=True)):
+            raise PictureError(TRUNCATED)
 
 
 def _icon(content: bytes) -> Container:

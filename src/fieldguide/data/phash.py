@@ -52,7 +52,7 @@ def small_grey(pixels: np.ndarray) -> np.ndarray:
     import cv2
 
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    while min(grey.shape) >= 4 * SIDE:  # halving is much faster than averaging large areas
+    while min(grey.shape) >= 8 * SIDE:  # halving is much faster; of an odd row it loses less than half a percent
         height, width = grey.shape[0] // 2, grey.shape[1] // 2
         grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     return cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
