@@ -56,7 +56,7 @@ def test_where_the_interval_includes_zero_no_gap_is_claimed() -> None:
     found = verdict(200, 40, 3, 8)
     assert "neither overfitting nor its absence can be shown" in found.evidence[0]
     assert "no gap can be shown" in verdict(2000, 1000, 4, 2).evidence[0]
-    assert "a gap of 3.5 points (95% CI 2.4 to 4.9)" in verdict(2000, 1000, 40, 10).evidence[0]
+    assert "a gap of 3.5 points (95% CI 2.4 to 4.9 points)" in verdict(2000, 1000, 40, 10).evidence[0]
 
 
 def test_few_test_pictures_are_said_and_more_are_asked_for() -> None:

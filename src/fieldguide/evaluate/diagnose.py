@@ -118,7 +118,7 @@ def _on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: st
         f"It recognises {_percent(trained)} of the {trained.n:,} pictures it learnt from and {_percent(unseen)} of "
         f"{_count(unseen.n, 'picture')} it has not seen"
     )
-    between = f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f}"
+    between = f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"
     if gap.low > 0:
         small = ", too small to matter" if overfits == "no" else ""
         return f"{pair}: a gap of {_points(gap.value)} ({between}){small}."
@@ -275,7 +275,7 @@ def _percent(estimate: Estimate) -> str:
 
 
 def _points(gap: float) -> str:
-    return f"{100 * gap:.1f} points"
+    return f"{round(100 * gap, 1) + 0.0:.1f} points"  # + 0.0 makes -0.0 a plain zero
 
 
 def _count(count: int, noun: str, plural: str = "") -> str:

@@ -54,7 +54,7 @@ def _choices(run: Run) -> str:
         + scrolling("Settings that were tried", table)
         + f"<p>Temperature {choices.temperature:.2f}. Class weights: power {choices.class_weight_power:g} "
         "(0: every picture counts alike; 1: every class).</p>"
-        f"<p>Fine-tuning: {'yes' if choices.fine_tuned else 'no'}; {escape(choices.fine_tune_reason)}.</p>"
+        f"<p>Fine-tuning: {'yes' if choices.fine_tuned else 'no'}; {escape(choices.fine_tune_reason.rstrip('.'))}.</p>"
     )
 
 

@@ -36,6 +36,11 @@ def name(value: object) -> str:
     return f"<bdi>{escape(value)}</bdi>"
 
 
+def file_name(value: object) -> str:
+    """A relative path that may break after its slashes."""
+    return name(value).replace("/", "/<wbr>").replace("</<wbr>bdi>", "</bdi>")
+
+
 def short(value: object, length: int) -> str:
     """A name escaped and cut to `length` letters with an ellipsis."""
     text = str(value)

@@ -22,6 +22,8 @@ LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
 MATRIX_OF_MANY = 40
 MOST_NUMBERED = 20
 LABEL_LETTERS = 18
+SHORTEST_AXIS = 0.005
+SHRINKABLE = 460  # pixels; a matrix no wider stays readable on a phone, a wider one scrolls
 
 _Point = tuple[float, float]
 
@@ -70,21 +72,18 @@ def curves(epochs: Sequence[Epoch]) -> tuple[str, str]:
     """
     losses = [value for epoch in epochs for value in (epoch.loss, epoch.val_loss) if math.isfinite(value)]
     shares = [value for epoch in epochs for value in (epoch.accuracy, epoch.val_accuracy) if math.isfinite(value)]
-    most = max(losses, default=1.0)
-    least = min(shares, default=0.0)
     loss = _panel(
         epochs,
         "Loss",
         ([epoch.loss for epoch in epochs], [epoch.val_loss for epoch in epochs]),
-        (0.0, _step(most) * math.ceil(most / _step(most))),
+        (0.0, _round_up(max(losses, default=1.0))),
         lambda value: f"{value:g}",
     )
-    missed = _step(1 - least) * math.ceil((1 - least) / _step(1 - least)) if least < 1 else 0.1
     accuracy = _panel(
         epochs,
         "Accuracy",
         ([epoch.accuracy for epoch in epochs], [epoch.val_accuracy for epoch in epochs]),
-        (max(0.0, 1 - missed), 1.0),
+        (max(0.0, 1 - _round_up(1 - min(shares, default=0.0))), 1.0),
         lambda value: f"{100 * value:g}%",
     )
     return loss, accuracy
@@ -130,9 +129,9 @@ def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
     k = len(class_names)
     wide, high = _cell(k)
     letters = min(LABEL_LETTERS, max(len(label) for label in class_names))
-    type_size = min(13.0, max(7.0, high - 1.0))
+    type_size = min(13.0, max(7.0, high - 3.5))
     left = 24 + letters * type_size * 0.58
-    top = 44.0 if k <= 3 else 30 + letters * type_size * 0.48
+    top = 44.0 if k <= 3 else 30 + letters * type_size * 0.52
     across = wide / type_size * 1.6 if k <= 3 else LABEL_LETTERS
     parts = [
         _text(left, 14, "taken for", "start", "muted"),
@@ -146,7 +145,7 @@ def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
         parts.append(f'<text x="{left - 8:.1f}" y="{row:.1f}" text-anchor="end" {style}>{short(label, letters)}</text>')
         turned = f'text-anchor="middle" x="{middle:.1f}" y="{top - 8:.1f}"'
         if k > 3:
-            turned = f'transform="translate({middle + type_size * 0.3:.1f} {top - 6:.1f}) rotate(-50)"'
+            turned = f'transform="translate({middle + type_size * 0.3:.1f} {top - 6:.1f}) rotate(-60)"'
         parts.append(f"<text {turned} {style}>{short(label, int(across))}</text>")
     for truth, other in np.argwhere(confusion > 0).tolist():
         number = int(confusion[truth, other])
@@ -167,9 +166,11 @@ def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
     parts.append(f'<rect class="frame" x="{left:.1f}" y="{top:.1f}" width="{k * wide}" height="{k * high}"/>')
     right = sum(int(confusion[place, place]) for place in range(k))
     told = f"{right:,} of {int(confusion.sum()):,} pictures on the diagonal, which is where they belong."
-    slant = 0.0 if k <= 3 else letters * type_size * 0.4  # of the last turned label
+    slant = 0.0 if k <= 3 else letters * type_size * 0.32  # of the last turned label
     width, height = math.ceil(edge_x + slant) + 4, math.ceil(edge_y) + 4
-    return _figure(width, height, "Confusion matrix", told, "".join(parts), "matrix")
+    return _figure(
+        width, height, "Confusion matrix", told, "".join(parts), "matrix" if width > SHRINKABLE else "matrix small"
+    )
 
 
 def matrix_classes(confusion: np.ndarray) -> np.ndarray:
@@ -215,9 +216,11 @@ def _panel(
                 f'<circle class="accent" cx="{x(place):.1f}" cy="{y(value):.1f}" r="4"/>'
                 + _text(across, TOP - 6, f"epoch {epoch.epoch}, kept", "middle", "strong")
             )
+    finite = [[value for value in values if math.isfinite(value)] for values in series]
     told = "; ".join(
         f"{label} from {shown(_rounded(values[0]))} to {shown(_rounded(values[-1]))}"
-        for label, values in zip(("training", "held out"), series, strict=True)
+        for label, values in zip(("training", "held out"), finite, strict=True)
+        if values
     )
     return _figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
 
@@ -260,10 +263,14 @@ def _scales(
 
 def _step(reach: float) -> float:
     """A round distance between ticks (1, 2 or 5 times a power of ten) that makes four to ten of them."""
-    if reach <= 0:
-        return 1.0
     power = 10.0 ** math.floor(math.log10(reach))
     return next(power * factor for factor in (0.1, 0.2, 0.5, 1.0, 2.0) if reach <= 6 * power * factor)
+
+
+def _round_up(reach: float) -> float:
+    """The end of an axis from 0 that holds `reach` and ends at a tick."""
+    reach = max(reach, SHORTEST_AXIS)
+    return _step(reach) * math.ceil(reach / _step(reach) - 1e-9)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -12,7 +12,18 @@ from fieldguide.evaluate.explain import Mistake, most_confused
 from fieldguide.evaluate.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.report import plots
-from fieldguide.report.markup import bullets, count, details, escape, interval, name, percent, scrolling, section
+from fieldguide.report.markup import (
+    bullets,
+    count,
+    details,
+    escape,
+    file_name,
+    interval,
+    name,
+    percent,
+    scrolling,
+    section,
+)
 from fieldguide.train.fit import Run
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
@@ -30,11 +41,14 @@ def headline(run: Run, score: Score | None) -> str:
             '<p class="lede">No pictures were kept to measure with, so nothing is known of how well it does on '
             "pictures it has not seen.</p>"
         )
-    unseen = "pictures it had not seen" if not run.parts.leaks else f"{escape(score.part)} pictures"
+    unseen, part = "pictures it had not seen", "They took no part in the training or in any choice."
+    if run.parts.leaks:
+        unseen = f"{escape(score.part)} pictures"
+        part = "Some of them stand among the training pictures too, which flatters the figure."
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
         f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} {escape(score.part)} '
-        "pictures. They took no part in the training or in any choice.</p>"
+        f"pictures. {part}</p>"
     )
 
 
@@ -102,7 +116,7 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[int, str]) 
         picture = f'<img src="{url}" alt="{escape(told)}" loading="lazy">' if url else "<p>The file is gone.</p>"
         items.append(
             f"<li>{picture}<b>{name(mistake.truth)}</b>, taken for {name(mistake.predicted)} "
-            f'({percent(mistake.probability)})<span class="file">{name(mistake.name)}</span></li>'
+            f'({percent(mistake.probability)})<span class="file">{file_name(mistake.name)}</span></li>'
         )
     body = f'<p>{said} n={score.n:,}.</p><ul class="pictures">{"".join(items)}</ul>'
     pairs = [pair for pair in most_confused(score, 5) if pair.count > 1]
@@ -180,7 +194,7 @@ def _confusion(score: Score) -> str:
     rows = plots.matrix_classes(score.confusion)
     shown = score.confusion[rows][:, rows]
     figure = plots.matrix(shown, [score.class_names[row] for row in rows])
-    said = "Rows are the truth, columns what it said; green is right."
+    said = "Rows are the truth, columns what it said; green is right. A stronger shade is a larger share of its row."
     if len(rows) < len(score.class_names):
         left_out = int(score.confusion.sum() - shown.sum())
         said += (
@@ -224,7 +238,7 @@ def _counts(run: Run) -> str:
         bar = plots.share_bar(filled["train"][label] / largest)
         rows.append(f'<tr><th scope="row">{name(label)}</th>{figures}<td class="wide">{bar}</td></tr>')
     totals = "".join(f'<td class="number">{sum(counts.values()):,}</td>' for counts in filled.values())
-    head = f'<thead><tr><th scope="col">class</th>{titles}<th scope="col">train</th></tr></thead>'
+    head = f'<thead><tr><th scope="col">class</th>{titles}<th scope="col">training pictures</th></tr></thead>'
 
     def table(body: list[str], label: str) -> str:
         return scrolling(label, f"<table>{head}<tbody>{''.join(body)}</tbody></table>")
@@ -240,7 +254,7 @@ def _counts(run: Run) -> str:
 def _finding(finding: Finding) -> str:
     words = f"<b>{escape(finding.level.capitalize())}.</b> {escape(finding.text)}"
     if not finding.paths:
-        return f"<p>{words}</p>"
+        return f'<p class="finding">{words}</p>'
     return details(words, _capped([name(path) for path in finding.paths], max(finding.count, len(finding.paths))))
 
 

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from finished_runs import curves, dataset, finished_run, scored
+
+from fieldguide.data.check import Finding, Findings
+from fieldguide.data.dataset import Dataset, Skipped
+from fieldguide.errors import FileError
+from fieldguide.report.page import MISTAKES_SHOWN, report
+from fieldguide.train.fit import Run
+
+VOID = {"meta", "link", "img", "br", "wbr"}
+
+
+class Outline(HTMLParser):
+    """What a page consists of; complains of tags that do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for found, attributes in self.tags if found == tag]
+
+
+def pictures(root: Path, class_names: Sequence[str], per_class: int) -> Dataset:
+    """A data set of real files: plain colours with a circle."""
+    rng = np.random.default_rng(0)
+    paths, labels = [], []
+    for label, name in enumerate(class_names):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(per_class):
+            pixels = np.full((60, 80, 3), rng.integers(0, 255, 3), np.uint8)
+            cv2.circle(pixels, (40, 30), 20, rng.integers(0, 255, 3).tolist(), -1)
+            path = root / name / f"{number}.png"
+            path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+            paths.append(path)
+            labels.append(label)
+    return Dataset(root, tuple(paths), np.array(labels, np.int32), tuple(class_names))
+
+
+def run_on(root: Path, class_names: Sequence[str], per_class: int = 6, **options: object) -> Run:
+    test = pictures(root, class_names, per_class)
+    train = dataset(class_names, np.repeat(np.arange(len(class_names)), 4 * per_class), root)
+    return finished_run(train, test, epochs=curves([0.3, 0.1, 0.2]), **options)  # type: ignore[arg-type]
+
+
+def test_the_finding_comes_first(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"), 50)
+    page = report(run, scored(run, range(4)), tmp_path / "out" / "report.html")
+    assert page == tmp_path / "out" / "report.html"
+    found = Outline(page.read_text(encoding="utf-8"))
+    assert "Owl or wren: right for 96.0% of pictures it had not seen" in found.text
+    assert "95% confidence interval 90.2\N{EN DASH}98.4%, n=100 test pictures" in found.text
+    order = [attributes["id"] for attributes in found.all("h2")]
+    assert order == ["overfitting", "mistakes", "classes", "calibration", "pictures", "making"]
+    assert found.text.index("It overfits") < found.text.index("Does it overfit?")
+
+
+def test_everything_the_run_recorded_is_there(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    for words in (
+        "epoch 2, kept", "chose, so it is not quoted", "L2 penalty 0.01", "reading pictures", run.fingerprint,
+        "Apache-2.0", "fieldguide train", "--seed 0", "numpy", "centre crop", "model.keras", "Temperature 1.30",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_mistakes_are_shown_as_pictures_with_names_and_probabilities(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"), 20)
+    score = scored(run, [3, 30])
+    found = Outline(report(run, score, tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "All 2 mistakes, the most confident first" in found.text
+    assert "owl/3.png" in found.text
+    mistakes = [image for image in found.all("img") if "taken for" in (image["alt"] or "")]
+    assert sorted(image["alt"] or "" for image in mistakes) == ["owl, taken for wren", "wren, taken for owl"]
+    data = base64.b64decode((mistakes[0]["src"] or "").removeprefix("data:image/jpeg;base64,"))
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None and decoded.shape == (224, 224, 3)
+
+
+def test_of_many_mistakes_the_rest_is_counted(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"), 40)
+    found = Outline(report(run, scored(run, range(30)), tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert f"{MISTAKES_SHOWN} of 30 mistakes" in found.text
+    assert len([image for image in found.all("img") if "taken for" in (image["alt"] or "")]) == MISTAKES_SHOWN
+
+
+def test_no_mistake_is_said_with_the_number_of_pictures(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    text = Outline(report(run, scored(run, []), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "It made no mistake on 12 pictures" in text
+    assert "cannot be told from 12 unseen pictures" in text
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    page = report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")
+    found = Outline(page)
+    assert not found.all("script")
+    assert "http://" not in page and "https://" not in page and "url(" not in page and "@import" not in page
+    for _, attributes in found.tags:
+        assert not [key for key in attributes if key.startswith("on") or key == "style"]
+        for key in ("src", "href"):
+            assert (attributes.get(key) or "data:").startswith("data:")
+    policy = next(meta["content"] for meta in found.all("meta") if meta.get("http-equiv"))
+    style = re.search(r"<style>(.*?)</style>", page, re.S)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
+    names = ("<script>alert(1)<", "תפוח \"'&", "x" * 120)
+    run = run_on(tmp_path / "<img src=x>", names)
+    finding = Finding("odd", "warning", "<i>odd</i>", ("a/<b>.jpg", "\udcff.jpg"), 9)
+    findings = Findings(str(tmp_path), 20, 18, (Skipped(tmp_path / "<u>", "</details>"),), 1, {}, (finding,))
+    page = report(run, scored(run, [0, 7, 13]), tmp_path / "r.html", findings=findings).read_text(encoding="utf-8")
+    found = Outline(page)
+    assert not {tag for tag, _ in found.tags} & {"script", "i", "u"}
+    assert all((image["src"] or "").startswith("data:image/jpeg") for image in found.all("img"))
+    assert "<script>alert(1)<" in found.text
+    assert "\\udcff.jpg" in found.text
+    assert "and 7 more" in found.text
+
+
+def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:
+    root = tmp_path / "birds"
+    run = run_on(root, ("owl", "wren"), leaks=[("owl/9.png", "owl/1.png")])
+    findings = Findings(
+        str(root), 64, 60, (Skipped(root / "owl" / "notes.txt", "it is text"),), 2, {"owl": 30, "wren": 30},
+        (Finding("two labels", "problem", "one picture is in two classes", ("owl/2.png", "wren/3.png"), 1),),
+    )  # fmt: skip
+    text = Outline(
+        report(run, scored(run, [0]), tmp_path / "r.html", findings=findings).read_text(encoding="utf-8")
+    ).text
+    for words in (
+        "64 files found, 60 read as pictures, 1 skipped. Hidden files left aside: 2.", "owl/notes.txt: it is text",
+        "Problem. one picture is in two classes", "owl/9.png is also owl/1.png",
+        "Some of them stand among the training pictures too",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "pictures it had not seen" not in text
+
+
+def test_a_run_that_measured_nothing_says_so(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    text = Outline(report(run, None, tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "Owl or wren: not measured" in text
+    assert "Where it goes wrong" not in text
+
+
+def test_with_two_hundred_classes_what_is_left_out_is_said(tmp_path: Path) -> None:
+    names = [f"species {number:03d}" for number in range(200)]
+    run = run_on(tmp_path / "moths", names, 1)
+    page = report(run, scored(run, range(40)), tmp_path / "r.html").read_text(encoding="utf-8")
+    text = Outline(page).text
+    for words in (
+        "200 classes: right for 80.0%", "The 40 of 200 classes with the most mistakes are drawn",
+        "The 30 of 200 classes with the lowest recall", "The other 170 classes", "The first 96 of 200 classes",
+    ):  # fmt: skip
+        assert words in text, words
+    assert len(page) < 2_000_000
+
+
+def test_pictures_that_are_gone_do_not_stop_the_report(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    run.parts.test.paths[0].unlink()
+    found = Outline(report(run, scored(run, [0, 1]), tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "The file is gone." in found.text
+    assert len([image for image in found.all("img") if "taken for" in (image["alt"] or "")]) == 1
+    for path in run.parts.test.paths[1:]:
+        path.unlink()
+    report(run, scored(run, [0, 1]), tmp_path / "r.html")
+
+
+def test_a_class_without_test_pictures_does_not_stop_the_report(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren", "kite"))
+    test = run.parts.test.select(np.flatnonzero(run.parts.test.labels < 2))
+    smaller = finished_run(run.parts.train, test)
+    text = Outline(report(smaller, scored(smaller, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "no pictures" in text
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    score = scored(run, [0])
+    first = report(run, score, tmp_path / "a.html").read_bytes()
+    assert report(run, score, tmp_path / "b.html").read_bytes() == first
+
+
+def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(FileError, match="cannot write"):
+        report(run, scored(run, [0]), tmp_path / "file" / "report.html")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_contrasts_with_its_ground_as_wcag_aa_asks(theme: str) -> None:
+    style = (Path(report.__code__.co_filename).parent / "style.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", style, re.S)
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})\b", blocks[0 if theme == "light" else 1]))
+
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for text in ("ink", "muted", "accent"):
+        for ground in ("paper", "tint"):
+            bright, dim = sorted((light(colours[text]), light(colours[ground])), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from finished_runs import curves as epochs
+
+from fieldguide.calibration import reliability_bins, softmax
+from fieldguide.intervals import UNDEFINED, Estimate, wilson
+from fieldguide.report import plots
+from fieldguide.train.record import Epoch
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def texts(svg: str) -> list[str]:
+    return [element.text or "" for element in parsed(svg).iter("text")]
+
+
+def places(svg: str, kind: str) -> list[tuple[float, float]]:
+    line = next(element for element in parsed(svg).iter("polyline") if element.get("class") == kind)
+    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in (line.get("points") or "").split())]
+
+
+def test_curves_go_where_the_figures_are() -> None:
+    loss, accuracy = plots.curves(epochs([0.8, 0.4, 0.2, 0.3]))
+    points = places(loss, "held")
+    assert len(points) == 4
+    assert points[2][1] > points[3][1] > points[1][1] > points[0][1]  # lower loss, larger y
+    # From 0 to 0.8 the panel's height is covered: 0.4 lies halfway between its ends.
+    assert points[1][1] == pytest.approx((plots.TOP + plots.PANEL_HEIGHT - plots.BOTTOM) / 2, abs=0.1)
+    assert points[0][1] == pytest.approx(plots.TOP, abs=0.1)
+    assert len(places(accuracy, "training")) == 4
+
+
+def test_the_chosen_epoch_is_marked_in_both_panels() -> None:
+    for panel in plots.curves(epochs([0.8, 0.4, 0.2, 0.3])):
+        assert "epoch 3, kept" in texts(panel)
+        mark = next(element for element in parsed(panel).iter("line") if element.get("class") == "chosen")
+        assert float(mark.get("x1", 0)) == pytest.approx(places(panel, "held")[2][0])
+
+
+def test_phases_are_drawn_apart_and_named() -> None:
+    head = [Epoch("head", 1 + place, 0.5, 0.8, 0.6 - place / 10, 0.7) for place in range(4)]
+    both = (*head, *epochs([0.2, 0.1, 0.15]))
+    loss, _ = plots.curves(both)
+    assert {"epochs of the head", "epochs of fine-tuning"} <= set(texts(loss))
+    assert len([line for line in parsed(loss).iter("polyline") if line.get("class") == "held"]) == 2
+    assert len([line for line in parsed(loss).iter("line") if line.get("class") == "border"]) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 300])
+def test_any_number_of_epochs_can_be_drawn(count: int) -> None:
+    for panel in plots.curves(epochs([1.0 / (place + 1) for place in range(count)])):
+        parsed(panel)
+        numbers = [text for text in texts(panel) if text.isdigit()]
+        assert 1 <= len(numbers) <= 14
+    assert ("<polyline" in plots.curves(epochs([0.5]))[0]) is False
+
+
+def test_a_loss_that_is_not_finite_leaves_a_gap() -> None:
+    loss, _ = plots.curves((*epochs([0.5, 0.4]), Epoch("fine-tune", 3, math.inf, 0.5, math.nan, 0.5)))
+    assert "nan" not in loss
+    assert "inf" not in loss
+    assert len(places(loss, "held")) == 2
+
+
+def test_perfect_accuracy_can_be_drawn() -> None:
+    _, accuracy = plots.curves([Epoch("head", place, 0.0, 1.0, 0.0, 1.0) for place in (1, 2)])
+    assert texts(accuracy).count("100%") == 1
+    assert {y for _, y in places(accuracy, "held")} == {float(plots.TOP)}
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 12, 20, 50, 100])
+def test_a_matrix_names_its_classes_and_numbers_its_cells_while_they_are_large_enough(k: int) -> None:
+    rng = np.random.default_rng(k)
+    confusion = np.diag(np.full(k, 20)) + (rng.random((k, k)) < 0.1)
+    drawn = plots.matrix(confusion, [f"class {place}" for place in range(k)])
+    found = texts(drawn)
+    assert all(found.count(f"class {place}") == 2 for place in range(k))
+    numbers = [int(text) for text in found if text.isdigit()]
+    assert sorted(numbers) == (sorted(confusion[confusion > 0].tolist()) if k <= plots.MOST_NUMBERED else [])
+    assert drawn.count("<rect") == np.count_nonzero(confusion) + 1
+    assert len(drawn) < 400_000
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', drawn)]
+    assert min(sizes) >= 7 and all(size <= max(plots._cell(k)) for size in sizes)
+
+
+def test_a_cell_says_what_it_counts() -> None:
+    drawn = plots.matrix(np.array([[5, 2], [0, 7]]), ["cat", "dog"])
+    told = [element.text for element in parsed(drawn).iter("title")]
+    assert "cat, taken for dog: 2 of 7" in told
+    assert "12 of 14 pictures on the diagonal" in drawn
+
+
+def test_of_too_many_classes_those_with_the_most_mistakes_are_drawn() -> None:
+    confusion = np.diag(np.full(150, 5))
+    confusion[7, 140] = 3
+    rows = plots.matrix_classes(confusion)
+    assert len(rows) == plots.MATRIX_OF_MANY
+    assert {7, 140} <= set(rows.tolist())
+    assert plots.matrix_classes(confusion[:100, :100]).tolist() == list(range(100))
+
+
+def test_a_reliability_diagram_has_a_dot_and_an_interval_for_each_bin() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (1000, 3))
+    labels = (softmax(logits).cumsum(axis=1) > rng.random((1000, 1))).argmax(axis=1)
+    bins = reliability_bins(softmax(logits), labels)
+    drawn = parsed(plots.reliability(bins, bins[:4]))
+    kinds = [element.get("class") for element in drawn.iter()]
+    assert kinds.count("accent") == len(bins)
+    assert kinds.count("whisker") == len(bins)
+    assert kinds.count("before") == 4
+
+
+def test_an_interval_bar_covers_the_interval_on_its_scale() -> None:
+    band = next(element for element in parsed(plots.interval_bar(Estimate(0.9, 0.85, 0.95, 100), 0.5)).iter("rect")
+                if element.get("class") == "band")  # fmt: skip
+    assert float(band.get("x", 0)) == pytest.approx(70)
+    assert float(band.get("width", 0)) == pytest.approx(20)
+    assert plots.interval_bar(UNDEFINED) == ""
+    parsed(plots.interval_bar(wilson(10, 10)))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.9, 1), (0, 0.037), (0, 7.3), (0, 2000), (0.995, 1)])
+def test_ticks_are_few_and_round(low: float, high: float) -> None:
+    step = plots._step(high - low)
+    top = low + step * math.ceil((high - low) / step - 1e-9)
+    ticks = plots._ticks(low, top)
+    assert 3 <= len(ticks) <= 8
+    assert ticks[0] == low
+
+
+def test_the_same_records_give_the_same_bytes_and_no_ids() -> None:
+    once, again = (plots.curves(epochs([0.5, 0.3, 0.4])) for _ in range(2))
+    assert once == again
+    assert "id=" not in once[0]
+
+
+def test_a_figure_tells_what_it_shows_to_those_who_do_not_see_it() -> None:
+    loss, _ = plots.curves(epochs([0.5, 0.3, 0.4]))
+    assert parsed(loss).get("role") == "img"
+    assert "held out from 0.5 to 0.4" in (parsed(loss).get("aria-label") or "")
