@@ -9,13 +9,15 @@ import numpy as np
 
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.data.split import assign
-from fieldguide.train.logistic import Scaling, class_weights, fit, logits_of, path
+from fieldguide.model.head import Head
+from fieldguide.train.logistic import Examples, fit, problem_for
 from fieldguide.train.recipe import Recipe
 from fieldguide.train.record import Epoch, Trial
 
 MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried
 POWERS = (0.5, 1.0)
+CLOSE_ENOUGH = 1e-3  # gradient at which fits can be compared: their held-out losses hold to three places
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,105 +72,83 @@ def folds_for(labels: np.ndarray, groups: np.ndarray, validation: int, recipe: R
     return kept, f"out of fold: {used} times a part of the {count:,} training pictures was held out"
 
 
-def choose(features: np.ndarray, labels: np.ndarray, classes: int, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
+def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
     """The penalty with the lowest held-out loss, and class weights where they raise the balanced accuracy.
 
+    Penalties are tried from the strongest on, until the loss has risen twice.
+
     Args:
-        features: float32 (n, features).
-        labels: int (n,).
-        classes: how many.
+        examples: features and labels.
         folds: from `folds_for`.
         recipe: for the penalties.
-
-    Source:
-        The one-standard-error rule for class weights: Breiman et al. (1984), "Classification and Regression Trees".
     """
-    labels_held = np.concatenate([labels[fold.held] for fold in folds])
-    scaled = [_scaled(features, fold) for fold in folds]
-    by_penalty: list[list[np.ndarray]] = []
-    for (fitted, held), fold in zip(scaled, folds, strict=True):
-        fits = path(
-            fitted, labels[fold.fitted], classes, recipe.penalties, class_weights(labels[fold.fitted], classes, 0)
-        )
-        by_penalty.append([logits_of(held, coefficients) for coefficients in fits])
-    candidates = [np.concatenate([logits[place] for logits in by_penalty]) for place in range(len(recipe.penalties))]
-    losses = [float(picture_losses(softmax(logits), labels_held).mean()) for logits in candidates]
-    best = int(np.argmin(losses))
-    penalty, power, logits = recipe.penalties[best], 0.0, candidates[best]
+    truth = np.concatenate([examples.labels[fold.held] for fold in folds])
+    problems = [problem_for(examples, fold.fitted, 0.0) for fold in folds]
+    tried: list[tuple[float, float, np.ndarray]] = []  # penalty, loss, logits
+    start = None
+    for penalty in sorted(recipe.penalties, reverse=True):
+        heads, start = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
+        logits = _held_out(heads, examples, folds)
+        tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits))
+        losses = [loss for _, loss, _ in tried]
+        if len(tried) - np.argmin(losses) > 2:
+            break
+    penalty, _, logits = min(tried, key=lambda entry: entry[1])
     trials = [
-        Trial(f"L2 penalty {value:g}", loss, _accuracy(candidate, labels_held), place == best)
-        for place, (value, loss, candidate) in enumerate(zip(recipe.penalties, losses, candidates, strict=True))
+        Trial(f"L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
+        for value, loss, found in tried
     ]
-    counts = np.bincount(labels, minlength=classes)
+    power = 0.0
+    counts = np.bincount(examples.labels, minlength=examples.classes)
     if counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(scaled, labels, classes, folds, penalty, logits)
+        power, logits, more = _weighted(examples, folds, penalty, logits)
         trials += more
-    return Chosen(penalty, power, tuple(trials), tuple(folds), logits, labels_held)
+    return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 
 
-def learning_curve(
-    features: np.ndarray, labels: np.ndarray, classes: int, fold: Fold, penalty: float, power: float
-) -> tuple[Epoch, ...]:
+def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float) -> tuple[Epoch, ...]:
     """The head's way to its minimum on one fold: an epoch for each pass over its pictures that improved it."""
-    fitted, held = _scaled(features, fold)
+    labels = examples.labels
     epochs: list[Epoch] = []
 
-    def watch(coefficients: np.ndarray, logits: np.ndarray) -> None:
-        loss, accuracy = loss_and_accuracy(logits, labels[fold.fitted])
-        val_loss, val_accuracy = loss_and_accuracy(logits_of(held, coefficients), labels[fold.held])
+    def watch(heads: list[Head]) -> None:
+        logits = heads[0].logits(examples.features)
+        loss, accuracy = loss_and_accuracy(logits[fold.fitted], labels[fold.fitted])
+        val_loss, val_accuracy = loss_and_accuracy(logits[fold.held], labels[fold.held])
         epochs.append(Epoch("head", len(epochs) + 1, loss, accuracy, val_loss, val_accuracy))
 
-    weights = class_weights(labels[fold.fitted], classes, power)
-    fit(fitted, labels[fold.fitted], classes, penalty=penalty, weights=weights, watch=watch)
+    fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
     return tuple(epochs)
 
 
 def _weighted(
-    scaled: list[tuple[np.ndarray, np.ndarray]],
-    labels: np.ndarray,
-    classes: int,
-    folds: Sequence[Fold],
-    penalty: float,
-    plain: np.ndarray,
+    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray
 ) -> tuple[float, np.ndarray, list[Trial]]:
     """Class weights that raise the held-out balanced accuracy by more than its standard error, if any do."""
-    held = np.concatenate([labels[fold.held] for fold in folds])
+    classes = examples.classes
+    truth = np.concatenate([examples.labels[fold.held] for fold in folds])
     power, chosen = 0.0, plain
-    most = _balanced(plain, held, classes) + _balanced_error(plain, held, classes)
+    most = _balanced(plain, truth, classes) + _balanced_error(plain, truth, classes)
     trials = []
     for candidate in POWERS:
-        logits = np.concatenate(
-            [
-                logits_of(
-                    rows,
-                    fit(
-                        fitted,
-                        labels[fold.fitted],
-                        classes,
-                        penalty=penalty,
-                        weights=class_weights(labels[fold.fitted], classes, candidate),
-                    ),
-                )
-                for (fitted, rows), fold in zip(scaled, folds, strict=True)
-            ]
-        )
-        better = _balanced(logits, held, classes) > most
+        problems = [problem_for(examples, fold.fitted, candidate) for fold in folds]
+        heads, _ = fit(examples, problems, penalty=penalty, tolerance=CLOSE_ENOUGH)
+        logits = _held_out(heads, examples, folds)
+        better = _balanced(logits, truth, classes) > most
         if better:
-            power, chosen, most = candidate, logits, _balanced(logits, held, classes)
-        loss, accuracy = loss_and_accuracy(logits, held)
-        trials.append(Trial(f"class weights to the power {candidate:g}", loss, accuracy, better))
+            power, chosen, most = candidate, logits, _balanced(logits, truth, classes)
+        trials.append(Trial(f"class weights to the power {candidate:g}", *loss_and_accuracy(logits, truth), better))
     return power, chosen, trials
+
+
+def _held_out(heads: Sequence[Head], examples: Examples, folds: Sequence[Fold]) -> np.ndarray:
+    """Logits of every fold's held-out rows by the head that did not see them, one fold after the other."""
+    return np.concatenate([head.logits(examples.features[fold.held]) for head, fold in zip(heads, folds, strict=True)])
 
 
 def _only_known_classes(fold: Fold, labels: np.ndarray) -> Fold:
     """The fold without held-out rows of classes that it has nothing to fit to."""
     return Fold(fold.fitted, fold.held[np.isin(labels[fold.held], labels[fold.fitted])])
-
-
-def _scaled(features: np.ndarray, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    fitted = features[fold.fitted]
-    scaling = Scaling.of(fitted)
-    return scaling.apply(fitted), scaling.apply(features[fold.held])
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from fieldguide.model.head import Head
 from fieldguide.model.lite0 import lite0, load_weights, tail, train_only_after, weights_of
 from fieldguide.train.choose import Fold, loss_and_accuracy
 from fieldguide.train.features import Features
-from fieldguide.train.logistic import class_weights
+from fieldguide.train.logistic import Examples, problem_for
 from fieldguide.train.recipe import Recipe
 from fieldguide.train.record import Epoch
 
@@ -36,7 +36,7 @@ class Tuned:
     logits: np.ndarray  # float32 (held, units) of the fold's held-out rows
 
 
-def fine_tune(features: Features, labels: np.ndarray, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
+def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
     """The backbone and head after training the blocks behind the cut, at the epoch with the lowest held-out loss.
 
     Batch norms stay in inference mode. Adam's rate falls along a cosine. The order of the pictures depends on the
@@ -44,7 +44,7 @@ def fine_tune(features: Features, labels: np.ndarray, fold: Fold, head: Head, *,
 
     Args:
         features: computed `with_cut`.
-        labels: int (n,).
+        examples: the same pictures' features and labels.
         fold: rows to fit to, and rows that choose the epoch.
         head: fitted on the frozen features of the fold's rows; training starts from it.
         recipe: for target size, epochs, rate, patience, batch size and seed.
@@ -55,8 +55,8 @@ def fine_tune(features: Features, labels: np.ndarray, fold: Fold, head: Head, *,
     """
     base, model = _trainable(head, recipe.target_size)
     fitted, held = features.cuts(fold.fitted), features.cuts(fold.held)
-    targets, held_targets = labels[fold.fitted], labels[fold.held]
-    weights = class_weights(targets, int(labels.max()) + 1, power)
+    targets, held_targets = examples.labels[fold.fitted], examples.labels[fold.held]
+    weights = problem_for(examples, fold.fitted, power).weights[fold.fitted] * np.float32(len(fold.fitted))
     batches = -(-len(fitted) // recipe.batch_size)
     _compile(model, recipe, head.kernel.shape[1], batches)
     best: tuple[float, list[np.ndarray], np.ndarray] | None = None

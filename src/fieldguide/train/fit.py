@@ -21,7 +21,7 @@ from fieldguide.model.head import Head
 from fieldguide.train import features as frozen
 from fieldguide.train.choose import Chosen, choose, folds_for, learning_curve
 from fieldguide.train.finetune import ROOM_TO_GAIN, clearly_better, fine_tune
-from fieldguide.train.logistic import Scaling, class_weights, fit, logits_of
+from fieldguide.train.logistic import Examples, fit, problem_for
 from fieldguide.train.recipe import Recipe
 from fieldguide.train.record import Choices, Epoch, Stage, Watch
 
@@ -178,17 +178,12 @@ def _fit_head(values: np.ndarray, parts: Parts, recipe: Recipe) -> _Learnt:
     """The head on the frozen backbone: settings chosen on held-out pictures, then fitted to all of train."""
     count, classes = len(parts.train), len(parts.train.class_names)
     labels = np.concatenate([parts.train.labels, parts.validation.labels])
-    seen = values[: len(labels)]
+    seen = Examples(values[: len(labels)], labels, classes)
     folds, how = folds_for(labels, parts.groups, len(parts.validation), recipe)
-    chosen = choose(seen, labels, classes, folds, recipe)
-    epochs = learning_curve(seen, labels, classes, folds[0], chosen.penalty, chosen.power)
-    trained = parts.train.labels
-    scaling = Scaling.of(values[:count])
-    scaled = scaling.apply(values[:count])
-    coefficients = fit(
-        scaled, trained, classes, penalty=chosen.penalty, weights=class_weights(trained, classes, chosen.power)
-    )
-    right = int((softmax(logits_of(scaled, coefficients)).argmax(axis=1) == trained).sum())
+    chosen = choose(seen, folds, recipe)
+    epochs = learning_curve(seen, folds[0], chosen.penalty, chosen.power)
+    head = _fitted(seen, np.arange(count), chosen)
+    right = int((head.probabilities(values[:count]).argmax(axis=1) == parts.train.labels).sum())
     choices = Choices(
         how=how,
         trials=chosen.trials,
@@ -200,7 +195,13 @@ def _fit_head(values: np.ndarray, parts: Parts, recipe: Recipe) -> _Learnt:
         fine_tune_reason="",
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
-    return _Learnt(scaling.unscaled(coefficients), None, epochs, choices, wilson(right, count), chosen)
+    return _Learnt(head, None, epochs, choices, wilson(right, count), chosen)
+
+
+def _fitted(examples: Examples, rows: np.ndarray, chosen: Chosen) -> Head:
+    """The head with the chosen settings, fitted to these rows."""
+    heads, _ = fit(examples, [problem_for(examples, rows, chosen.power)], penalty=chosen.penalty)
+    return heads[0]
 
 
 def _fine_tuned(learnt: _Learnt, features: frozen.Features, parts: Parts, recipe: Recipe) -> _Learnt:
@@ -215,17 +216,11 @@ def _fine_tuned(learnt: _Learnt, features: frozen.Features, parts: Parts, recipe
             f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
         )
     labels = np.concatenate([parts.train.labels, parts.validation.labels])
-    classes, chosen = len(parts.train.class_names), learnt.chosen
+    chosen = learnt.chosen
     fold = chosen.folds[0]
-    scaling = Scaling.of(features.values[fold.fitted])
-    coefficients = fit(
-        scaling.apply(features.values[fold.fitted]),
-        labels[fold.fitted],
-        classes,
-        penalty=chosen.penalty,
-        weights=class_weights(labels[fold.fitted], classes, chosen.power),
-    )
-    tuned = fine_tune(features, labels, fold, scaling.unscaled(coefficients), recipe=recipe, power=chosen.power)
+    examples = Examples(features.values[: len(labels)], labels, len(parts.train.class_names))
+    head = _fitted(examples, fold.fitted, chosen)
+    tuned = fine_tune(features, examples, fold, head, recipe=recipe, power=chosen.power)
     before = chosen.logits[: len(fold.held)]
     truth = labels[fold.held]
     was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))

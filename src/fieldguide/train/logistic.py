@@ -1,4 +1,4 @@
-"""Logistic regression on fixed features, trained to convergence."""
+"""Logistic regression on fixed features, trained to convergence, several fits at once over the same rows."""
 
 from __future__ import annotations
 
@@ -10,66 +10,94 @@ import numpy as np
 from fieldguide.model.head import Head, units_for
 
 MOST_ITERATIONS = 200
-TOLERANCE = 1e-4  # largest gradient entry at which a fit counts as converged
-Watch = Callable[[np.ndarray, np.ndarray], None]
+CONVERGED = 1e-4  # largest entry of the gradient
+CORRECTIONS = 20  # past steps that L-BFGS models the curvature from
+Watch = Callable[[list[Head]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What there is to learn from."""
+
+    features: np.ndarray  # float32 (n, features)
+    labels: np.ndarray  # int (n,) in 0..classes-1
+    classes: int
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Evens out features: each to mean 0 and variance 1 over the training rows."""
+    """Evens out features: each to mean 0 and variance 1 over some rows."""
 
-    mean: np.ndarray  # float32 (features,)
-    scale: np.ndarray  # float32 (features,)
+    mean: np.ndarray  # float64 (features,)
+    scale: np.ndarray  # float64 (features,)
 
     @classmethod
-    def of(cls, features: np.ndarray) -> Scaling:
-        """The scaling that evens out these rows, float32 (n, features)."""
-        deviation = features.std(axis=0)
+    def of(cls, features: np.ndarray, rows: np.ndarray) -> Scaling:
+        """The scaling that evens out `features[rows]`, float32 (n, features)."""
+        mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+        for start in range(0, len(rows), 4096):  # in blocks, so that no second copy of the features is made
+            block = features[rows[start : start + 4096]].astype(np.float64)
+            mean += block.sum(axis=0) / len(rows)
+            square += np.square(block).sum(axis=0) / len(rows)
+        deviation = np.sqrt(np.maximum(square - mean * mean, 0))
         # A feature that is the same everywhere carries nothing; dividing by next to nothing would blow it up.
-        scale = np.where(deviation > 1e-6, deviation, np.inf)
-        return cls(features.mean(axis=0, dtype=np.float64).astype(np.float32), scale.astype(np.float32))
+        return cls(mean, np.where(deviation > 1e-6, deviation, np.inf))
 
-    def apply(self, features: np.ndarray) -> np.ndarray:
-        """Standardised rows, float32 (n, features)."""
-        return ((features - self.mean) / self.scale).astype(np.float32)
+    def plain(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Kernel and bias on plain features from coefficients (features + 1, units) on standardised ones."""
+        kernel = coefficients[:-1] / self.scale[:, None]
+        return kernel, coefficients[-1] - self.mean @ kernel
 
-    def unscaled(self, weights: np.ndarray) -> Head:
-        """The head on plain features from `weights`, (features + 1, units), fitted on standardised ones."""
-        kernel = weights[:-1] / self.scale[:, None]
-        bias = weights[-1] - self.mean.astype(np.float64) @ kernel
-        return Head(kernel.astype(np.float32), bias.astype(np.float32))
+    def gradient(self, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """The gradient for standardised coefficients from that for the plain kernel and bias."""
+        return np.concatenate([(kernel - self.mean[:, None] * bias) / self.scale[:, None], bias[None]])
 
 
-def class_weights(labels: np.ndarray, classes: int, power: float) -> np.ndarray:
-    """A weight for every row, float32 (n,), of mean 1: class frequency to the power of -`power`.
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One of several fits over the same rows."""
 
-    With 0 every picture counts alike, with 1 every class does.
+    weights: np.ndarray  # float32 (n,), summing to 1; 0 for rows that are held out
+    scaling: Scaling
+
+
+def problem_for(examples: Examples, rows: np.ndarray, power: float) -> Problem:
+    """The fit to `rows`, whose classes are weighted by their frequency to the power of -`power`.
+
+    With power 0 every picture counts alike, with 1 every class does.
     """
-    counts = np.bincount(labels, minlength=classes)
-    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)[labels]
-    return (weights / weights.mean()).astype(np.float32)
+    labels = examples.labels
+    counts = np.bincount(labels[rows], minlength=examples.classes)
+    of_class = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)
+    weights = np.zeros(len(labels), np.float32)
+    weights[rows] = of_class[labels[rows]]
+    return Problem(weights / weights.sum(), Scaling.of(examples.features, rows))
 
 
 def fit(
-    features: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
+    examples: Examples,
+    problems: Sequence[Problem],
     *,
     penalty: float,
-    weights: np.ndarray | None = None,
     start: np.ndarray | None = None,
+    tolerance: float = CONVERGED,
     watch: Watch | None = None,
-) -> np.ndarray:
-    """Coefficients (features + 1, units), float64, of multinomial or binary logistic regression, at its minimum.
+) -> tuple[list[Head], np.ndarray]:
+    """Multinomial or binary logistic regressions at their minimum, one for each problem, found together.
+
+    The features are read once for all problems in each step, which is what takes the time.
 
     Args:
-        features: float32 (n, features), standardised.
-        labels: int (n,) in 0..classes-1.
-        classes: how many.
-        penalty: L2 strength: the loss is mean cross-entropy + penalty / 2 * sum of squared coefficients (no bias).
-        weights: of the rows, (n,); default all 1.
-        start: coefficients to start from, e.g. of a stronger penalty.
-        watch: called with (coefficients, training logits) after each pass over the rows that improved the fit.
+        examples: features, not yet evened out, and labels.
+        problems: which rows count how much, and how features are evened out.
+        penalty: L2 strength: each loss is the weighted mean of the cross-entropies + penalty / 2 * the sum of the
+            squared coefficients of the standardised features.
+        start: where to begin, as the second value returned for a stronger penalty.
+        tolerance: largest entry of the gradient at which the fits count as converged.
+        watch: called with the heads after each step that improved the fits.
+
+    Returns:
+        The heads on plain features, and the coefficients, float64 (problems, features + 1, units).
 
     Source:
         R. H. Byrd, P. Lu, J. Nocedal, C. Zhu (1995), "A limited memory algorithm for bound constrained
@@ -77,52 +105,48 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    units = units_for(classes)
-    shape = (features.shape[1] + 1, units)
-    row_weights = (np.ones(len(labels), np.float32) if weights is None else weights) / np.float32(len(labels))
-    targets = _targets(labels, classes)
+    features, units = examples.features, units_for(examples.classes)
+    shape = (len(problems), features.shape[1] + 1, units)
+    weights = np.repeat(np.stack([problem.weights for problem in problems], axis=1), units, axis=1)
+    targets = _targets(examples.labels, examples.classes)
+
+    def heads(coefficients: np.ndarray) -> list[Head]:
+        plain = [problem.scaling.plain(part) for problem, part in zip(problems, coefficients, strict=True)]
+        return [Head(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in plain]
 
     def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         coefficients = flat.reshape(shape)
-        logits = features @ coefficients[:-1].astype(np.float32) + coefficients[-1].astype(np.float32)
-        losses, residual = _cross_entropy(logits, targets)
-        residual *= row_weights[:, None]
+        found = heads(coefficients)
+        logits = features @ np.concatenate([head.kernel for head in found], axis=1)
+        logits += np.concatenate([head.bias for head in found])
+        loss = 0.0
+        for place in range(len(problems)):
+            columns = slice(place * units, (place + 1) * units)
+            losses, logits[:, columns] = _cross_entropy(logits[:, columns], targets)
+            loss += float(losses @ weights[:, columns.start])
+        residual = logits * weights
+        kernels, biases = features.T @ residual, residual.sum(axis=0, dtype=np.float64)
         gradient = np.empty(shape)
-        gradient[:-1] = features.T @ residual
-        gradient[:-1] += penalty * coefficients[:-1]
-        gradient[-1] = residual.sum(axis=0)
-        loss = float(losses @ row_weights) + 0.5 * penalty * float(np.square(coefficients[:-1]).sum())
-        return loss, gradient.ravel()
+        for place, problem in enumerate(problems):
+            columns = slice(place * units, (place + 1) * units)
+            gradient[place] = problem.scaling.gradient(kernels[:, columns].astype(np.float64), biases[columns])
+        gradient[:, :-1] += penalty * coefficients[:, :-1]
+        return loss + 0.5 * penalty * float(np.square(coefficients[:, :-1]).sum()), gradient.ravel()
 
     def seen(flat: np.ndarray) -> None:
         if watch is not None:
-            watch(flat.reshape(shape), logits_of(features, flat.reshape(shape)))
+            watch(heads(flat.reshape(shape)))
 
-    first = np.zeros(shape) if start is None else start
     result = minimize(
         loss_and_gradient,
-        first.ravel(),
+        (np.zeros(shape) if start is None else start).ravel(),
         jac=True,
         method="L-BFGS-B",
         callback=seen,
-        options={"maxiter": MOST_ITERATIONS, "gtol": TOLERANCE, "maxcor": 20},
+        options={"maxiter": MOST_ITERATIONS, "gtol": tolerance, "maxcor": CORRECTIONS},
     )
-    return result.x.reshape(shape)
-
-
-def logits_of(features: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """float32 (n, units) from standardised features."""
-    return features @ coefficients[:-1].astype(np.float32) + coefficients[-1].astype(np.float32)
-
-
-def path(
-    features: np.ndarray, labels: np.ndarray, classes: int, penalties: Sequence[float], weights: np.ndarray
-) -> list[np.ndarray]:
-    """Coefficients for every penalty, strongest first, each fit started from the one before."""
-    fits: list[np.ndarray] = []
-    for penalty in penalties:
-        fits.append(fit(features, labels, classes, penalty=penalty, weights=weights, start=fits[-1] if fits else None))
-    return fits
+    coefficients = result.x.reshape(shape)
+    return heads(coefficients), coefficients
 
 
 def _targets(labels: np.ndarray, classes: int) -> np.ndarray:
