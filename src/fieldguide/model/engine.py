@@ -161,6 +161,8 @@ class _KerasRunner:
 
         model = load_weights(lite0(target_size), weights)
         self._model = keras.Model(model.input, [model.output, model.get_layer(cut).output])
+        if keras.backend.backend() == "tensorflow":
+            self._model.jit_compile = False  # XLA on a CPU takes ten times as long for convolutions
 
     def run(self, pixels: np.ndarray, features: np.ndarray, cuts: np.ndarray) -> None:
         batch = np.zeros((ROWS_PER_TURN, *pixels.shape[1:]), np.float32)
