@@ -84,24 +84,24 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
     """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
     problems = [problem_for(examples, fold.fitted, 0.0) for fold in folds]
-    tried: list[tuple[float, float, np.ndarray]] = []  # penalty, loss, logits
+    tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
     for penalty in sorted(recipe.penalties, reverse=True):
         heads, start = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
         logits = _held_out(heads, examples, folds)
-        tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits))
-        losses = [loss for _, loss, _ in tried]
+        tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits, start))
+        losses = [loss for _, loss, *_ in tried]
         if len(tried) - np.argmin(losses) > 2:
             break
-    penalty, _, logits = min(tried, key=lambda entry: entry[1])
+    penalty, _, logits, start = min(tried, key=lambda entry: entry[1])
     trials = [
         Trial(f"L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
-        for value, loss, found in tried
+        for value, loss, found, _ in tried
     ]
     power = 0.0
     counts = np.bincount(examples.labels, minlength=examples.classes)
     if counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(examples, folds, penalty, logits)
+        power, logits, more = _weighted(examples, folds, penalty, logits, start)
         trials += more
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 
@@ -122,7 +122,7 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
 
 
 def _weighted(
-    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray
+    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray, start: np.ndarray
 ) -> tuple[float, np.ndarray, list[Trial]]:
     """Class weights that raise the held-out balanced accuracy by more than its standard error, if any do."""
     classes = examples.classes
@@ -132,7 +132,7 @@ def _weighted(
     trials = []
     for candidate in POWERS:
         problems = [problem_for(examples, fold.fitted, candidate) for fold in folds]
-        heads, _ = fit(examples, problems, penalty=penalty, tolerance=CLOSE_ENOUGH)
+        heads, _ = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
         logits = _held_out(heads, examples, folds)
         better = _balanced(logits, truth, classes) > most
         if better:

@@ -11,7 +11,7 @@ from fieldguide.model.head import Head, units_for
 
 MOST_ITERATIONS = 200
 CONVERGED = 1e-4  # largest entry of the gradient
-CORRECTIONS = 20  # past steps that L-BFGS models the curvature from
+CORRECTIONS = 8  # past steps that L-BFGS models the curvature from; more cost more than they save
 Watch = Callable[[list[Head]], None]
 
 
