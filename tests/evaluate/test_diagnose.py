@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_a_held_out_loss_that_stayed_low_is_told_too() -> None:
     assert any("did not rise again" in line for line in diagnose(run, scored(run, range(4))).evidence)
     run = run_of(2000, 1000, epochs=curves([0.30, 0.2, 0.12]))
     assert any("still falling" in line for line in diagnose(run, scored(run, range(4))).evidence)
+
+
+def test_curves_of_what_was_not_kept_are_no_evidence() -> None:
+    head = [replace(epoch, chosen=epoch.epoch == 4) for epoch in curves([0.5, 0.3, 0.22, 0.21], "head")]
+    tried = [replace(epoch, chosen=False) for epoch in curves([0.3, 0.2, 0.9])]
+    run = run_of(2000, 1000, epochs=[*head, *tried])
+    evidence = diagnose(run, scored(run, range(4))).evidence
+    assert any("while the head was trained: 0.210 at best" in line for line in evidence)
+    assert not any("by heart" in line for line in evidence)
 
 
 def test_a_rare_class_that_fares_worse_is_named() -> None:

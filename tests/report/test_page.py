@@ -16,6 +16,7 @@ from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Dataset, Skipped
 from fieldguide.errors import FileError
 from fieldguide.report.page import MISTAKES_SHOWN, report
+from fieldguide.report.pictures import thumbnails
 from fieldguide.train.fit import Run
 
 VOID = {"meta", "link", "img", "br", "wbr"}
@@ -206,6 +207,17 @@ def test_pictures_that_are_gone_do_not_stop_the_report(tmp_path: Path) -> None:
     for path in run.parts.test.paths[1:]:
         path.unlink()
     report(run, scored(run, [0, 1]), tmp_path / "r.html")
+
+
+def test_a_mistake_is_shown_with_its_own_picture_where_others_were_never_scored(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    whole = run.parts.test
+    scored_later = finished_run(run.parts.train, whole.select(range(2, len(whole))))  # two files have gone meanwhile
+    found = Outline(report(run, scored(scored_later, [1]), tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "owl/3.png" in found.text
+    mistake = next(image for image in found.all("img") if "taken for" in (image["alt"] or ""))
+    url = thumbnails(whole, {3: 224}, target_size=(224, 224), resize="crop")[3]
+    assert mistake["src"] == url
 
 
 def test_a_class_without_test_pictures_does_not_stop_the_report(tmp_path: Path) -> None:

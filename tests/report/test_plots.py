@@ -54,6 +54,14 @@ def test_phases_are_drawn_apart_and_named() -> None:
     assert len([line for line in parsed(loss).iter("line") if line.get("class") == "border"]) == 1
 
 
+def test_a_short_phase_has_room_to_be_seen() -> None:
+    head = [Epoch("head", 1 + place, 0.5, 0.8, 0.6, 0.7) for place in range(100)]
+    loss, _ = plots.curves((*head, *epochs([0.2, 0.1, 0.15])))
+    lines = [line.get("points") or "" for line in parsed(loss).iter("polyline") if line.get("class") == "held"]
+    across = [float(pair.split(",")[0]) for pair in lines[1].split()]
+    assert across[-1] - across[0] > 50
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 300])
 def test_any_number_of_epochs_can_be_drawn(count: int) -> None:
     for panel in plots.curves(epochs([1.0 / (place + 1) for place in range(count)])):

@@ -24,7 +24,7 @@ WIDE = 0.10  # an interval this wide leaves much open
 NOT_LEARNT = 0.90  # fewer training pictures right: it has not even learnt what it was shown
 NOTICEABLE = 0.02  # between accuracy and balanced accuracy, or stated and observed
 FEW_IN_A_CLASS = 10
-PHASES = {"head": "the head", "fine-tune": "fine-tuning"}
+PHASES = {"head": "the head", "fine-tune": "the fine-tuned blocks"}
 RISEN = 1.05  # a loss that has grown by 5% has risen
 
 
@@ -157,24 +157,25 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
     """Whether the loss on held-out pictures rose again while the loss on the training pictures still fell."""
     if not epochs:
         return ""
-    last_phase = [epoch for epoch in epochs if epoch.phase == epochs[-1].phase]
-    losses = [epoch.val_loss for epoch in last_phase]
+    kept = next((epoch for epoch in epochs if epoch.chosen), epochs[-1])
+    of_phase = [epoch for epoch in epochs if epoch.phase == kept.phase]  # what was tried and not kept is no evidence
+    losses = [epoch.val_loss for epoch in of_phase]
     if len(losses) < 2 or not all(math.isfinite(loss) for loss in losses):
         return ""
-    best, last = last_phase[int(np.argmin(losses))], last_phase[-1]
+    best, last = of_phase[int(np.argmin(losses))], of_phase[-1]
+    phase = PHASES.get(best.phase, best.phase)
     if last.val_loss > RISEN * best.val_loss and last.loss < best.loss:
-        kept = next((epoch for epoch in last_phase if epoch.chosen), None)
-        kept_text = f" The weights of epoch {kept.epoch} were kept, so this did no harm." if kept is best else ""
-        phase = PHASES.get(best.phase, best.phase)
+        harmless = f" The weights of epoch {best.epoch} were kept, so this did no harm." if kept is best else ""
         return (
             f"After epoch {best.epoch} of {phase} the loss on held-out pictures rose from {best.val_loss:.3f} to "
             f"{last.val_loss:.3f} while that on training pictures still fell ({best.loss:.3f} to {last.loss:.3f}): "
-            f"from there on it learnt by heart.{kept_text}"
+            f"from there on it learnt by heart.{harmless}"
         )
     if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
-        return f"The loss on held-out pictures was still falling at the last epoch ({best.val_loss:.3f})."
+        return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
     return (
-        f"The loss on held-out pictures did not rise again: {best.val_loss:.3f} at best, {last.val_loss:.3f} at last."
+        f"The loss on held-out pictures did not rise again while {phase} was trained: {best.val_loss:.3f} at best, "
+        f"{last.val_loss:.3f} at last."
     )
 
 

@@ -66,7 +66,9 @@ def report(
     shown = _examples_of(source)
     side = EXAMPLE_SIDE if len(shown) <= EXAMPLES_SHOWN // 2 else SMALL_EXAMPLE_SIDE
     sides = {row: side for rows in shown.values() for row in rows}
-    sides |= {mistake.row: MISTAKE_SIDE for mistake in worst}
+    # By name: pictures that could not be read any more when the score was made have no row in it.
+    row_of = {source.name(row): row for row in range(len(source))}
+    sides |= {row_of[mistake.name]: MISTAKE_SIDE for mistake in worst if mistake.name in row_of}
     recipe = run.recipe
     urls = thumbnails(source, sides, target_size=recipe.target_size, resize=recipe.resize)
     body = [sections.headline(run, score)]
@@ -76,7 +78,8 @@ def report(
         body.append(sections.comparison(run, score))
     body.append(sections.evidence(run, diagnosis))
     if score is not None:
-        body += [sections.mistakes(score, worst, urls), sections.classes(score), sections.calibration(score)]
+        urls_by_name = {source.name(row): url for row, url in urls.items()}
+        body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
     body += [sections.data(run, findings, _examples(source, shown, urls)), making(run)]
     path = Path(path)
     write_text(path, _page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))

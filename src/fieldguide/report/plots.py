@@ -22,6 +22,7 @@ LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
 MATRIX_OF_MANY = 40
 MOST_NUMBERED = 20
 LABEL_LETTERS = 18
+SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
 SHORTEST_AXIS = 0.005
 SHRINKABLE = 460  # pixels; a matrix no wider stays readable on a phone, a wider one scrolls
 
@@ -189,31 +190,32 @@ def _panel(
     bounds: tuple[float, float],
     shown: Callable[[float], str],
 ) -> str:
-    x, y = _scales((0.5, len(epochs) + 0.5), bounds, PANEL_WIDTH, PANEL_HEIGHT)
+    _, y = _scales((0.0, 1.0), bounds, PANEL_WIDTH, PANEL_HEIGHT)
     floor = PANEL_HEIGHT - BOTTOM
     parts = [_grid(bounds, _ticks(*bounds), y, PANEL_WIDTH, shown), _text(0, 14, title, "start", "heading")]
-    every = max(1, round(_step(len(epochs))))
+    x, borders = _places([epoch.phase for epoch in epochs])
     starts = [place for place, e in enumerate(epochs) if place == 0 or e.phase != epochs[place - 1].phase]
     for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(epochs)], strict=True)):
         phase = epochs[start:end]
+        every = max(1, round(_step(len(phase) * (1 if len(starts) == 1 else len(starts) - 0.5))))
         if order:
-            border = x(start + 0.5)
+            border = borders[order - 1]
             parts.append(f'<line class="border" x1="{border:.1f}" x2="{border:.1f}" y1="{TOP}" y2="{floor}"/>')
-        for place, epoch in enumerate(phase, start + 1):
+        for place, epoch in enumerate(phase, start):
             if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
-                parts.append(_text(x(place), floor + 16, str(epoch.epoch), "middle"))
+                parts.append(_text(x[place], floor + 16, str(epoch.epoch), "middle"))
         edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")
         parts.append(_text(edge, PANEL_HEIGHT - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
         for kind, values in zip(("training", "held"), series, strict=True):
-            points = [(x(place + 1), y(values[place])) for place in range(start, end) if math.isfinite(values[place])]
+            points = [(x[place], y(values[place])) for place in range(start, end) if math.isfinite(values[place])]
             parts.append(_line(kind, points))
-    for place, epoch in enumerate(epochs, 1):
+    for place, epoch in enumerate(epochs):
         if epoch.chosen:
-            value = series[1][place - 1]
-            across = min(max(x(place), LEFT + 36), PANEL_WIDTH - RIGHT - 36)
+            value = series[1][place]
+            across = min(max(x[place], LEFT + 36), PANEL_WIDTH - RIGHT - 36)
             parts.append(
-                f'<line class="chosen" x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{TOP}" y2="{floor}"/>'
-                f'<circle class="accent" cx="{x(place):.1f}" cy="{y(value):.1f}" r="4"/>'
+                f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>'
+                f'<circle class="accent" cx="{x[place]:.1f}" cy="{y(value):.1f}" r="4"/>'
                 + _text(across, TOP - 6, f"epoch {epoch.epoch}, kept", "middle", "strong")
             )
     finite = [[value for value in values if math.isfinite(value)] for values in series]
@@ -223,6 +225,24 @@ def _panel(
         if values
     )
     return _figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
+
+
+def _places(phases: Sequence[str]) -> tuple[list[float], list[float]]:
+    """Where the epochs lie across a panel, and the borders between phases; a short phase is given room to be seen."""
+    lengths: list[int] = []
+    for place, phase in enumerate(phases):
+        if place and phase == phases[place - 1]:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+    shares = [max(length / len(phases), SMALLEST_PHASE if len(lengths) > 1 else 0.0) for length in lengths]
+    places, borders, left = [], [], float(LEFT)
+    for length, share in zip(lengths, shares, strict=True):
+        width = (PANEL_WIDTH - LEFT - RIGHT) * share / sum(shares)
+        places += [left + width * (place + 0.5) / length for place in range(length)]
+        left += width
+        borders.append(left)
+    return places, borders[:-1]
 
 
 def _line(kind: str, points: Sequence[_Point]) -> str:

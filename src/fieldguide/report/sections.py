@@ -83,8 +83,7 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     body = bullets([escape(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
     if run.epochs:
         loss, accuracy = plots.curves(run.epochs)
-        kept = [epoch for epoch in run.epochs if epoch.chosen]
-        ending = "The marked epoch had the lowest loss on held-out pictures, and its weights were kept." if kept else ""
+        ending = "The weights of the marked epoch were kept." if any(epoch.chosen for epoch in run.epochs) else ""
         body += (
             f'<figure><p class="legend"><span>{plots.key("training")}training</span>'
             f"<span>{plots.key('held')}held-out pictures, which choose</span></p>"
@@ -98,7 +97,7 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     return section("overfitting", "Does it overfit?", body)
 
 
-def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[int, str]) -> str:
+def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) -> str:
     """The most confident mistakes as pictures, and which classes are taken for one another."""
     wrong = int((~score.right).sum())
     if not wrong:
@@ -111,7 +110,7 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[int, str]) 
         said = f"{which} mistakes, the most confident first. Some may be right, and the label wrong."
     items = []
     for mistake in worst:
-        url = urls.get(mistake.row)
+        url = urls.get(mistake.name)
         told = f"{mistake.truth}, taken for {mistake.predicted}"
         picture = f'<img src="{url}" alt="{escape(told)}" loading="lazy">' if url else "<p>The file is gone.</p>"
         items.append(
