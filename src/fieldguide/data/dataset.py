@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldguide.errors import InputError
-from fieldguide.files import explained
+from fieldguide.errors import FileError, InputError
+from fieldguide.files import explained, plain_reason
 
 PARTS = ("train", "validation", "test")
 _PART_OF_FOLDER = {
@@ -69,6 +69,8 @@ class Dataset:
             ('horses', 'humans')
         """
         root = Path(directory)
+        if root.is_file():
+            raise FileError(f"{root} is a file; a folder with one folder of pictures for each class was expected.")
         with explained(root, "read the folder"):
             names = sorted(os.listdir(root))  # noqa: PTH208 - names are what is wanted
         folders = [name for name in names if not _is_hidden(name) and (root / name).is_dir()]
@@ -150,7 +152,7 @@ class _Listing:
         self.classes: set[str] = set()
         self.skipped: list[Skipped] = []
         self.hidden = 0
-        self._visited: set[tuple[int, int]] = set()
+        self._visited: set[tuple[int, int] | str] = set()
         self._add_loose(root, loose)
 
     def add_classes(self, part: int | None, place: Path) -> None:
@@ -159,10 +161,12 @@ class _Listing:
             names = sorted(os.listdir(place))  # noqa: PTH208
         if part is not None:
             self._add_loose(place, [name for name in names if (place / name).is_file()])
-        for name in names:
-            if (place / name).is_dir() and not _is_hidden(name):
-                self.classes.add(name)
-                self._walk(place / name, name, part or 0)
+        folders = [name for name in names if (place / name).is_dir() and not _is_hidden(name)]
+        # Known from the start, so that a link inside one class never takes another class's pictures.
+        self._visited.update(_identity(folder) for folder in (self.root, place, *(place / name for name in folders)))
+        for name in folders:
+            self.classes.add(name)
+            self._walk(place / name, name, part or 0)
 
     def dataset(self, divided: bool) -> Dataset:
         """What was gathered, once it is seen to be something a classifier can be made from."""
@@ -194,17 +198,15 @@ class _Listing:
         while waiting:
             place = waiting.pop()
             try:
-                status = place.stat()
+                identity = _identity(place)
                 entries = sorted(os.scandir(place), key=lambda entry: entry.name)
             except OSError as error:
-                self.skipped.append(
-                    Skipped(place, f"the folder cannot be read: {(error.strerror or str(error)).lower()}")
-                )
+                self.skipped.append(Skipped(place, f"the folder cannot be read: {plain_reason(error)}"))
                 continue
-            if (status.st_dev, status.st_ino) in self._visited and status.st_ino:
-                self.skipped.append(Skipped(place, "a link to a folder that was read already"))
+            if identity in self._visited and place != folder:
+                self.skipped.append(Skipped(place, "a link to a folder that is read already"))
                 continue
-            self._visited.add((status.st_dev, status.st_ino))
+            self._visited.add(identity)
             below = []
             for entry in entries:
                 path = place / entry.name
@@ -262,6 +264,12 @@ def _divided(root: Path, folders: Sequence[str]) -> dict[str, str]:
 def _has_folders(place: Path) -> bool:
     with explained(place, "read the folder"):
         return any(entry.is_dir() and not _is_hidden(entry.name) for entry in os.scandir(place))
+
+
+def _identity(folder: Path) -> tuple[int, int] | str:
+    """What tells a folder from all others, by whatever path it was reached."""
+    status = folder.stat()
+    return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())
 
 
 def _is_hidden(name: str) -> bool:

@@ -24,7 +24,7 @@ WIDE = 0.10  # an interval this wide leaves much open
 NOT_LEARNT = 0.90  # fewer training pictures right: it has not even learnt what it was shown
 NOTICEABLE = 0.02  # between accuracy and balanced accuracy, or stated and observed
 FEW_IN_A_CLASS = 10
-PHASES = {"head": "the head", "fine-tune": "the fine-tuned blocks"}
+PHASES = {"head": "the head's training", "fine-tune": "fine-tuning"}
 RISEN = 1.05  # a loss that has grown by 5% has risen
 
 
@@ -174,7 +174,7 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
     if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
         return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
     return (
-        f"The loss on held-out pictures did not rise again while {phase} was trained: {best.val_loss:.3f} at best, "
+        f"The loss on held-out pictures did not rise again during {phase}: {best.val_loss:.3f} at best, "
         f"{last.val_loss:.3f} at last."
     )
 

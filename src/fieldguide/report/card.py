@@ -100,5 +100,4 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    # Names that are not valid UTF-8 hold surrogates; they are written escaped rather than lost.
-    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8"))
+    write_text(path, text.getvalue())
