@@ -107,7 +107,7 @@ def test_curves_of_what_was_not_kept_are_no_evidence() -> None:
     tried = [replace(epoch, chosen=False) for epoch in curves([0.3, 0.2, 0.9])]
     run = run_of(2000, 1000, epochs=[*head, *tried])
     evidence = diagnose(run, scored(run, range(4))).evidence
-    assert any("while the head was trained: 0.210 at best" in line for line in evidence)
+    assert any("during the head's training: 0.210 at best" in line for line in evidence)
     assert not any("by heart" in line for line in evidence)
 
 
