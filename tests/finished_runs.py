@@ -9,13 +9,13 @@ import numpy as np
 
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts
-from fieldguide.evaluate.metrics import Score, score
+from fieldguide.evaluation.metrics import Score, score
 from fieldguide.intervals import wilson
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head, units_for
-from fieldguide.train.fit import Run
-from fieldguide.train.recipe import Recipe
-from fieldguide.train.record import Choices, Epoch, Stage, Trial
+from fieldguide.training.fit import Run
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Choices, Epoch, Stage, Trial
 
 PENALTIES = (1.0, 0.1, 0.01)
 

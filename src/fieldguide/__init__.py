@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from fieldguide.data.pixels import PixelStore
     from fieldguide.data.split import Parts, split
     from fieldguide.errors import FieldguideError, FileError, InputError, ModelError, PictureError
-    from fieldguide.evaluate.diagnose import Diagnosis, diagnose
-    from fieldguide.evaluate.evaluate import evaluate
-    from fieldguide.evaluate.metrics import Score
+    from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+    from fieldguide.evaluation.evaluate import evaluate
+    from fieldguide.evaluation.metrics import Score
     from fieldguide.intervals import Estimate
     from fieldguide.model.classifier import Classifier, load
     from fieldguide.model.predictions import Prediction, Predictions
-    from fieldguide.report.page import report
-    from fieldguide.train.fit import Run, train
-    from fieldguide.train.recipe import Recipe
+    from fieldguide.reporting.page import report
+    from fieldguide.training.fit import Run, train
+    from fieldguide.training.recipe import Recipe
 
 _MODULE_OF = {
     "Classifier": "model.classifier",
     "Dataset": "data.dataset",
-    "Diagnosis": "evaluate.diagnose",
+    "Diagnosis": "evaluation.diagnose",
     "Estimate": "intervals",
     "FieldguideError": "errors",
     "FileError": "errors",
@@ -44,20 +44,20 @@ _MODULE_OF = {
     "PixelStore": "data.pixels",
     "Prediction": "model.predictions",
     "Predictions": "model.predictions",
-    "Recipe": "train.recipe",
-    "Run": "train.fit",
-    "Score": "evaluate.metrics",
+    "Recipe": "training.recipe",
+    "Run": "training.fit",
+    "Score": "evaluation.metrics",
     "Skipped": "data.dataset",
     "cache_size": "cache",
     "check": "data.check",
     "clear_cache": "cache",
-    "diagnose": "evaluate.diagnose",
-    "evaluate": "evaluate.evaluate",
+    "diagnose": "evaluation.diagnose",
+    "evaluate": "evaluation.evaluate",
     "load": "model.classifier",
-    "report": "report.page",
+    "report": "reporting.page",
     "samples": "data.samples",
     "split": "data.split",
-    "train": "train.fit",
+    "train": "training.fit",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

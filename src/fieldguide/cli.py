@@ -88,7 +88,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from fieldguide.data.dataset import Dataset
-    from fieldguide.evaluate.evaluate import evaluate
+    from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.model.classifier import load
 
     classifier = load(options.model)

@@ -43,11 +43,11 @@ class Estimate:
 UNDEFINED = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-def wilson(successes: int, n: int) -> Estimate:
+def wilson(successes: float, n: float) -> Estimate:
     """A share with Wilson's 95% interval, which stays sensible at 0%, at 100% and for small n.
 
     Args:
-        successes: how many of them, 0 <= successes <= n.
+        successes: how many of them, 0 <= successes <= n; a fraction where n is an effective number.
         n: of how many; 0 gives an undefined estimate.
 
     Source:
@@ -63,7 +63,7 @@ def wilson(successes: int, n: int) -> Estimate:
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Estimate(share, max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach)), n)
+    return Estimate(share, max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach)), round(n))
 
 
 def bootstrap(

@@ -16,16 +16,16 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError
-from fieldguide.evaluate.diagnose import Diagnosis, diagnose
-from fieldguide.evaluate.evaluate import evaluate
-from fieldguide.evaluate.metrics import Score
+from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.evaluation.evaluate import evaluate
+from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.model.classifier import MODEL_FILE
-from fieldguide.report.card import write_tables
-from fieldguide.report.page import report
-from fieldguide.train.fit import Run, train
-from fieldguide.train.recipe import Recipe
-from fieldguide.train.record import Stage, Watch
+from fieldguide.reporting.card import write_tables
+from fieldguide.reporting.page import report
+from fieldguide.training.fit import Run, train
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Stage, Watch
 
 ROOM_FOR_A_RUN = 60_000_000  # bytes
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns

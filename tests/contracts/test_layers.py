@@ -22,9 +22,11 @@ LAYERS: dict[int, str] = {
     2: "data.pixels data.twins data.check data.split",
     4: "model.backbones model.lite0 model.graph model.engine model.head model.predictions model.archive model.build "
     "model.classifier",
-    5: "train.recipe train.record train.features train.logistic train.choose train.finetune train.fit",
-    6: "evaluate.metrics evaluate.explain evaluate.evaluate evaluate.diagnose",
-    7: "report.markup report.pictures report.plots report.card report.making report.sections report.page",
+    5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
+    "training.fit",
+    6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.diagnose",
+    7: "reporting.markup reporting.pictures reporting.plots reporting.card reporting.making "
+    "reporting.sections reporting.page",
     8: "job predict demo",
     9: "__init__ cli __main__",
 }
@@ -34,7 +36,7 @@ LOADS_PILLOW = {"data.decode"}  # ... but here, where nearly every function need
 ONLY_IN: dict[str, set[str]] = {
     "PIL": {"data.decode"},  # the one place that opens a picture
     "jax": set(),
-    "matplotlib": {"report.plots"},
+    "matplotlib": set(),
     "pickle": set(),
     "tensorflow": {"ship.export"},
     "torch": set(),

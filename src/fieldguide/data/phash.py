@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 SIDE = 32
+_HALFWAY = 8 * SIDE
 _KEPT = 10  # frequencies a side; the 64 lowest pairs of them, the constant left out, become bits
 
 
@@ -28,7 +31,7 @@ _COSINES, _LOWEST = _cosines(), _lowest()
 def describe(pixels: np.ndarray) -> tuple[int, float, float]:
     """The perceptual hash of a whole picture, the mean of its grey levels and their standard deviation.
 
-    Each bit says whether one low frequency of a small grey version is above the median of them all, so scaling,
+    Each bit says whether one low frequency of a small grey version is above the (lower) median of them all, so scaling,
     recompression and changes of brightness or contrast move few bits. A picture of one colour has the hash 0.
 
     Args:
@@ -40,11 +43,13 @@ def describe(pixels: np.ndarray) -> tuple[int, float, float]:
     Source: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.1; here
     with the frequencies nearest to the origin instead of a square of them.
     """
-    grey = small_grey(pixels)
-    levels = grey.astype(np.float64)
+    levels = small_grey(pixels).astype(np.float64)
     strengths = (_COSINES @ levels @ _COSINES.T).ravel()[_LOWEST]
-    bits = strengths > np.median(strengths) + 1e-6  # so that rounding decides nothing where all are equal
-    return int.from_bytes(np.packbits(bits).tobytes(), "big"), float(levels.mean()), float(levels.std())
+    middle = np.partition(strengths, 31)[31]
+    bits = strengths > middle + 1e-6  # so that rounding decides nothing where all are equal
+    mean = levels.sum() / levels.size
+    contrast = math.sqrt(((levels - mean) ** 2).sum() / levels.size)
+    return int.from_bytes(np.packbits(bits).tobytes(), "big"), float(mean), contrast
 
 
 def small_grey(pixels: np.ndarray) -> np.ndarray:
@@ -52,7 +57,9 @@ def small_grey(pixels: np.ndarray) -> np.ndarray:
     import cv2
 
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    while min(grey.shape) >= 8 * SIDE:  # halving is much faster; of an odd row it loses less than half a percent
+    while min(grey.shape) >= 2 * _HALFWAY:  # an odd row or column is lost, less than a 500th of the picture
         height, width = grey.shape[0] // 2, grey.shape[1] // 2
         grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    if min(grey.shape) > _HALFWAY:  # averages over whole pixels are much faster than over parts of them
+        grey = cv2.resize(grey, (_HALFWAY, _HALFWAY), interpolation=cv2.INTER_LINEAR)
     return cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -235,7 +235,7 @@ def _row(picture: decode.Picture) -> dict[str, np.ndarray]:
 def _refuse_lost_classes(before: Dataset, after: Dataset, reasons: dict[int, str]) -> None:
     """A class of which nothing can be read is an error: it must not vanish quietly."""
     for name, count in after.counts.items():
-        if count == 0:
+        if count == 0 and before.counts[name]:
             row = next(row for row in reasons if before.class_names[before.labels[row]] == name)
             raise InputError(
                 f"no picture of class '{name}' can be read ({before.counts[name]:,} files tried; "

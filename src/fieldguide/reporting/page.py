@@ -9,15 +9,15 @@ from pathlib import Path
 
 from fieldguide.data.check import Findings
 from fieldguide.data.dataset import Dataset
-from fieldguide.evaluate.diagnose import Diagnosis, diagnose
-from fieldguide.evaluate.explain import worst_errors
-from fieldguide.evaluate.metrics import Score
+from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.evaluation.explain import worst_errors
+from fieldguide.evaluation.metrics import Score
 from fieldguide.files import write_text
-from fieldguide.report import sections
-from fieldguide.report.making import making
-from fieldguide.report.markup import escape, name
-from fieldguide.report.pictures import spread, thumbnails
-from fieldguide.train.fit import Run
+from fieldguide.reporting import sections
+from fieldguide.reporting.making import making
+from fieldguide.reporting.markup import escape, name
+from fieldguide.reporting.pictures import spread, thumbnails
+from fieldguide.training.fit import Run
 from fieldguide.version import __version__
 
 MISTAKES_SHOWN = 24

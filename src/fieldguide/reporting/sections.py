@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
-from fieldguide.evaluate.diagnose import Diagnosis
-from fieldguide.evaluate.explain import Mistake, most_confused
-from fieldguide.evaluate.metrics import ClassScore, Score, weakest_classes
+from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.explain import Mistake, most_confused
+from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
-from fieldguide.report import plots
-from fieldguide.report.markup import (
+from fieldguide.reporting import plots
+from fieldguide.reporting.markup import (
     bullets,
     count,
     details,
@@ -24,7 +24,7 @@ from fieldguide.report.markup import (
     scrolling,
     section,
 )
-from fieldguide.train.fit import Run
+from fieldguide.training.fit import Run
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
 FILES_SHOWN = 200

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fieldguide.calibration import calibration_error, picture_losses, reliability_bins, temper
+from fieldguide.data.dataset import Skipped
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, bootstrap, wilson
 
@@ -60,6 +61,7 @@ class Score:
     confusion: np.ndarray  # int64 (k, k): rows are the truth, columns what was predicted
     bins: np.ndarray  # float64 (bins, 3): stated probability, share right, pictures
     bins_before: np.ndarray  # the same without the temperature
+    skipped: tuple[Skipped, ...] = ()  # files that could not be read, so that scored + skipped = given
 
     @property
     def n(self) -> int:
@@ -86,6 +88,8 @@ class Score:
             "",
             f"{'class':<{_NAME_WIDTH}} {'n':>6}  {'recall':<20}  precision",
         ]
+        if self.skipped:
+            lines.insert(1, f"{len(self.skipped):,} more could not be read, {self.skipped[0].path.name} first")
         shown = self.classes
         if len(shown) > CLASSES_PRINTED:
             shown = weakest_classes(self, CLASSES_PRINTED)
@@ -102,6 +106,7 @@ class Score:
         return {
             "part": self.part,
             "n": self.n,
+            "skipped": [{"path": str(entry.path), "reason": entry.reason} for entry in self.skipped],
             "accuracy": self.accuracy.to_dict(),
             "balanced_accuracy": self.balanced_accuracy.to_dict(),
             "log_loss": self.log_loss.to_dict(),

@@ -10,9 +10,9 @@ import numpy as np
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.data.split import assign
 from fieldguide.model.head import Head
-from fieldguide.train.logistic import Examples, fit, problem_for
-from fieldguide.train.recipe import Recipe
-from fieldguide.train.record import Epoch, Trial
+from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Epoch, Trial
 
 MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried

@@ -18,12 +18,12 @@ from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
 from fieldguide.model.head import Head
-from fieldguide.train import features as frozen
-from fieldguide.train.choose import Chosen, choose, folds_for, learning_curve
-from fieldguide.train.finetune import ROOM_TO_GAIN, clearly_better, fine_tune
-from fieldguide.train.logistic import Examples, fit, problem_for
-from fieldguide.train.recipe import Recipe
-from fieldguide.train.record import Choices, Epoch, Stage, Watch
+from fieldguide.training import features as frozen
+from fieldguide.training.choose import Chosen, choose, folds_for, learning_curve
+from fieldguide.training.finetune import ROOM_TO_GAIN, clearly_better, fine_tune
+from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Choices, Epoch, Stage, Watch
 
 AGREEMENT = 1e-3  # largest difference of a probability between the saved Keras model and the fast engine
 CHECKED_PICTURES = 8

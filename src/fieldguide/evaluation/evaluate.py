@@ -9,9 +9,9 @@ import numpy as np
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
-from fieldguide.evaluate.metrics import Score, score
+from fieldguide.evaluation.metrics import Score, score
 from fieldguide.model.classifier import Classifier
-from fieldguide.train import features as frozen
+from fieldguide.training import features as frozen
 
 
 def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed: int = 0) -> Score:
@@ -41,7 +41,7 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
         _in_order_of(classifier.class_names, data), target_size=classifier.target_size, resize=classifier.resize
     )
     features = frozen.compute(store, backbone=classifier.backbone, weights=classifier.weights)
-    return score(
+    result = score(
         classifier.head.probabilities(features.values),
         store.dataset.labels,
         classifier.class_names,
@@ -50,6 +50,7 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
         part=part,
         seed=seed,
     )
+    return replace(result, skipped=store.dataset.skipped)
 
 
 def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Mapping
 
 from fieldguide.console import clock
-from fieldguide.report import plots
-from fieldguide.report.card import versions
-from fieldguide.report.markup import bullets, details, escape, name, percent, scrolling, section
-from fieldguide.train.fit import Run
+from fieldguide.reporting import plots
+from fieldguide.reporting.card import versions
+from fieldguide.reporting.markup import bullets, details, escape, name, percent, scrolling, section
+from fieldguide.training.fit import Run
 
 RUN_FILES = {
     "model.keras": "the classifier: pixels in, probabilities out",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fieldguide.intervals import Estimate, wilson
-from fieldguide.report.markup import escape, percent, short
-from fieldguide.train.record import Epoch
+from fieldguide.reporting.markup import escape, percent, short
+from fieldguide.training.record import Epoch
 
 PANEL_WIDTH, PANEL_HEIGHT = 380, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fieldguide.evaluate.explain import most_confused
-from fieldguide.evaluate.metrics import Score, weakest_classes
+from fieldguide.evaluation.explain import most_confused
+from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, difference, wilson
 
 if TYPE_CHECKING:
-    from fieldguide.train.fit import Run
-    from fieldguide.train.record import Epoch
+    from fieldguide.training.fit import Run
+    from fieldguide.training.record import Epoch
 
 # Differences of shares: 0.02 is two of a hundred pictures.
 SMALL_GAP = 0.02  # a gap that is surely below it harms nobody

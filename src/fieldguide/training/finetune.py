@@ -13,11 +13,11 @@ from fieldguide.calibration import picture_losses, softmax
 from fieldguide.model.engine import DEFAULT_CUT
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import lite0, load_weights, tail, train_only_after, weights_of
-from fieldguide.train.choose import Fold, loss_and_accuracy
-from fieldguide.train.features import Features
-from fieldguide.train.logistic import Examples, problem_for
-from fieldguide.train.recipe import Recipe
-from fieldguide.train.record import Epoch
+from fieldguide.training.choose import Fold, loss_and_accuracy
+from fieldguide.training.features import Features
+from fieldguide.training.logistic import Examples, problem_for
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Epoch
 
 if TYPE_CHECKING:
     import keras

@@ -13,11 +13,11 @@ from pathlib import Path
 from fieldguide.data.check import Findings
 from fieldguide.data.dataset import relative
 from fieldguide.data.decode import BACKGROUND, DECODER_VERSION
-from fieldguide.evaluate.diagnose import Diagnosis
-from fieldguide.evaluate.metrics import Score
+from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.metrics import Score
 from fieldguide.files import write_text
 from fieldguide.model.archive import FORMAT
-from fieldguide.train.fit import Run
+from fieldguide.training.fit import Run
 from fieldguide.version import __version__
 
 _PACKAGES = ("keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "scipy", "opencv-python-headless", "pillow")

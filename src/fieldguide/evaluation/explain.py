@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldguide.evaluate.metrics import Score
+from fieldguide.evaluation.metrics import Score
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def worst_errors(score: Score, limit: int = 24) -> tuple[Mistake, ...]:
 
     Example:
         >>> import numpy as np
-        >>> from fieldguide.evaluate import metrics
+        >>> from fieldguide.evaluation import metrics
         >>> stated = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
         >>> result = metrics.score(stated, np.array([1, 1, 1]), ["cat", "dog"], ["a.jpg", "b.jpg", "c.jpg"])
         >>> for mistake in worst_errors(result):
