@@ -227,9 +227,11 @@ def on_white(rgba: np.ndarray) -> np.ndarray:
 def test_transparency_is_laid_on_white(form: str) -> None:
     alpha = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
     rgba = np.dstack([colours(), alpha])
-    options: dict[str, Any] = {"WEBP": {"lossless": True, "exact": True}, "ICO": {"sizes": [(WIDTH, HEIGHT)]}}.get(
-        form, {}
-    )
+    choices: dict[str, dict[str, Any]] = {
+        "WEBP": {"lossless": True, "exact": True},
+        "ICO": {"sizes": [(WIDTH, HEIGHT)]},
+    }
+    options = choices.get(form, {})
     same(encode(rgba, form, **options), on_white(rgba), 1)
 
 
