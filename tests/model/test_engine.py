@@ -134,7 +134,7 @@ def test_it_needs_neither_keras_nor_tensorflow_and_says_nothing() -> None:
     assert (done.stdout, done.stderr.strip()) == ("", "kept")
 
 
-def test_the_default_cut_is_the_one_in_the_table() -> None:
+def test_the_cut_has_the_shape_in_the_table() -> None:
     spec = backbone("efficientnet_lite0")
     engine = LiteEngine(threads=1)
     assert (engine.target_size, engine.cut, engine.cut_shape) == (spec.target_size, spec.cut, spec.cut_shape)
@@ -143,7 +143,7 @@ def test_the_default_cut_is_the_one_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"cut": "block9"}, "cut='block9' does not end a block"),
+        ({"cut": "block9"}, "'block9' does not end a block"),
         ({"target_size": (31, 224)}, r"target_size=\(31, 224\) is out of range"),
         ({"threads": 0}, "threads=0 is too few"),
         ({"runtime": "onnx"}, "runtime='onnx' is unknown"),

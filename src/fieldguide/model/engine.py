@@ -22,10 +22,11 @@ from typing import Protocol
 import numpy as np
 
 from fieldguide.errors import InputError
+from fieldguide.model.backbones import backbone
 from fieldguide.model.graph import lite_graph, output_shapes
-from fieldguide.model.lite0 import CUTS, FEATURES, read_weights
+from fieldguide.model.lite0 import FEATURES, read_weights, steps_after
 
-DEFAULT_CUT = "block6a_project_bn"  # 31% of the multiply-adds follow it; 7 x 7 x 192 for pictures of 224 x 224
+DEFAULT_CUT = backbone("efficientnet_lite0").cut
 SMALLEST, LARGEST = 32, 1024  # pixels on a side
 ROWS_PER_TURN = 8  # pictures a thread takes at a time
 _NOTICE = b"Created TensorFlow Lite XNNPACK delegate for CPU"
@@ -60,10 +61,7 @@ class LiteEngine:
         threads: int | None = None,
         runtime: str | None = None,
     ) -> None:
-        if cut not in CUTS:
-            raise InputError(
-                f"cut={cut!r} does not end a block of EfficientNet-Lite0; choose one of {', '.join(CUTS)}."
-            )
+        steps_after(cut)  # refuses a layer that ends no block
         if not all(SMALLEST <= side <= LARGEST for side in target_size):
             raise InputError(f"target_size={target_size} is out of range; each side must be {SMALLEST} to {LARGEST}.")
         if threads is not None and threads < 1:
