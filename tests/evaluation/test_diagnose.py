@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from finished_runs import curves, dataset, finished_run, scored
 
-from fieldguide.evaluate.diagnose import Diagnosis, diagnose
-from fieldguide.train.fit import Run
+from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.training.fit import Run
 
 CATS = ("cat", "dog")
 

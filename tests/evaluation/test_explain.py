@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldguide.evaluate.explain import most_confused, worst_errors
-from fieldguide.evaluate.metrics import score
+from fieldguide.evaluation.explain import most_confused, worst_errors
+from fieldguide.evaluation.metrics import score
 
 STATED = np.array(
     [[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.05, 0.95, 0.0], [0.6, 0.3, 0.1], [0.0, 0.3, 0.7], [0.1, 0.8, 0.1]]

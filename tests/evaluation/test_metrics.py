@@ -9,7 +9,7 @@ from finished_runs import stated
 
 from fieldguide.calibration import log_loss, softmax, temper
 from fieldguide.errors import InputError
-from fieldguide.evaluate.metrics import Score, mean_recall, score, weakest_classes
+from fieldguide.evaluation.metrics import Score, mean_recall, score, weakest_classes
 from fieldguide.intervals import wilson
 
 

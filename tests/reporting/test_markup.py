@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fieldguide.intervals import wilson
-from fieldguide.report import markup
+from fieldguide.reporting import markup
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from finished_runs import curves, dataset, finished_run, scored
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Dataset, Skipped
 from fieldguide.errors import FileError
-from fieldguide.report.page import MISTAKES_SHOWN, report
-from fieldguide.report.pictures import thumbnails
-from fieldguide.train.fit import Run
+from fieldguide.reporting.page import MISTAKES_SHOWN, report
+from fieldguide.reporting.pictures import thumbnails
+from fieldguide.training.fit import Run
 
 VOID = {"meta", "link", "img", "br", "wbr"}
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from finished_runs import curves, dataset, finished_run, scored
 
-from fieldguide.report.page import report
+from fieldguide.reporting.page import report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium to draw the page with")

@@ -10,8 +10,8 @@ from finished_runs import curves as epochs
 
 from fieldguide.calibration import reliability_bins, softmax
 from fieldguide.intervals import UNDEFINED, Estimate, wilson
-from fieldguide.report import plots
-from fieldguide.train.record import Epoch
+from fieldguide.reporting import plots
+from fieldguide.training.record import Epoch
 
 
 def parsed(svg: str) -> ElementTree.Element:
