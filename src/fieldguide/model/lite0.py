@@ -141,7 +141,7 @@ def read_weights(path: Path = WEIGHTS_FILE) -> dict[str, np.ndarray]:
 
 
 def lite0(target_size: tuple[int, int] = (224, 224)) -> keras.Model:
-    """EfficientNet-Lite0 from pixels (n, height, width, 3) in 0..255 to features (n, 1280), with random weights.
+    """EfficientNet-Lite0 from pixels (n, height, width, 3) in 0..255 to features (n, 1280), its weights all zero.
 
     `load_weights` fills it. The layer before the pooling is `top_activation`. Scaling the pixels is the first layer.
     Every batch norm is created with `trainable=False`, which in Keras means inference mode, also inside `fit`.
@@ -231,15 +231,26 @@ def multiply_adds(target_size: tuple[int, int] = (224, 224), after: str | None =
 def _new_layers() -> Iterator[keras.layers.Layer]:
     from keras import layers
 
+    empty = "zeros"  # weights are always loaded afterwards, and drawing random ones takes JAX ten seconds
     for step in STEPS:
         if step.kind == "add":
             yield layers.Add(name=step.name)
             continue
         # "same" as TensorFlow means it: where a stride leaves an odd row over, it is padded below and on the right.
         if step.kind == "conv":
-            yield layers.Conv2D(step.channels, step.kernel, step.stride, padding="same", use_bias=False, name=step.name)
+            yield layers.Conv2D(
+                step.channels,
+                step.kernel,
+                step.stride,
+                padding="same",
+                use_bias=False,
+                kernel_initializer=empty,
+                name=step.name,
+            )
         else:
-            yield layers.DepthwiseConv2D(step.kernel, step.stride, padding="same", use_bias=False, name=step.name)
+            yield layers.DepthwiseConv2D(
+                step.kernel, step.stride, padding="same", use_bias=False, depthwise_initializer=empty, name=step.name
+            )
         yield layers.BatchNormalization(epsilon=EPSILON, trainable=False, name=step.norm)
         if step.relu6:
             yield layers.ReLU(6.0, name=step.relu6)
