@@ -240,8 +240,6 @@ def _advice(run: Run, score: Score, overfits: str, learnt: bool, leaked: int) ->
         advice.append(
             "Add training pictures, above all of the classes it confuses: that is the surest cure of overfitting."
         )
-        if run.choices.fine_tuned:
-            advice.append("Train without fine-tuning: fewer weights can learn less by heart.")
     if overfits == "mild":
         advice.append("More training pictures would narrow the gap; at this size it is no cause for alarm.")
     if not learnt:
