@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide import console
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.data.split import assign
 from fieldguide.model.head import Head
@@ -86,13 +87,15 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
     problems = [problem_for(examples, fold.fitted, 0.0) for fold in folds]
     tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
-    for penalty in sorted(recipe.penalties, reverse=True):
-        heads, start = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
-        logits = _held_out(heads, examples, folds)
-        tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits, start))
-        losses = [loss for _, loss, *_ in tried]
-        if len(tried) - np.argmin(losses) > 2:
-            break
+    with console.progress("Choosing settings", len(recipe.penalties)) as bar:
+        for penalty in sorted(recipe.penalties, reverse=True):
+            heads, start = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
+            logits = _held_out(heads, examples, folds)
+            tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits, start))
+            bar.advance()
+            losses = [loss for _, loss, *_ in tried]
+            if len(tried) - np.argmin(losses) > 2:
+                break
     penalty, _, logits, start = min(tried, key=lambda entry: entry[1])
     trials = [
         Trial(f"L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
