@@ -26,6 +26,7 @@ import measure
 import numpy as np
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+GRAIN = np.random.default_rng(0).normal(0, 4, size=(1600, 1600, 3)).astype(np.int16)
 KEPT_MB_PER_PICTURE = 0.25  # the file, its decoded pixels and its features
 
 
@@ -114,11 +115,14 @@ def write_variant(source: Path, target: Path, random: np.random.Generator) -> No
     if random.random() < 0.5:
         stretch = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]) @ stretch
     whole = stretch @ np.vstack([warp, [0, 0, 1]])
-    picture = cv2.warpAffine(photo, whole[:2], (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    colours = picture * random.uniform(0.8, 1.2, size=3) + random.uniform(-20, 20)
-    colours += random.normal(0, 4, size=picture.shape)  # grain, which enlarging took away: bytes as in a photo
+    picture = cv2.warpAffine(photo, whole[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    levels = np.arange(256)[:, None] * random.uniform(0.8, 1.2, size=3) + random.uniform(-20, 20)
+    picture = cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8)[:, None])
+    top, left = random.integers(0, GRAIN.shape[0] - height), random.integers(0, GRAIN.shape[1] - width)
+    grain = GRAIN[top : top + height, left : left + width]  # which enlarging took away: bytes as in a photo
+    picture = cv2.add(picture, grain, dtype=cv2.CV_8U)
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(85, 96))]
-    _, encoded = cv2.imencode(".jpg", np.clip(colours, 0, 255).astype(np.uint8), quality)
+    _, encoded = cv2.imencode(".jpg", picture, quality)
     partial = target.with_suffix(".partial")
     partial.write_bytes(encoded.tobytes())
     partial.replace(target)
