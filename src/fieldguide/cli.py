@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldguide import console
+from fieldguide import console, files
 from fieldguide.errors import FieldguideError
 from fieldguide.version import __version__
 
@@ -33,30 +35,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command is None:
-        print(FIRST_STEPS, end="")
-        return DONE
+    options = _parser().parse_args(arguments)
     try:
-        if options.debug:
-            return int(options.run(options))
-        with console.native_notes_aside():
-            return int(options.run(options))
+        code = _run(options)
+        sys.stdout.flush()  # here, where what goes wrong with it is handled
+        return code
     except FieldguideError as error:
-        if options.debug:
-            raise
+        _show_trace(options)
         print(f"fieldguide: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        if options.debug:
-            raise
-        print("\nfieldguide: interrupted; what was read so far is kept, run the command again.", file=sys.stderr)
+        _show_trace(options)
+        kept = "" if options.command == "predict" else "; what was read so far is kept, run the command again"
+        print(f"\nfieldguide: interrupted{kept}.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone, as with `| head`: the rest has no taker.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # No file has failed, so it is our own output, sent to a full disk.
+        _show_trace(options)
+        print(f"fieldguide: cannot write the output: {files.plain_reason(error)}.", file=sys.stderr)
+        _drop_output()
+        return BAD_INPUT
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command is None:
+        print(FIRST_STEPS, end="")
+        return DONE
+    if options.debug:
+        return int(options.run(options))
+    with console.native_notes_aside():
+        return int(options.run(options))
+
+
+def _show_trace(options: argparse.Namespace) -> None:
+    if options.command is not None and options.debug:
+        traceback.print_exc()
+
+
+def _drop_output() -> None:
+    """Sends what is still to be written to stdout nowhere, so that the interpreter does not fail on it as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -69,7 +93,9 @@ def _check(options: argparse.Namespace) -> int:
     from fieldguide.data.check import check
     from fieldguide.data.dataset import Dataset
 
-    return _print(check(Dataset.from_directory(options.folder)), options)
+    findings = check(Dataset.from_directory(options.folder))
+    _print(findings, options)
+    return PROBLEMS if findings.worst == "problem" else DONE
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -100,6 +126,8 @@ def _predict(options: argparse.Namespace) -> int:
 
     with_json = "json" if options.json else "table"
     failed, total = write_predictions(options.model, options.pictures, csv_path=options.csv, style=with_json)
+    if options.csv is not None:
+        print(json.dumps({"csv": str(options.csv), "files": total, "failed": failed}) if options.json else options.csv)
     if failed:
         print(
             f"fieldguide: {failed:,} of {total:,} files could not be read; each is listed with its reason.",
@@ -120,7 +148,8 @@ def _cache(options: argparse.Namespace) -> int:
 def _print(result: Any, options: argparse.Namespace, title: str = "") -> int:
     """A result's words, or with --json its figures, on stdout."""
     if options.json:
-        print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False))
+        # Escapes, not letters: whatever the encoding of the output, it is JSON.
+        print(json.dumps(result.to_dict(), indent=1))
     else:
         print(f"{title} {result}".lstrip())
     return DONE
@@ -156,14 +185,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
     train.add_argument("--output", type=Path, metavar="RUN", help="a new folder for the run (runs/<name>-<time>)")
     train.add_argument(
-        "--test", type=float, default=0.2, metavar="SHARE", help="share of the pictures that only measure (%(default)s)"
+        "--test",
+        type=_share,
+        default=0.2,
+        metavar="SHARE",
+        help="share of the pictures that only measure (%(default)s)",
     )
     train.add_argument(
         "--validation",
-        type=float,
+        type=_share,
         default=0.0,
         metavar="SHARE",
-        help="share of the pictures that make choices (%(default)s: choices are made out of fold within train)",
+        help="share that makes choices (%(default)s: choices are made out of fold within train)",
     )
     train.add_argument("--seed", type=_seed, default=0, help="of everything random (%(default)s)")
     train.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="never train the backbone itself")
@@ -183,10 +216,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seed(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0; expected 0 or a larger whole number")
-    return number
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, 0 or larger")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a share from 0 to below 1, such as 0.2")
+    return share
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 import textwrap
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,17 +17,17 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.data.twins import find_twins
-from fieldguide.errors import InputError
+from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.model.classifier import MODEL_FILE
-from fieldguide.reporting.card import write_tables
+from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
 from fieldguide.training.fit import Run, train
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Stage, Watch
+from fieldguide.training.record import Stage, Watch, merged
 
 ROOM_FOR_A_RUN = 60_000_000  # bytes
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
@@ -144,40 +146,61 @@ def run_job(
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
-        place = _new_folder(Path(source), folder)
-        store = PixelStore.build(data)
-    with watch.stage("checking, dividing"):
-        twins = find_twins(store)
-        findings = check(store, twins=twins)
-        parts = split(store, validation=validation, test=test, seed=seed, twins=twins)
-        recipe = Recipe.auto(store.select(parts.train), seed=seed, fine_tune=fine_tune)
-    run = train(parts, recipe=recipe, folder=place)
-    watch.stages += run.stages
-    score, diagnosis = None, None
-    if len(parts.test):
-        with watch.stage("measuring"):
-            score = evaluate(run.classifier, parts.test, part=parts.measured, seed=seed)
-            diagnosis = diagnose(run, score)
-    with watch.stage("report"):
-        write_tables(run, score, findings, diagnosis)
-        if score is not None:
-            report(run, score, place / "report.html", findings=findings, diagnosis=diagnosis)
-    return Outcome(place, findings, run, score, diagnosis, tuple(watch.stages), time.perf_counter() - started)
+    with _new_folder(Path(source), folder) as place:
+        with watch.stage("reading pictures"):
+            store = PixelStore.build(data)
+        with watch.stage("checking, dividing"):
+            twins = find_twins(store)
+            findings = check(store, twins=twins)
+            parts = split(store, validation=validation, test=test, seed=seed, twins=twins)
+            recipe = Recipe.auto(store.select(parts.train), seed=seed, fine_tune=fine_tune)
+        run = train(parts, recipe=recipe, folder=place)
+        watch.stages += run.stages
+        score, diagnosis = None, None
+        if len(parts.test):
+            with watch.stage("measuring"):
+                score = evaluate(run.classifier, parts.test, part=parts.measured, seed=seed)
+                diagnosis = diagnose(run, score)
+        with watch.stage("report"):
+            run = replace(run, stages=merged(watch.stages))
+            write_tables(run, score, findings)
+            if score is not None:
+                report(run, score, place / "report.html", findings=findings, diagnosis=diagnosis)
+        run = replace(run, stages=merged(watch.stages))
+        write_card(run, score, findings, diagnosis)
+    return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
 
 
-def _new_folder(source: Path, folder: str | Path | None) -> Path:
-    """The run's folder, made and known to take files; a folder that holds something is never written into."""
-    if folder is None:
-        name = source.resolve().name or "photos"
-        stem = Path("runs") / f"{name[:80]}-{datetime.now():%Y%m%d-%H%M}"
-        place = stem
-        number = 1
-        while place.exists():
-            number += 1
-            place = stem.with_name(f"{stem.name}-{number}")
-    else:
-        place = Path(folder)
+@contextmanager
+def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
+    """The run's folder, known to take files; gone again if the block ends in an error before anything was written.
+
+    A folder that holds something is never written into.
+    """
+    place = Path(folder) if folder is not None else _free_name(source)
+    with explained(place, "use the folder"):
+        if place.is_dir() and any(place.iterdir()):
+            raise InputError(f"{place} holds something already: name a new folder with --output.")
+        if place.exists() and not place.is_dir():
+            raise FileError(f"{place} is a file; a folder was expected: name a new one with --output.")
+        made = [each for each in (place, *place.parents) if not each.exists()]
+    try:
         with explained(place, "use the folder"):
-            if place.is_dir() and any(place.iterdir()):
-                raise InputError(f"{place} holds something already: name a new folder with --output.")
-    return require_writable(place, ROOM_FOR_A_RUN)
+            place.mkdir(parents=True, exist_ok=folder is not None)
+        yield require_writable(place, ROOM_FOR_A_RUN)
+    except BaseException:
+        with suppress(OSError):  # a folder that holds something stays
+            for each in made:
+                each.rmdir()
+        raise
+
+
+def _free_name(source: Path) -> Path:
+    """A new folder in `runs/`, named after the pictures and the time."""
+    name = source.resolve().name or "photos"
+    stem = Path("runs") / f"{name[:80]}-{datetime.now():%Y%m%d-%H%M}"
+    place, number = stem, 1
+    while place.exists():
+        number += 1
+        place = stem.with_name(f"{stem.name}-{number}")
+    return place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from fieldguide import console
@@ -38,19 +39,18 @@ def write_predictions(
     if style not in STYLES:
         raise InputError(f"style is {style!r}; expected one of {', '.join(STYLES)}.")
     paths = find_pictures(pictures)
+    first = next(paths, None)
+    if first is None:
+        raise InputError(f"{', '.join(str(name) for name in pictures)} holds no files: name a folder of pictures.")
     classifier = load(model)
     counts = _Counts()
-    predictions = counts.counted(classifier.stream(paths))
+    predictions = counts.counted(classifier.stream(chain([first], paths)))
     if csv_path is not None:
         _write_csv(Path(csv_path), predictions, classifier.class_names)
     elif style == "json":
         _print_json(predictions)
     else:
         _print_table(predictions)
-    if not counts.total:
-        raise InputError(
-            f"no file was found in {', '.join(str(name) for name in pictures)}: name a folder of pictures."
-        )
     return counts.failed, counts.total
 
 
@@ -79,7 +79,7 @@ def _print_table(predictions: Iterable[Prediction]) -> None:
 def _print_json(predictions: Iterable[Prediction]) -> None:
     print("[", end="")
     for place, prediction in enumerate(predictions):
-        print(",\n " if place else "\n ", json.dumps(prediction.to_dict(), ensure_ascii=False), sep="", end="")
+        print(",\n " if place else "\n ", json.dumps(prediction.to_dict()), sep="", end="")
     print("\n]")
 
 
@@ -91,4 +91,3 @@ def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Seque
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(header(class_names))
         writer.writerows(prediction.row() for prediction in predictions)
-    print(path)

@@ -27,7 +27,8 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
         A Score. Pictures that cannot be read are not scored: they are in its `skipped`.
 
     Raises:
-        InputError: if there is no picture, or a folder is not named like a class of the classifier.
+        InputError: if there is no picture, a folder is not named like a class of the classifier, or the pictures come
+            from several parts of a divided folder.
 
     Example:
         >>> import fieldguide as fg
@@ -37,6 +38,11 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
     """
     if not len(data):
         raise InputError("there is no picture to measure on: give a test share above 0, or a folder of pictures.")
+    if data.given is not None and len(np.unique(data.given)) > 1:
+        raise InputError(
+            f"{data.root} is divided into parts, and the classifier may have learnt from one of them: "
+            f"name the part to measure on, such as {data.root}/test."
+        )
     store = PixelStore.build(
         _in_order_of(classifier.class_names, data), target_size=classifier.target_size, resize=classifier.resize
     )
@@ -59,7 +65,7 @@ def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:
     if unknown:
         raise InputError(
             f"{data.root} has a folder '{unknown[0]}', which is no class of this classifier "
-            f"({', '.join(class_names)}): rename or remove it."
+            f"({', '.join(class_names[:5])}{', ...' if len(class_names) > 5 else ''}): rename or remove it."
         )
     if data.class_names == class_names:
         return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -16,6 +17,8 @@ from fieldguide.errors import FileError, InputError, ModelError, PictureError
 from fieldguide.model import archive
 from fieldguide.model.engine import LiteEngine
 from fieldguide.model.head import Head, units_for
+from fieldguide.model.lite0 import FEATURES
+from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
 from fieldguide.parallel import bounded_map
 from fieldguide.version import __version__
@@ -148,7 +151,7 @@ class Classifier:
             resize=self.resize,
             backbone=self.backbone,
             tuned=self.weights is not None,
-            temperature=self.temperature,
+            temperature=float(self.temperature),
             decoder=decode.DECODER_VERSION,
             fieldguide=__version__,
         )
@@ -159,9 +162,7 @@ class Classifier:
         try:
             return path, decode.decode(decode.load_bytes(path), self.target_size, self.resize).pixels, ""
         except PictureError as error:
-            return path, None, str(error)
-        except OSError as error:
-            return path, None, files.plain_reason(error)
+            return path, None, _shut(path) or str(error)
 
 
 def load(path: str | Path) -> Classifier:
@@ -180,28 +181,51 @@ def load(path: str | Path) -> Classifier:
         ('horses', 'humans')
     """
     path = Path(path)
-    if path.is_dir():
-        if not (path / MODEL_FILE).exists():
-            raise ModelError(
-                f"{path} holds no {MODEL_FILE}: name a run folder that `fieldguide train` finished, or a model."
+    with files.explained(path, "read the model"):
+        if path.is_dir():
+            if not (path / MODEL_FILE).exists():
+                raise ModelError(
+                    f"{path} holds no {MODEL_FILE}: name a run folder that `fieldguide train` finished, or a model."
+                )
+            path = path / MODEL_FILE
+        if not path.exists():
+            raise FileError(
+                f"there is no model at {path}: name a run folder or a .keras file; `fieldguide train` makes one."
             )
-        path = path / MODEL_FILE
-    if not path.exists():
-        raise FileError(
-            f"there is no model at {path}: name a run folder or a .keras file; `fieldguide train` makes one."
-        )
     note = archive.read_note(path)
-    weights = archive.read_weights(path)
+    head, weights = _sound(path, archive.read_weights(path), len(note.class_names))
+    return Classifier(
+        head,
+        note.class_names,
+        target_size=note.target_size,
+        resize=note.resize,
+        backbone=note.backbone,
+        weights=weights,
+        temperature=note.temperature,
+    )
+
+
+def _sound(path: Path, weights: dict[str, np.ndarray], classes: int) -> tuple[Head, dict[str, np.ndarray] | None]:
+    """The head, and the backbone's weights if they are not the bundled ones, once they are seen to be whole."""
+    bundled = bundled_weights()
+    units = units_for(classes)
+    expected = {name: value.shape for name, value in bundled.items()}
+    expected |= {"probabilities/kernel": (FEATURES, units), "probabilities/bias": (units,)}
+    if {name: value.shape for name, value in weights.items()} != expected:
+        raise ModelError(f"{path} is damaged: its layers are not those of its {classes} classes. Copy it again.")
+    if not all(np.isfinite(value).all() for value in weights.values()):
+        raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
+    head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
+    # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
+    same = all(np.array_equal(weights[name], value) for name, value in bundled.items())
+    return head, None if same else weights
+
+
+def _shut(path: Path) -> str:
+    """Why a folder cannot be looked into, if that is what `path` is."""
     try:
-        head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
-        return Classifier(
-            head,
-            note.class_names,
-            target_size=note.target_size,
-            resize=note.resize,
-            backbone=note.backbone,
-            weights=weights if note.tuned else None,
-            temperature=note.temperature,
-        )
-    except (KeyError, InputError) as error:
-        raise ModelError(f"{path} is damaged: its last layer does not fit its classes. Copy it again.") from error
+        if path.is_dir():
+            os.scandir(path).close()
+    except OSError as error:
+        return f"the folder cannot be read: {files.plain_reason(error)}"
+    return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.errors import FileError
-from fieldguide.files import explained, write_text
+from fieldguide.files import write_text
 
 NAME_WIDTH = 40  # of the file column in a printed table
 
@@ -123,7 +123,8 @@ def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]
     """The files that names, folders and patterns stand for, in order, found as they are asked for.
 
     Args:
-        pictures: files, folders (searched with their sub-folders, hidden files left out) and patterns (`*`, `?`, `**`).
+        pictures: files, folders and patterns (`*`, `?`, `**`). A folder is searched with its sub-folders, also where
+            they are links, each once; what is hidden is left out.
 
     Raises:
         FileError: if one of them fits nothing; all are checked before the first file is given.
@@ -148,7 +149,21 @@ def _files(named: Sequence[str | Path]) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    with explained(folder, "read the folder"):
-        for place, folders, names in os.walk(folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+    """The files below a folder. A folder that cannot be read stands for itself, so that it is not passed over."""
+    visited: set[tuple[int, int] | str] = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            status = place.stat()
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError:
+            yield place
+            continue
+        identity = (status.st_dev, status.st_ino) if status.st_ino else str(place.resolve())
+        if identity in visited:
+            continue
+        visited.add(identity)
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        yield from (place / entry.name for entry in shown if not entry.is_dir())
+        waiting.extend(place / entry.name for entry in reversed(shown) if entry.is_dir())

@@ -66,26 +66,38 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_tables(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> None:
-    """Writes card.json, history.csv, skipped.csv and predictions.csv into the run's folder, each atomically.
+def write_card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> Path:
+    """Writes card.json into the run's folder, atomically.
+
+    Raises:
+        FileError: if it cannot be written.
+    """
+    path = _folder_of(run) / "card.json"
+    text = json.dumps(card(run, score, findings, diagnosis), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+    return path
+
+
+def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
+    """Writes history.csv, skipped.csv and, of a score, predictions.csv into the run's folder, each atomically.
 
     Raises:
         FileError: if they cannot be written.
     """
-    if run.folder is None:
-        raise ValueError("the run has no folder")
-    root = Path(findings.root)
+    folder, root = _folder_of(run), Path(findings.root)
     skipped = ([relative(entry.path, root), entry.reason] for entry in findings.skipped)
-    _write_csv(run.folder / "skipped.csv", ["file", "reason"], skipped)
+    _write_csv(folder / "skipped.csv", ["file", "reason"], skipped)
     columns = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
     history = ([epoch.to_dict()[column] for column in columns] for epoch in run.epochs)
-    _write_csv(run.folder / "history.csv", columns, history)
+    _write_csv(folder / "history.csv", columns, history)
     if score is not None:
-        _write_csv(
-            run.folder / "predictions.csv", ["file", "part", "label", "predicted", *score.class_names], _rows(score)
-        )
-    text = json.dumps(card(run, score, findings, diagnosis), indent=1, ensure_ascii=False)
-    write_text(run.folder / "card.json", text + "\n")
+        _write_csv(folder / "predictions.csv", ["file", "part", "label", "predicted", *score.class_names], _rows(score))
+
+
+def _folder_of(run: Run) -> Path:
+    if run.folder is None:
+        raise ValueError("the run has no folder")
+    return run.folder
 
 
 def _rows(score: Score) -> Iterable[Sequence[object]]:

@@ -23,7 +23,7 @@ CLOSE_ENOUGH = 1e-3  # gradient at which fits can be compared: their held-out lo
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to fit to and rows held out; every class of the held-out rows is among the fitted ones."""
+    """Rows to fit to, of two classes or more, and rows held out, of no other classes."""
 
     fitted: np.ndarray  # int64
     held: np.ndarray  # int64
@@ -59,6 +59,9 @@ def folds_for(labels: np.ndarray, groups: np.ndarray, validation: int, recipe: R
         groups: int (n - validation,): training rows of one group stay together.
         validation: how many of the last rows are a validation part; if there are any, they alone are held out.
         recipe: for the number of folds and the seed.
+
+    Returns:
+        The folds, none where the pictures are too few to hold any out, and the words.
     """
     count = len(labels) - validation
     if validation:
@@ -67,10 +70,11 @@ def folds_for(labels: np.ndarray, groups: np.ndarray, validation: int, recipe: R
     fold_of = assign(labels, groups, [1 / recipe.folds] * recipe.folds, seed=recipe.seed)
     used = recipe.folds if count <= MANY_PICTURES else 1
     folds = [Fold(np.flatnonzero(fold_of != number), np.flatnonzero(fold_of == number)) for number in range(used)]
-    kept = tuple(fold for fold in (_only_known_classes(fold, labels) for fold in folds) if len(fold.held))
-    if used == 1:
+    two_classes = [fold for fold in folds if len(np.unique(labels[fold.fitted])) > 1]
+    kept = tuple(fold for fold in (_only_known_classes(fold, labels) for fold in two_classes) if len(fold.held))
+    if len(kept) == 1:
         return kept, f"on {len(kept[0].held):,} of the {count:,} training pictures, held out"
-    return kept, f"out of fold: {used} times a part of the {count:,} training pictures was held out"
+    return kept, f"out of fold: {len(kept)} times a part of the {count:,} training pictures was held out"
 
 
 def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
@@ -120,7 +124,9 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
         val_loss, val_accuracy = loss_and_accuracy(logits[fold.held], labels[fold.held])
         epochs.append(Epoch("head", len(epochs) + 1, loss, accuracy, val_loss, val_accuracy))
 
-    fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
+    heads, _ = fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
+    if not epochs:  # nothing could be learnt: the start is the minimum
+        watch(heads)
     return tuple(epochs)
 
 

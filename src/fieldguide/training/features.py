@@ -58,10 +58,10 @@ def compute(
     """
     spec = backbone_named(backbone)
     values = np.empty((len(store), spec.features), np.float32)
-    place = files.cache_folder() / "features" / _key(store, spec.weights_sha256, weights)
-    kept = RowStore(place / "pooled", {"features": (np.dtype(np.float32), (spec.features,))})
+    place, key = files.cache_folder() / "features", _key(store, spec.weights_sha256, weights)
+    kept = RowStore(place / f"{key}-pooled", {"features": (np.dtype(np.float32), (spec.features,))})
     cut_shape = tuple(-(-side // (spec.target_size[0] // spec.cut_shape[0])) for side in store.target_size)
-    cuts = RowStore(place / DEFAULT_CUT, {"cut": (np.dtype(np.float16), (*cut_shape, spec.cut_shape[2]))})
+    cuts = RowStore(place / f"{key}-{DEFAULT_CUT}", {"cut": (np.dtype(np.float16), (*cut_shape, spec.cut_shape[2]))})
     first_row = {digest: row for row, digest in reversed(list(enumerate(store.digests)))}
     missing = sorted(
         row for digest, row in first_row.items() if digest not in kept or (with_cut and digest not in cuts)

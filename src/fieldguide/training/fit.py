@@ -103,11 +103,13 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
     with watch.stage("features"):
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
-        with_cut = recipe.fine_tune_epochs > 0
-        features = frozen.compute(store, backbone=recipe.backbone, with_cut=with_cut)
-        if place is not None:
-            # The fits call NumPy often and briefly, and would wait for the interpreter's lock at every call.
-            loading.join()
+        try:
+            features = frozen.compute(store, backbone=recipe.backbone, with_cut=recipe.fine_tune_epochs > 0)
+        finally:
+            # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
+            # often and briefly, and would wait for the interpreter's lock at every call.
+            if place is not None:
+                loading.join()
     with watch.stage("head"):
         learnt = _fit_head(features.values, parts, recipe)
     with watch.stage("fine-tuning"):
@@ -180,6 +182,11 @@ def _fit_head(values: np.ndarray, parts: Parts, recipe: Recipe) -> _Learnt:
     labels = np.concatenate([parts.train.labels, parts.validation.labels])
     seen = Examples(values[: len(labels)], labels, classes)
     folds, how = folds_for(labels, parts.groups, len(parts.validation), recipe)
+    if not folds:
+        raise InputError(
+            f"{parts.train.root} has too few different pictures to train on: in each class at least two are needed "
+            "that are no copies of each other, besides those that measure, and 50 are a sensible beginning."
+        )
     chosen = choose(seen, folds, recipe)
     epochs = learning_curve(seen, folds[0], chosen.penalty, chosen.power)
     head = _fitted(seen, np.arange(count), chosen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -42,21 +44,19 @@ class Recipe:
         known = backbone_named(self.backbone)
         if self.resize not in RESIZE_RULES:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
-        if len(self.target_size) != 2 or not all(32 <= side <= 512 for side in self.target_size):
+        if len(self.target_size) != 2 or not all(_whole(side, 32, 512) for side in self.target_size):
             raise InputError(
                 f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
                 f"{known.name} was trained at {known.target_size[0]}."
             )
-        if not self.penalties or min(self.penalties) <= 0:
+        if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
-        if self.folds < 2:
-            raise InputError(f"folds is {self.folds}; expected 2 or more.")
-        if self.fine_tune_epochs < 0 or self.patience < 1 or self.batch_size < 1 or self.fine_tune_rate <= 0:
-            raise InputError(
-                f"fine_tune_epochs is {self.fine_tune_epochs}, patience {self.patience}, batch_size "
-                f"{self.batch_size} and fine_tune_rate {self.fine_tune_rate}; expected 0 or more epochs, "
-                "the others above 0."
-            )
+        least = {"folds": 2, "fine_tune_epochs": 0, "patience": 1, "batch_size": 1, "seed": 0}
+        for name, smallest in least.items():
+            if not _whole(getattr(self, name), smallest):
+                raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
+        if not 0 < self.fine_tune_rate < 1:
+            raise InputError(f"fine_tune_rate is {self.fine_tune_rate!r}; expected a number between 0 and 1.")
 
     @classmethod
     def auto(cls, train: Dataset | PixelStore, *, seed: int = 0, fine_tune: bool = True) -> Recipe:
@@ -100,6 +100,14 @@ class Recipe:
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
         return asdict(self)
+
+
+def _whole(number: object, smallest: int, largest: float = math.inf) -> bool:
+    """Whether `number` is a whole number in this range."""
+    try:
+        return smallest <= operator.index(number) <= largest  # type: ignore[arg-type]  # NumPy's integers too
+    except TypeError:
+        return False
 
 
 def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int], str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -61,6 +61,14 @@ class Stage:
 
     name: str
     seconds: float
+
+
+def merged(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """The stages with those of one name added up, in the order in which they began."""
+    seconds: dict[str, float] = {}
+    for stage in stages:
+        seconds[stage.name] = seconds.get(stage.name, 0.0) + stage.seconds
+    return tuple(Stage(name, spent) for name, spent in seconds.items())
 
 
 @dataclass
