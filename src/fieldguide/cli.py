@@ -118,7 +118,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from fieldguide.model.classifier import load
 
     classifier = load(options.model)
-    return _print(evaluate(classifier, Dataset.from_directory(options.folder), part=options.folder.name), options)
+    data = Dataset.from_directory(options.folder)
+    return _print(evaluate(classifier, data, part=options.folder.resolve().name), options)
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from fieldguide.data.dataset import Dataset
+from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.evaluation.metrics import Score, score
@@ -42,6 +43,12 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
         raise InputError(
             f"{data.root} is divided into parts, and the classifier may have learnt from one of them: "
             f"name the part to measure on, such as {data.root}/test."
+        )
+    if data.given is not None and len(present := np.unique(data.given)) > 1:
+        parts = ", ".join(PARTS[part] for part in present)
+        raise InputError(
+            f"{data.root} is divided into {parts}, and pictures that trained or chose measure nothing: "
+            f"name one of its folders, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}."
         )
     store = PixelStore.build(
         _in_order_of(classifier.class_names, data), target_size=classifier.target_size, resize=classifier.resize
