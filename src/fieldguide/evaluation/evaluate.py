@@ -39,16 +39,11 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
     """
     if not len(data):
         raise InputError("there is no picture to measure on: give a test share above 0, or a folder of pictures.")
-    if data.given is not None and len(np.unique(data.given)) > 1:
-        raise InputError(
-            f"{data.root} is divided into parts, and the classifier may have learnt from one of them: "
-            f"name the part to measure on, such as {data.root}/test."
-        )
     if data.given is not None and len(present := np.unique(data.given)) > 1:
-        parts = ", ".join(PARTS[part] for part in present)
+        names = ", ".join(PARTS[number] for number in present)
         raise InputError(
-            f"{data.root} is divided into {parts}, and pictures that trained or chose measure nothing: "
-            f"name one of its folders, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}."
+            f"{data.root} is divided into {names}, and the classifier may have learnt from one of them: "
+            f"name the part to measure on, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}."
         )
     store = PixelStore.build(
         _in_order_of(classifier.class_names, data), target_size=classifier.target_size, resize=classifier.resize
