@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldguide import console
-from fieldguide.calibration import picture_losses, softmax
+from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.model.engine import DEFAULT_CUT
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import lite0, load_weights, tail, train_only_after, weights_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOM_TO_GAIN = 0.03  # held-out errors below this share are too few to show that fine-tuning helps
 FORWARD_BATCH = 128
+WARM_UP = 0.15  # share of the steps in which the rate rises: at full rate from the start, Adam undoes the head
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Tuned:
 def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
     """The backbone and head after training the blocks behind the cut, at the epoch with the lowest held-out loss.
 
-    Batch norms stay in inference mode. Adam's rate falls along a cosine. The order of the pictures depends on the
+    Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine. The order of the pictures depends on the
     seed and the epoch alone.
 
     Args:
@@ -87,12 +88,14 @@ def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *,
 def clearly_better(tuned: np.ndarray, frozen: np.ndarray, labels: np.ndarray) -> bool:
     """Whether fine-tuning lowered the held-out loss by more than its standard error, and lost no accuracy.
 
+    Each is calibrated by its own temperature first, as the finished classifier would be.
+
     Args:
         tuned: logits (held, units).
         frozen: logits (held, units) of the head on the frozen backbone, fitted to the same pictures.
         labels: int (held,).
     """
-    one, other = softmax(tuned), softmax(frozen)
+    one, other = (softmax(logits, fit_temperature(logits, labels)) for logits in (tuned, frozen))
     gain = picture_losses(other, labels) - picture_losses(one, labels)
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
     lost = (other.argmax(axis=1) == labels).sum() - (one.argmax(axis=1) == labels).sum()
@@ -119,7 +122,11 @@ def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int) -> No
         if units == 1
         else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
-    rate = keras.optimizers.schedules.CosineDecay(recipe.fine_tune_rate, recipe.fine_tune_epochs * batches)
+    steps = recipe.fine_tune_epochs * batches
+    warm_up = round(WARM_UP * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm_up, warmup_target=recipe.fine_tune_rate, warmup_steps=warm_up
+    )
     model.compile(
         keras.optimizers.Adam(rate), loss, jit_compile=False if keras.backend.backend() == "tensorflow" else "auto"
     )

@@ -34,7 +34,7 @@ class Recipe:
     penalties: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
     folds: int = 5  # out-of-fold choices where no validation part is given
     fine_tune_epochs: int = 0  # at the most; 0 leaves the backbone as it is
-    fine_tune_rate: float = 3e-4  # learning rate of Adam at its peak
+    fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
     batch_size: int = 32
     seed: int = 0
@@ -55,6 +55,8 @@ class Recipe:
         for name, smallest in least.items():
             if not _whole(getattr(self, name), smallest):
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
+            object.__setattr__(self, name, operator.index(getattr(self, name)))  # a NumPy integer becomes a plain one
+        object.__setattr__(self, "target_size", tuple(operator.index(side) for side in self.target_size))
         if not 0 < self.fine_tune_rate < 1:
             raise InputError(f"fine_tune_rate is {self.fine_tune_rate!r}; expected a number between 0 and 1.")
 
