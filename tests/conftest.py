@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from fieldguide.job import Outcome
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -18,6 +23,43 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real pictures at {folder}: set FIELDGUIDE_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample pictures inside the package, unpacked: `train/` and `validation/` above two class folders."""
+    from fieldguide.data import samples
+
+    return samples.unpack("horses_or_humans", tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def small_photos(sample_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two class folders with 30 real pictures each, and beside them a file that is cut short."""
+    folder = tmp_path_factory.mktemp("small") / "photos"
+    for name in ("horses", "humans"):
+        (folder / name).mkdir(parents=True)
+        whole = sorted(path for path in (sample_photos / "train" / name).iterdir() if path.stem[-1].isdigit())[::5][:30]
+        for path in whole:
+            shutil.copy2(path, folder / name)
+    shutil.copy2(sample_photos / "train" / "horses" / "horse-truncated.jpg", folder / "horses")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache that `small_job` has filled; a test may set FIELDGUIDE_CACHE to it."""
+    return tmp_path_factory.mktemp("small-cache")
+
+
+@pytest.fixture(scope="session")
+def small_job(small_photos: Path, small_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The main job, done once on `small_photos` for all tests that look at what it left."""
+    from fieldguide.job import run_job
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDGUIDE_CACHE", str(small_cache))
+        return run_job(small_photos, folder=tmp_path_factory.mktemp("job") / "run", test=0.25)
 
 
 @pytest.fixture(autouse=True)
