@@ -174,7 +174,7 @@ def test_16_bit_grey_png_keeps_its_range() -> None:
 
 
 def test_16_bit_rgb_png_with_a_transparent_colour() -> None:
-    wide = colours().astype(">u2") * 257
+    wide = (colours().astype(np.uint16) * 256 + 7).astype(">u2")
     rows = b"".join(b"\0" + row.tobytes() for row in wide)
     head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
     same(png(head, rows), colours())
@@ -368,6 +368,15 @@ def test_a_damaged_png_is_refused() -> None:
     content = bytearray(encode(scene(), "PNG"))
     content[len(content) // 2] ^= 1
     assert reason(bytes(content)) == "damaged: the checksum of its IDAT data is wrong"
+
+
+@pytest.mark.parametrize(("tag", "value", "said"), [(279, 0, "strips make no sense"), (273, 10**6, "truncated")])
+def test_tiff_strips_that_are_not_there(tag: int, value: int, said: str) -> None:
+    """Seen before libtiff sees them, which would write to stderr."""
+    content = bytearray(encode(scene(20, 30), "TIFF", compression="tiff_lzw"))
+    at = next(at for at in range(0, len(content), 2) if content[at : at + 8] == struct.pack("<HHI", tag, 4, 1))
+    content[at + 8 : at + 12] = struct.pack("<I", value)
+    assert said in reason(bytes(content))
 
 
 def test_bytes_after_and_before_markers_are_forgiven() -> None:
