@@ -40,8 +40,8 @@ class Tuned:
 def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
     """The backbone and head after training the blocks behind the cut, at the epoch with the lowest held-out loss.
 
-    Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine. The order of the pictures depends on the
-    seed and the epoch alone.
+    Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine. The order of the
+    pictures depends on the seed and the epoch alone.
 
     Args:
         features: computed `with_cut`.
@@ -75,7 +75,7 @@ def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *,
             epochs.append(_epoch(number, _forward(model, fitted), targets, logits, held_targets))
             if best is None or epochs[-1].val_loss < best[0]:
                 best = (epochs[-1].val_loss, model.get_weights(), logits)
-            elif len(epochs) - _best_place(epochs) > recipe.patience:
+            elif number - _best_place(epochs) >= recipe.patience:
                 break
     assert best is not None
     model.set_weights(best[1])
@@ -95,6 +95,8 @@ def clearly_better(tuned: np.ndarray, frozen: np.ndarray, labels: np.ndarray) ->
         frozen: logits (held, units) of the head on the frozen backbone, fitted to the same pictures.
         labels: int (held,).
     """
+    if not np.isfinite(tuned).all():  # it diverged: the head on the frozen backbone is as good as ever
+        return False
     one, other = (softmax(logits, fit_temperature(logits, labels)) for logits in (tuned, frozen))
     gain = picture_losses(other, labels) - picture_losses(one, labels)
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf

@@ -32,7 +32,14 @@ ROOM_FOR_A_MODEL = 40_000_000  # bytes
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished training."""
+    """A finished training.
+
+    Example:
+        >>> print(run)
+        <Classifier of 2 classes (horses, humans) at 224x224>, trained on 53 pictures in ... s
+        >>> run.choices.how
+        'out of fold: 5 times a part of the 53 training pictures was held out'
+    """
 
     folder: Path | None  # where model.keras was written
     classifier: Classifier
@@ -89,8 +96,8 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
 
     Example:
         >>> import fieldguide as fg
-        >>> parts = fg.split(fg.Dataset.from_directory(photos))
-        >>> run = fg.train(parts, folder=run_folder)
+        >>> parts = fg.split(fg.Dataset.from_directory("photos"))
+        >>> run = fg.train(parts, folder="runs/second")
         >>> run.classifier.class_names
         ('horses', 'humans')
     """

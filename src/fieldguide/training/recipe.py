@@ -25,7 +25,14 @@ LONG_ASPECT = 2.0  # centre crops of longer pictures lose more than half of them
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. `Recipe.auto` fills it in from the data; `dataclasses.replace` changes a field."""
+    """How to train. `Recipe.auto` fills it in from the data; `with_` changes a field.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> recipe = fg.Recipe(seed=1).with_(fine_tune_epochs=5)
+        >>> recipe.fine_tune_epochs, recipe.backbone
+        (5, 'efficientnet_lite0')
+    """
 
     backbone: str = "efficientnet_lite0"
     target_size: tuple[int, int] = (224, 224)  # height, width
@@ -74,7 +81,7 @@ class Recipe:
 
         Example:
             >>> import fieldguide as fg
-            >>> data = fg.Dataset.from_directory(photos / "train")
+            >>> data = fg.Dataset.from_directory("photos")
             >>> recipe = fg.Recipe.auto(data)
             >>> recipe.target_size
             (224, 224)
