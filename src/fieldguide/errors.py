@@ -4,20 +4,67 @@ from __future__ import annotations
 
 
 class FieldguideError(Exception):
-    """Anything fieldguide refuses to do; the message is written for the person who asked for it."""
+    """Anything fieldguide refuses to do; the message is written for the person who asked for it.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.Dataset.from_directory("fotos")
+        ... except fg.FieldguideError as error:
+        ...     print(error)
+        cannot read the folder fotos: it does not exist: check the spelling.
+    """
 
 
 class InputError(FieldguideError, ValueError):
-    """An argument, flag or set of pictures that cannot be used as it is."""
+    """An argument, flag or set of pictures that cannot be used as it is. Also a ValueError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.split(fg.Dataset.from_directory("photos"), test=20)
+        ... except fg.InputError as error:
+        ...     print(error)
+        validation is 0.0 and test is 20; expected shares from 0 to 1 that leave some to train on.
+    """
 
 
 class FileError(FieldguideError, OSError):
-    """A file or folder that is missing, unreadable, read-only or on a full disk."""
+    """A file or folder that is missing, unreadable, read-only or on a full disk. Also an OSError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.load("runs/lost")
+        ... except fg.FileError as error:
+        ...     print(error)
+        there is no model at runs/lost: name a run folder or a .keras file; `fieldguide train` makes one.
+    """
 
 
 class PictureError(FieldguideError, ValueError):
-    """One picture that cannot be read; the message is the reason, without the path."""
+    """One picture that cannot be read; the message is the reason, without the path. Also a ValueError.
+
+    It stays inside: a picture that cannot be read is listed with its reason, and the work goes on.
+
+    Example:
+        >>> from fieldguide.data import decode
+        >>> try:
+        ...     decode.read("new/notes.txt", (224, 224))
+        ... except PictureError as error:
+        ...     print(error)
+        not a picture: text
+    """
 
 
 class ModelError(FieldguideError, ValueError):
-    """A model that is missing, damaged, written by a newer version or not fieldguide's."""
+    """A model that is missing, damaged, written by a newer version or not fieldguide's. Also a ValueError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.load("photos")
+        ... except fg.ModelError as error:
+        ...     print(error)
+        photos holds no model.keras: name a run folder that `fieldguide train` finished, or a model.
+    """

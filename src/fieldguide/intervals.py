@@ -14,7 +14,15 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval."""
+    """A figure with its interval.
+
+    Example:
+        >>> accuracy = wilson(98, 100)
+        >>> print(accuracy.percent)
+        98.0% (95% CI 93.0-99.4%)
+        >>> accuracy.n
+        100
+    """
 
     value: float
     low: float

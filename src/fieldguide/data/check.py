@@ -21,7 +21,15 @@ LEVELS = ("problem", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing worth knowing of the pictures."""
+    """One thing worth knowing of the pictures.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> findings = fg.check(fg.Dataset.from_directory("photos"))
+        >>> print(findings.findings[0])
+        warning: 1 file is left out, each with the reason
+            horses/horse-truncated.jpg: truncated: the file ends before the picture is complete
+    """
 
     kind: str
     level: str  # "problem": figures may be wrong; "warning": it may cost accuracy; "note"
@@ -39,7 +47,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found in a folder; read + skipped = found."""
+    """All that was found in a folder; read + skipped = found.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> findings = fg.check(fg.Dataset.from_directory("photos"))
+        >>> findings.found, findings.read, len(findings.skipped)
+        (66, 65, 1)
+        >>> findings.worst
+        'warning'
+    """
 
     root: str
     found: int
@@ -95,9 +112,13 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
 
     Example:
         >>> import fieldguide as fg
-        >>> print(fg.check(fg.Dataset.from_directory(photos)))  # doctest: +ELLIPSIS
-        ...: ... files found, ... read, 1 skipped
-        ...
+        >>> print(fg.check(fg.Dataset.from_directory("photos")))
+        photos: 66 files found, 65 read, 1 skipped
+        2 classes: horses 32, humans 33
+        warning: 1 file is left out, each with the reason
+            horses/horse-truncated.jpg: truncated: the file ends before the picture is complete
+        warning: 1 picture is there more than once, byte for byte
+            humans/human-copy.jpg = humans/human01-00.jpg
     """
     store = data if isinstance(data, PixelStore) else PixelStore.build(data)
     twins = twins or find_twins(store)

@@ -21,7 +21,14 @@ _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is not among the pictures, and why."""
+    """A file that is not among the pictures, and why.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
+        >>> [(skipped.path.name, skipped.reason) for skipped in store.dataset.skipped]
+        [('horse-truncated.jpg', 'truncated: the file ends before the picture is complete')]
+    """
 
     path: Path
     reason: str
@@ -32,6 +39,14 @@ class Dataset:
     """Labelled pictures in folders. Nothing is opened: what cannot be read shows when it is read.
 
     Every file that is not hidden is either among `paths` or among `skipped`.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> data = fg.Dataset.from_directory("photos")
+        >>> print(data)
+        66 pictures in 2 classes (horses 33, humans 33)
+        >>> data.name(0), data.class_names[data.labels[0]]
+        ('horses/horse-truncated.jpg', 'horses')
     """
 
     root: Path

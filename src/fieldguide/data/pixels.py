@@ -34,7 +34,16 @@ _REMEMBER_EVERY = 512
 
 @dataclass(frozen=True, eq=False)
 class PixelStore:
-    """The decoded pictures of a data set; row i belongs to `dataset.paths[i]`."""
+    """The decoded pictures of a data set; row i belongs to `dataset.paths[i]`.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
+        >>> store.read([0]).dtype, store.read([0]).shape
+        (dtype('uint8'), (1, 224, 224, 3))
+        >>> len(store), len(store.dataset.skipped)
+        (65, 1)
+    """
 
     dataset: Dataset  # readable pictures only; the others are in dataset.skipped
     target_size: tuple[int, int]  # height, width

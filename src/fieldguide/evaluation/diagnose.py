@@ -30,7 +30,16 @@ RISEN = 1.05  # a loss that has grown by 5% has risen
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the figures mean."""
+    """What the figures mean.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> diagnosis = fg.diagnose(run, score)
+        >>> diagnosis.overfits
+        'cannot tell'
+        >>> print(diagnosis.verdict)
+        Whether it overfits cannot be told from 13 unseen pictures.
+    """
 
     verdict: str  # one short sentence
     overfits: str  # "no", "mild", "yes" or "cannot tell"
@@ -65,7 +74,8 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
         score: of its classifier on pictures that chose nothing.
 
     Example:
-        >>> print(fg.diagnose(run, score).overfits in ("no", "mild", "yes", "cannot tell"))
+        >>> import fieldguide as fg
+        >>> fg.diagnose(run, score).overfits in ("no", "mild", "yes", "cannot tell")
         True
     """
     unseen, leaked = _without_leaks(run, score)

@@ -33,9 +33,9 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
 
     Example:
         >>> import fieldguide as fg
-        >>> score = fg.evaluate(fg.load(run_folder), fg.Dataset.from_directory(photos / "validation"))
+        >>> score = fg.evaluate(fg.load("runs/first"), fg.Dataset.from_directory("another-day"))
         >>> score.n
-        160
+        20
     """
     if not len(data):
         raise InputError("there is no picture to measure on: give a test share above 0, or a folder of pictures.")

@@ -43,7 +43,16 @@ class ClassScore:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a classifier is worth on pictures that chose nothing. Every picture given was scored."""
+    """What a classifier is worth on pictures that chose nothing. Every picture given was scored.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> score = fg.evaluate(fg.load("runs/first"), fg.Dataset.from_directory("another-day"))
+        >>> score.n, score.class_names
+        (20, ('horses', 'humans'))
+        >>> print(score.accuracy.percent)
+        100.0% (95% CI 83.9-100.0%)
+    """
 
     part: str  # which pictures: "test", or "validation" where a folder came with that part only
     class_names: tuple[str, ...]

@@ -41,6 +41,14 @@ class Classifier:
         resize: how they are brought there: "crop", "squash" or "pad".
         backbone: name of the network whose features are used.
         temperature: what the logits were divided by to be calibrated; it is in the weights already.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> guide = fg.load("runs/first")
+        >>> guide
+        <Classifier of 2 classes (horses, humans) at 224x224>
+        >>> guide.predict("new/valhuman05-00.jpg")[0].label
+        'humans'
     """
 
     def __init__(
@@ -109,9 +117,11 @@ class Classifier:
 
         Example:
             >>> import fieldguide as fg
-            >>> guide = fg.load(run_folder)
-            >>> print(guide.predict(photos / "unseen"))  # doctest: +ELLIPSIS
-            file ...
+            >>> guide = fg.load("runs/first")
+            >>> print(guide.predict(["new/horse6-004.jpg", "new/notes.txt"]))
+            file                                        sure  class
+            new/horse6-004.jpg                        ...%  horses
+            new/notes.txt                             not read: not a picture: text
         """
         return Predictions(self.class_names, tuple(self.stream(find_pictures(pictures))))
 
@@ -177,7 +187,7 @@ def load(path: str | Path) -> Classifier:
 
     Example:
         >>> import fieldguide as fg
-        >>> fg.load(run_folder).class_names
+        >>> fg.load("runs/first").class_names
         ('horses', 'humans')
     """
     path = Path(path)

@@ -20,7 +20,14 @@ NAME_WIDTH = 40  # of the file column in a printed table
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """One picture's class, or why it could not be read."""
+    """One picture's class, or why it could not be read.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> first = fg.load("runs/first").predict("new")[0]
+        >>> first.path.name, first.label, first.probability > 0.9
+        ('horse6-004.jpg', 'horses', True)
+    """
 
     path: Path
     class_names: tuple[str, ...]
@@ -68,7 +75,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions(Sequence[Prediction]):
-    """Predictions in the order of the files. read + skipped = given, always."""
+    """Predictions in the order of the files. read + skipped = given, always.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> predictions = fg.load("runs/first").predict("new")
+        >>> len(predictions), [(entry.path.name, entry.reason) for entry in predictions.skipped]
+        (7, [('notes.txt', 'not a picture: text')])
+        >>> predictions.to_csv("labels.csv").name
+        'labels.csv'
+    """
 
     class_names: tuple[str, ...]
     entries: tuple[Prediction, ...]

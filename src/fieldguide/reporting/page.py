@@ -55,7 +55,7 @@ def report(
 
     Example:
         >>> import fieldguide as fg
-        >>> page = fg.report(run, score, folder / "report.html")
+        >>> page = fg.report(run, score, "report.html")
         >>> "Does it overfit?" in page.read_text()
         True
     """

@@ -36,9 +36,9 @@ class Run:
 
     Example:
         >>> print(run)
-        <Classifier of 2 classes (horses, humans) at 224x224>, trained on 53 pictures in ... s
+        <Classifier of 2 classes (horses, humans) at 224x224>, trained on 52 pictures in ... s
         >>> run.choices.how
-        'out of fold: 5 times a part of the 53 training pictures was held out'
+        'out of fold: 5 times a part of the 52 training pictures was held out'
     """
 
     folder: Path | None  # where model.keras was written
