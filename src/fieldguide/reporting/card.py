@@ -20,7 +20,17 @@ from fieldguide.model.archive import FORMAT
 from fieldguide.training.fit import Run
 from fieldguide.version import __version__
 
-_PACKAGES = ("keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "scipy", "opencv-python-headless", "pillow")
+_PACKAGES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "jax",
+    "ai-edge-litert",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "pillow",
+)
 
 
 def card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> dict[str, object]:

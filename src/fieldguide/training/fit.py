@@ -103,7 +103,7 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
     """
     place = require_writable(folder, ROOM_FOR_A_MODEL) if folder is not None else None
     watch = Watch()
-    with watch.stage("reading pictures"):
+    with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         store = _whole_store(parts, recipe)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
