@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,19 @@ from fieldguide.errors import FileError
 from fieldguide.files import cache_folder, explained, folder_bytes, size_text
 
 KINDS = {"pixels": "decoded pictures", "features": "activations of frozen networks"}
+IN_USE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class CacheSize:
-    """How much is kept, and where."""
+    """How much is kept, and where.
+
+    Example:
+        >>> print(CacheSize(Path("kept"), {"pixels": 31_000_000, "features": 1_100_000}))
+        kept: 32.1 MB
+          decoded pictures                    31.0 MB
+          activations of frozen networks       1.1 MB
+    """
 
     folder: Path
     bytes_of: dict[str, int]  # kind -> bytes
@@ -35,7 +44,13 @@ class CacheSize:
 
 
 def cache_size() -> CacheSize:
-    """The size of the cache now."""
+    """The size of the cache now.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> fg.cache_size().total_bytes
+        0
+    """
     folder = cache_folder()
     return CacheSize(folder, {kind: folder_bytes(folder / kind) for kind in KINDS})
 
@@ -48,6 +63,12 @@ def clear_cache() -> CacheSize:
 
     Raises:
         FileError: if something cannot be removed.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> before = fg.clear_cache()
+        >>> before.total_bytes >= 0 and fg.cache_size().total_bytes == 0
+        True
     """
     before = cache_size()
     for kind in KINDS:
@@ -64,6 +85,8 @@ def clear_cache() -> CacheSize:
 def make_room(needed_bytes: int) -> None:
     """Removes the segments used longest ago until `needed_bytes` more keep the cache within half of the free disk.
 
+    What was used in the last hour stays, so that no run loses what it, or another one, is about to read.
+
     Raises:
         FileError: if even an empty cache would be too small a place.
     """
@@ -78,7 +101,7 @@ def make_room(needed_bytes: int) -> None:
             f"{size_text(limit)} (half of the free disk): set FIELDGUIDE_CACHE to a folder on a larger disk."
         )
     for segment in segments:
-        if kept + needed_bytes <= limit:
+        if kept + needed_bytes <= limit or _last_use(segment) > time.time() - IN_USE_SECONDS:
             break
         shutil.rmtree(segment, ignore_errors=True)
         kept -= sizes[segment]

@@ -53,10 +53,22 @@ class Progress:
         if not self._terminal:
             print(f"{self.title}: {counts}, {when}", file=sys.stderr)
             return
-        width = max(8, min(30, shutil.get_terminal_size().columns - len(self.title) - len(counts) - 24))
+        columns = _columns()
+        width = max(8, min(30, columns - len(f"{self.title:<20} [] {counts} {when:<14}")))
         filled = round(width * share)
         bar = "#" * filled + "-" * (width - filled)
-        print(f"\r{self.title:<20} [{bar}] {counts} {when:<14}", end="", file=sys.stderr, flush=True)
+        # Cut on a narrow terminal: a line that wraps could not be drawn over.
+        line = f"{self.title:<20} [{bar}] {counts} {when:<14}"[:columns]
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+
+def _columns() -> int:
+    """Width of the terminal that stderr goes to; stdout may be a file."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return columns or shutil.get_terminal_size().columns  # some terminals do not know and say 0
 
 
 @contextmanager

@@ -140,8 +140,10 @@ def folder_bytes(folder: Path) -> int:
 
 def size_text(count: float) -> str:
     """A number of bytes as a person says it: '13.4 MB' (1 MB = 1,000,000 bytes)."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    for unit in ("kB", "MB"):
         count /= 1000
-    return f"{count:.1f} GB"
+        if round(count, 1) < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} GB"

@@ -2,13 +2,13 @@
 
 A store is a folder of segments, and each build appends to a segment of its own, so builds never wait for or damage
 one another. Rows are written before the index names them: a build that is killed leaves a segment whose named rows
-are whole, and the next build computes only what is missing. A segment that was never sealed is checked row by row
-against its checksums when it is opened.
+are whole, and the next build computes only what is missing. Rows that a killed build left unsealed are checked once
+against their checksums, when the segment is opened next.
 
     store/segment-3f9a.../layout.json   format version, columns
                           <column>.bin  rows one after the other
                           index.bin     32-byte content digest + CRC-32 of the row, one record a row
-                          sealed        there when the segment was flushed to the disk
+                          sealed        how many of the first rows are known to be whole on the disk
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from fieldguide.errors import FileError
-from fieldguide.files import explained, require_writable, size_text, write_text
+from fieldguide.files import explained, require_writable, write_text
 
 FORMAT = 1
 DIGEST_BYTES = 32
@@ -88,6 +89,12 @@ class RowStore:
             result[wanted] = mapped[rows - first]
         return result
 
+    def mark_used(self, digests: Iterable[bytes]) -> None:
+        """Notes that these rows are wanted now, so that they are the last to be removed to make room for others."""
+        for number in {self._places[digest][0] for digest in digests if digest in self._places}:
+            with suppress(OSError):  # where nothing can be written, nothing is removed either
+                os.utime(self._segments[number])
+
     def writer(self, expected_rows: int) -> SegmentWriter:
         """A segment to append rows to; use it as a context manager.
 
@@ -105,24 +112,32 @@ class RowStore:
                 return
             records = np.fromfile(segment / "index.bin", _RECORD)
             sizes = {name: (segment / f"{name}.bin").stat().st_size for name in self.columns}
+            whole = min([len(records)] + [sizes[name] // _bytes_of(column) for name, column in self.columns.items()])
+            records = records[:whole]
+            good = self._check(segment, records)
         except (OSError, ValueError):
             return
-        whole = min([len(records)] + [sizes[name] // _bytes_of(column) for name, column in self.columns.items()])
-        records = records[:whole]
-        good = np.ones(whole, bool) if (segment / "sealed").exists() else self._check(segment, records)
         number = len(self._segments)
         self._segments.append(segment)
         for row in np.flatnonzero(good):
             self._places.setdefault(records["digest"][row].tobytes(), (number, int(row)))
 
     def _check(self, segment: Path, records: np.ndarray) -> np.ndarray:
-        """Which rows of an unsealed segment are as they were written."""
-        crcs = np.zeros(len(records), np.uint32)
+        """Which rows are as they were written: bool (len(records),). Sealed ones are taken on trust."""
+        good = np.ones(len(records), bool)
+        sealed = _sealed_rows(segment)
+        if sealed >= len(records):
+            return good
+        crcs = np.zeros(len(records) - sealed, np.uint32)
         for name, column in self.columns.items():
             with (segment / f"{name}.bin").open("rb") as handle:
-                for row in range(len(records)):
+                handle.seek(sealed * _bytes_of(column))
+                for row in range(len(crcs)):
                     crcs[row] = zlib.crc32(handle.read(_bytes_of(column)), int(crcs[row]))
-        return crcs == records["crc"]
+        good[sealed:] = crcs == records["crc"][sealed:]
+        with suppress(OSError):  # on a read-only disk they are checked again next time
+            _seal(segment, len(good) if good.all() else int(np.argmin(good)))
+        return good
 
 
 class SegmentWriter:
@@ -146,8 +161,9 @@ class SegmentWriter:
             self.flush()
         if self._written == 0:
             shutil.rmtree(self._folder, ignore_errors=True)
-        elif error is None:
-            self._seal()
+        elif not isinstance(error, FileError):
+            with explained(self._folder, "finish the cache in"):
+                _seal(self._folder, self._written)
 
     def add(self, digest: bytes, row: Mapping[str, np.ndarray]) -> None:
         """Takes one row: a value for every column. A digest that is there already is passed over.
@@ -174,15 +190,11 @@ class SegmentWriter:
         with explained(self._folder, "keep decoded pictures in"):
             if self._number < 0:
                 self._begin()
-            crcs = np.zeros(len(waiting), np.uint32)
-            for name in self._store.columns:
-                data = [row[name].tobytes() for _, row in waiting]
-                crcs[:] = [zlib.crc32(part, int(crc)) for part, crc in zip(data, crcs, strict=True)]
-                _append(self._folder / f"{name}.bin", b"".join(data))
-            records = np.empty(len(waiting), _RECORD)
-            records["digest"] = np.array([np.void(digest) for digest, _ in waiting], f"V{DIGEST_BYTES}")
-            records["crc"] = crcs
-            _append(self._folder / "index.bin", records.tobytes())
+            try:
+                self._append(waiting)
+            except BaseException:
+                self._cut_back()
+                raise
         for digest, _ in waiting:
             self._store._places[digest] = (self._number, self._written)
             self._written += 1
@@ -193,25 +205,45 @@ class SegmentWriter:
         self._number = len(self._store._segments)
         self._store._segments.append(self._folder)
 
-    def _seal(self) -> None:
-        with explained(self._folder, "finish the cache in"):
-            for path in self._folder.glob("*.bin"):
-                with path.open("rb+") as handle:
-                    os.fsync(handle.fileno())
-            (self._folder / "sealed").touch()
+    def _append(self, waiting: list[tuple[bytes, dict[str, np.ndarray]]]) -> None:
+        crcs = np.zeros(len(waiting), np.uint32)
+        for name in self._store.columns:
+            data = [row[name].tobytes() for _, row in waiting]
+            crcs[:] = [zlib.crc32(part, int(crc)) for part, crc in zip(data, crcs, strict=True)]
+            _append(self._folder / f"{name}.bin", b"".join(data))
+        records = np.empty(len(waiting), _RECORD)
+        records["digest"] = np.array([np.void(digest) for digest, _ in waiting], f"V{DIGEST_BYTES}")
+        records["crc"] = crcs
+        _append(self._folder / "index.bin", records.tobytes())
+
+    def _cut_back(self) -> None:
+        """Takes off what a failed flush has left: a torn row would shift every row after it."""
+        sizes = {"index": _RECORD.itemsize} | {name: _bytes_of(column) for name, column in self._store.columns.items()}
+        for name, size in sizes.items():
+            with suppress(FileNotFoundError):
+                os.truncate(self._folder / f"{name}.bin", self._written * size)
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Appends all of `data`, or leaves the file as it was: a torn row would shift every row after it."""
-    before = path.stat().st_size if path.exists() else 0
+    with path.open("ab", buffering=0) as handle:
+        view = memoryview(data)
+        while view:
+            view = view[handle.write(view) :]
+
+
+def _seal(segment: Path, rows: int) -> None:
+    """Sees to it that the segment is on the disk, then notes that its first `rows` rows are whole."""
+    for path in segment.glob("*.bin"):
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+    write_text(segment / "sealed", f"{rows}\n")
+
+
+def _sealed_rows(segment: Path) -> int:
     try:
-        with path.open("ab", buffering=0) as handle:
-            view = memoryview(data)
-            while view:
-                view = view[handle.write(view) :]
-    except OSError:
-        os.truncate(path, before)
-        raise
+        return int((segment / "sealed").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def _bytes_of(column: tuple[np.dtype, tuple[int, ...]]) -> int:
@@ -222,8 +254,3 @@ def _bytes_of(column: tuple[np.dtype, tuple[int, ...]]) -> int:
 def _layout(columns: Columns) -> dict[str, object]:
     described = {name: [np.dtype(dtype).descr, list(shape)] for name, (dtype, shape) in columns.items()}
     return json.loads(json.dumps({"format": FORMAT, "columns": described}))
-
-
-def describe(count_bytes: int, rows: int) -> str:
-    """A line on how large a store is: '3,000 rows, 451.6 MB'."""
-    return f"{rows:,} rows, {size_text(count_bytes)}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,12 +70,12 @@ class Dataset:
             directory: the folder of class folders.
 
         Returns:
-            A Dataset, classes and paths in sorted order.
+            A Dataset, classes in sorted order and the pictures class by class, always in the same order.
 
         Raises:
-            FileError: if the folder is missing, a file, or may not be read.
-            InputError: if it holds no class folders, one class only, an empty class folder, or two class folders
-                whose names differ only by case or surrounding spaces.
+            FileError: if the folder or a class folder is missing, a file, or may not be read.
+            InputError: if it holds no class folders, one class only, an empty class folder, two class folders whose
+                names differ only by case or surrounding spaces, or one folder under two names.
 
         Example:
             >>> import fieldguide as fg
@@ -84,16 +85,15 @@ class Dataset:
             ('horses', 'humans')
         """
         root = Path(directory)
-        if root.is_file():
+        if os.path.isfile(root):  # noqa: PTH113 - False where it cannot be told; the reason shows next
             raise FileError(f"{root} is a file; a folder with one folder of pictures for each class was expected.")
-        with explained(root, "read the folder"):
-            names = sorted(os.listdir(root))  # noqa: PTH208 - names are what is wanted
-        folders = [name for name in names if not _is_hidden(name) and (root / name).is_dir()]
-        divided = _divided(root, folders)
-        places = [(PARTS.index(part), root / folder) for folder, part in divided.items()] if divided else [(None, root)]
-        listing = _Listing(root, [name for name in names if (root / name).is_file()])
-        for part, place in places:
-            listing.add_classes(part, place)
+        listing = _Listing(root)
+        folders = listing.folders_of(root)
+        divided = _divided(root, [folder.name for folder in folders])
+        classes = [(folder, 0) for folder in folders]
+        if divided:
+            classes = [(folder, part) for name, part in divided.items() for folder in listing.folders_of(root / name)]
+        listing.add_classes(classes)
         return listing.dataset(bool(divided))
 
     def __len__(self) -> int:
@@ -119,8 +119,13 @@ class Dataset:
         return relative(self.paths[row], self.root)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Dataset:
-        """The same data set with only the pictures of these rows; what was skipped stays with the whole."""
-        rows = np.asarray(rows, np.int64)
+        """The same data set with only the pictures of these rows; what was skipped stays with the whole.
+
+        Args:
+            rows: row numbers, or a bool for each picture.
+        """
+        rows = np.asarray(rows)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         given = None if self.given is None else self.given[rows]
         paths = tuple(self.paths[row] for row in rows)
         return Dataset(self.root, paths, self.labels[rows], self.class_names, given=given)
@@ -161,27 +166,43 @@ def relative(path: Path, root: Path) -> str:
 class _Listing:
     """Gathers the files of class folders, so that each is counted once."""
 
-    def __init__(self, root: Path, loose: list[str]) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.found: list[tuple[Path, str, int]] = []  # path, class, part
         self.classes: set[str] = set()
         self.skipped: list[Skipped] = []
         self.hidden = 0
-        self._visited: set[tuple[int, int] | str] = set()
-        self._add_loose(root, loose)
+        self._visited: dict[tuple[int, int] | str, Path] = {}
 
-    def add_classes(self, part: int | None, place: Path) -> None:
-        """Takes every folder in `place` as a class."""
+    def folders_of(self, place: Path) -> list[Path]:
+        """The folders in a place of class folders; whatever else lies there is no picture of any class."""
         with explained(place, "read the folder"):
-            names = sorted(os.listdir(place))  # noqa: PTH208
-        if part is not None:
-            self._add_loose(place, [name for name in names if (place / name).is_file()])
-        folders = [name for name in names if (place / name).is_dir() and not _is_hidden(name)]
+            self._visited[_identity(place)] = place
+            names = sorted(os.listdir(place))  # noqa: PTH208 - names are what is wanted
+        folders = []
+        for path in (place / name for name in names):
+            if _is_hidden(path.name):
+                self.hidden += 1
+            elif os.path.isdir(path):  # noqa: PTH112 - False for a link that leads nowhere
+                folders.append(path)
+            else:
+                self.skipped.append(Skipped(path, "not in a class folder: move it into the folder of its class"))
+        return folders
+
+    def add_classes(self, classes: Sequence[tuple[Path, int]]) -> None:
+        """Takes each of these folders as a class, with the part it belongs to."""
         # Known from the start, so that a link inside one class never takes another class's pictures.
-        self._visited.update(_identity(folder) for folder in (self.root, place, *(place / name for name in folders)))
-        for name in folders:
-            self.classes.add(name)
-            self._walk(place / name, name, part or 0)
+        for folder, _ in classes:
+            with explained(folder, "read the folder"):
+                other = self._visited.setdefault(_identity(folder), folder)
+            if other != folder:
+                raise InputError(
+                    f"{relative(folder, self.root)} and {relative(other, self.root)} in {self.root} are one folder: "
+                    "remove the link that leads from one to the other."
+                )
+        for folder, part in classes:
+            self.classes.add(folder.name)
+            self._walk(folder, part)
 
     def dataset(self, divided: bool) -> Dataset:
         """What was gathered, once it is seen to be something a classifier can be made from."""
@@ -198,39 +219,30 @@ class _Listing:
             given=np.array([part for _, _, part in self.found], np.int8) if divided else None,
         )
 
-    def _add_loose(self, place: Path, names: Iterable[str]) -> None:
-        for name in names:
-            if _is_hidden(name):
-                self.hidden += 1
-            else:
-                self.skipped.append(
-                    Skipped(place / name, "not in a class folder: move it into the folder of its class")
-                )
-
-    def _walk(self, folder: Path, name: str, part: int) -> None:
+    def _walk(self, folder: Path, part: int) -> None:
         """Takes the files below a class folder. Each real folder is visited once, so loops of links end."""
         waiting = [folder]
         while waiting:
             place = waiting.pop()
             try:
-                identity = _identity(place)
-                entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+                seen = self._visited.setdefault(_identity(place), place)
+                names = sorted(os.listdir(place))  # noqa: PTH208
             except OSError as error:
+                if place == folder:
+                    raise FileError(f"cannot read the folder {place}: {plain_reason(error)}.") from error
                 self.skipped.append(Skipped(place, f"the folder cannot be read: {plain_reason(error)}"))
                 continue
-            if identity in self._visited and place != folder:
-                self.skipped.append(Skipped(place, "a link to a folder that is read already"))
+            if seen != place:
+                self.skipped.append(Skipped(place, f"a link to {relative(seen, self.root)}, which is read already"))
                 continue
-            self._visited.add(identity)
             below = []
-            for entry in entries:
-                path = place / entry.name
-                if _is_hidden(entry.name):
+            for path in (place / name for name in names):
+                if _is_hidden(path.name):
                     self.hidden += 1
-                elif entry.is_dir():
+                elif os.path.isdir(path):  # noqa: PTH112
                     below.append(path)
                 else:
-                    self.found.append((path, name, part))
+                    self.found.append((path, folder.name, part))
             waiting.extend(reversed(below))
 
     def _refuse_what_cannot_work(self) -> None:
@@ -246,7 +258,7 @@ class _Listing:
             )
         folded: dict[str, str] = {}
         for name in sorted(self.classes):
-            other = folded.setdefault(name.strip().casefold(), name)
+            other = folded.setdefault(unicodedata.normalize("NFC", name.strip()).casefold(), name)
             if other != name:
                 raise InputError(
                     f"the class folders '{other}' and '{name}' in {self.root} differ only by case or spaces: "
@@ -260,12 +272,16 @@ class _Listing:
             )
 
 
-def _divided(root: Path, folders: Sequence[str]) -> dict[str, str]:
-    """folder -> part, if the folders are parts of a divided set rather than classes."""
-    parts = {name: PARTS[_PART_OF_FOLDER[name.lower()]] for name in folders if name.lower() in _PART_OF_FOLDER}
-    if "train" not in parts.values() or not any(_has_folders(root / name) for name in parts):
+def _divided(root: Path, folders: Sequence[str]) -> dict[str, int]:
+    """folder -> part, an index into PARTS, if the folders are parts of a divided set rather than classes."""
+    parts = {name: _PART_OF_FOLDER[name.lower()] for name in folders if name.lower() in _PART_OF_FOLDER}
+    if not any(_has_folders(root / name) for name in parts):
         return {}
     others = sorted(set(folders) - set(parts))
+    if 0 not in parts.values():
+        if others:
+            return {}
+        raise InputError(f"{root} holds {' and '.join(sorted(parts))}, but no train folder: add one.")
     if others:
         raise InputError(
             f"{root} holds both parts ({', '.join(sorted(parts))}) and other folders ({', '.join(others[:3])}): "
@@ -273,12 +289,13 @@ def _divided(root: Path, folders: Sequence[str]) -> dict[str, str]:
         )
     if len(set(parts.values())) < len(parts):
         raise InputError(f"{root} holds the same part twice ({', '.join(sorted(parts))}): merge them.")
-    return dict(sorted(parts.items(), key=lambda item: PARTS.index(item[1])))
+    return dict(sorted(parts.items(), key=lambda item: item[1]))
 
 
 def _has_folders(place: Path) -> bool:
     with explained(place, "read the folder"):
-        return any(entry.is_dir() and not _is_hidden(entry.name) for entry in os.scandir(place))
+        names = os.listdir(place)  # noqa: PTH208
+    return any(os.path.isdir(place / name) and not _is_hidden(name) for name in names)  # noqa: PTH112
 
 
 def _identity(folder: Path) -> tuple[int, int] | str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from fieldguide.files import cache_folder
+
+Answer = TypeVar("Answer")
 
 # A file written this recently may be written again within the same tick of its clock, unseen by its time stamps.
 SETTLE_NANOSECONDS = 2_000_000_000
@@ -25,28 +29,22 @@ def stamp(path: str | Path) -> tuple[int, int, int, int]:
         OSError: if it cannot be seen.
     """
     status = os.stat(path)  # noqa: PTH116 - called for every picture, and three times as fast
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    # Some file systems number their files beyond what SQLite's integers hold.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & 0x7FFF_FFFF_FFFF_FFFF
 
 
 def recall(paths: Sequence[Path]) -> list[bytes | None]:
     """The content digest of each file that has not changed since it was read; None for all others."""
-    connection = _connect()
-    if connection is None:
-        return [None] * len(paths)
-    result: list[bytes | None] = []
     query = "SELECT size, modified, changed, inode, digest FROM files WHERE path = ?"
-    try:
-        for path in paths:
-            row = connection.execute(query, (_key(path),)).fetchone()
-            try:
-                result.append(row[4] if row and tuple(row[:4]) == stamp(path) else None)
-            except OSError:
-                result.append(None)
-    except sqlite3.Error:  # damaged: as if it were empty
-        return [None] * len(paths)
-    finally:
-        connection.close()
-    return result
+
+    def digest_of(connection: sqlite3.Connection, path: Path) -> bytes | None:
+        row = connection.execute(query, (_key(path),)).fetchone()
+        with suppress(OSError):  # gone meanwhile
+            if row and tuple(row[:4]) == stamp(path):
+                return bytes(row[4])
+        return None
+
+    return _ask(lambda connection: [digest_of(connection, path) for path in paths]) or [None] * len(paths)
 
 
 def remember(entries: Iterable[tuple[Path, tuple[int, int, int, int], bytes]]) -> None:
@@ -57,27 +55,25 @@ def remember(entries: Iterable[tuple[Path, tuple[int, int, int, int], bytes]]) -
     """
     latest = time.time_ns() - SETTLE_NANOSECONDS
     rows = [(_key(path), *marks, digest) for path, marks, digest in entries if max(marks[1], marks[2]) < latest]
-    connection = _connect() if rows else None
-    if connection is None:
-        return
-    try:
-        with connection:
-            connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
-    except sqlite3.Error:
-        return
-    finally:
-        connection.close()
+    if rows:
+        _ask(lambda connection: connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows))
 
 
-def _connect() -> sqlite3.Connection | None:
+def _ask(question: Callable[[sqlite3.Connection], Answer]) -> Answer | None:
+    """What the table of files answers, in one transaction; None where there is none or it cannot be used."""
     path = cache_folder() / "files.sqlite"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=10)
-        connection.execute(_TABLE)
-    except (sqlite3.Error, OSError):
+        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            connection.execute(_TABLE)
+            return question(connection)
+    except (OSError, sqlite3.OperationalError):  # locked, read-only or on a full disk
         return None
-    return connection
+    except sqlite3.DatabaseError:  # damaged: the next run begins a new one
+        for file in path.parent.glob("files.sqlite*"):
+            with suppress(OSError):
+                file.unlink()
+        return None
 
 
 def _key(path: Path) -> str:

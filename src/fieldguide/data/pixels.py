@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +85,7 @@ class PixelStore:
             raise InputError(f"target_size is {target_size}; expected (height, width), each from 16 to 1024 pixels.")
         rows = _open(target_size, resize)
         digests = known.recall(dataset.paths)
+        rows.mark_used(digest for digest in digests if digest is not None)
         missing = [row for row, digest in enumerate(digests) if digest is None or digest not in rows]
         reasons: dict[int, str] = {}
         decoded = 0
@@ -117,10 +120,8 @@ class PixelStore:
     @property
     def fingerprint(self) -> str:
         """One name for these pictures and labels: the same files in any place and order give the same."""
-        names = self.dataset.class_names
-        entries = sorted(
-            digest + names[label].encode() for digest, label in zip(self.digests, self.dataset.labels, strict=True)
-        )
+        names = [os.fsencode(name) for name in self.dataset.class_names]
+        entries = sorted(digest + names[label] for digest, label in zip(self.digests, self.dataset.labels, strict=True))
         return hashlib.blake2b(b"".join(entries), digest_size=16).hexdigest()
 
     def select(self, dataset: Dataset) -> PixelStore:
@@ -169,22 +170,20 @@ def _fill(
     rows: RowStore, paths: Sequence[Path], missing: Sequence[int], target_size: tuple[int, int], resize: str
 ) -> Iterator[_Outcome]:
     """Reads the missing pictures and keeps their rows; yields what became of each, in order."""
-    started: set[bytes] = set()  # so that copies of a picture are decoded once
+    started: dict[bytes, int] = {}  # the row that decodes this content, so that copies of it need not be
 
     def work(row: int) -> _Outcome:
         stamp, digest = None, None
         try:
-            stamp = known.stamp(paths[row])
+            with suppress(OSError):  # why, `load_bytes` says better
+                stamp = known.stamp(paths[row])
             content = decode.load_bytes(paths[row])
             digest = decode.digest(content)
-            if digest in rows or digest in started:
+            if digest in rows or started.setdefault(digest, row) != row:
                 return _Outcome(row, stamp, digest)
-            started.add(digest)
             return _Outcome(row, stamp, digest, decode.decode(content, target_size, resize))
         except PictureError as error:
             return _Outcome(row, stamp, digest, reason=str(error))
-        except OSError as error:
-            return _Outcome(row, reason=files.plain_reason(error))
 
     cache.make_room(len(missing) * rows.row_bytes)
     with console.progress("Reading pictures", len(missing)) as bar, rows.writer(len(missing)) as writer:
@@ -211,11 +210,12 @@ def _gather(
             if outcome.digest is not None:
                 reason_of[outcome.digest] = outcome.reason
             continue
-        assert outcome.stamp is not None and outcome.digest is not None
+        assert outcome.digest is not None  # it was read
         if outcome.picture is None:
             rows_of_copies.append((outcome.row, outcome.digest))
         decoded += outcome.picture is not None
-        entries.append((paths[outcome.row], outcome.stamp, outcome.digest))
+        if outcome.stamp is not None:
+            entries.append((paths[outcome.row], outcome.stamp, outcome.digest))
         if len(entries) >= _REMEMBER_EVERY:
             known.remember(entries)
             entries = []

@@ -35,7 +35,7 @@ class Parts:
     seed: int
     how: str  # how it was divided, in a sentence
     measured: str = "test"  # what the part that measures is called where it came from
-    leaks: tuple[tuple[str, str], ...] = ()  # pictures of train that stand in a measuring part too
+    leaks: tuple[tuple[str, str], ...] = ()  # (picture of train, the same picture in another part)
 
     def __str__(self) -> str:
         named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]

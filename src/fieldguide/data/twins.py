@@ -8,18 +8,18 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from fieldguide.data.pixels import PixelStore
+from fieldguide.data.pixels import THUMBNAIL, PixelStore
 
 HASH_BITS = 64
-MOST_BITS = 5  # perceptual hashes that differ in more bits are not looked at
-BANDS = 7  # two of seven bands stay untouched by five changed bits
-# Largest root-mean-square difference of 32x32 RGB thumbnails, in levels of 0..255 once brightness is evened out.
-LARGEST_DIFFERENCE = 5.0
-# Frames of one scene differ in a small place only: no 4x4-pixel cell of the thumbnail may differ by more than this.
-LARGEST_CELL_DIFFERENCE = 14.0
-THUMBNAIL = 32
-NEIGHBOURS = 64  # in a crowd of like hashes a picture is compared with this many that follow it
-_BLOCK = 16_384
+MOST_BITS = 6  # perceptual hashes that differ in more bits are not looked at
+BANDS = 8  # two of eight bands stay untouched by six changed bits
+NEIGHBOURS = 32  # in a crowd of like hashes a picture is compared with this many that follow it
+# What may be left of the difference of two thumbnails, in levels of 0..255, once they are laid on one another: the
+# root mean square over the whole, and over any cell of 4x4 pixels. Frames of one scene differ in a small place only.
+LARGEST_DIFFERENCE = 4.0
+LARGEST_CELL_DIFFERENCE = 10.0
+CELL = 4
+_BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,15 @@ class Twins:
 
     groups: np.ndarray  # int64 (n,): pictures with the same number are one picture
     exact: tuple[tuple[int, ...], ...]  # rows of byte-identical files, two or more each
-    near: tuple[tuple[int, int], ...]  # pairs of rows that look alike but differ in their bytes
+    near: tuple[tuple[int, int], ...]  # pairs of rows that look alike but differ in their bytes, enough to link groups
 
 
 def find_twins(store: PixelStore) -> Twins:
     """The duplicates and near-duplicates among the pictures of a store.
 
-    Candidates share a perceptual hash but for a few bits; they are near-duplicates if their pixels agree too. Only
-    pictures that share two of seven bands of the hash are compared, and in a crowd of like hashes only neighbours,
+    Candidates share a perceptual hash but for a few bits; they are near-duplicates if their pixels agree too, once a
+    small shift, a crop of a few percent and a change of brightness, contrast or saturation are allowed for. Only
+    pictures that share two of eight bands of the hash are compared, and in a crowd of like hashes only neighbours,
     so the time grows with the number of pictures and not with its square.
 
     Source:
@@ -49,6 +50,8 @@ def find_twins(store: PixelStore) -> Twins:
     parent = list(range(len(first)))
     near = []
     for left, right in _candidates(store.facts["hash"][first]):
+        apart = np.array([_root(parent, one) != _root(parent, other) for one, other in zip(left, right, strict=True)])
+        left, right = left[apart], right[apart]
         alike = _look_alike(store.thumbnails(first[left]), store.thumbnails(first[right]))
         for one, other in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
             near.append((int(min(first[one], first[other])), int(max(first[one], first[other]))))
@@ -69,10 +72,9 @@ def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs (left, right) whose hashes differ in at most MOST_BITS bits, each pair once, in blocks."""
     edges = [HASH_BITS * band // BANDS for band in range(BANDS + 1)]
     masks = [((1 << high) - 1) ^ ((1 << low) - 1) for low, high in pairwise(edges)]
-    found = [np.zeros(0, np.int64)]
+    pairs = np.zeros(0, np.int64)
     for one, other in combinations(masks, 2):
-        found.append(_close_pairs(hashes, hashes & np.uint64(one | other)))
-    pairs = np.unique(np.concatenate(found))
+        pairs = np.union1d(pairs, _close_pairs(hashes, hashes & np.uint64(one | other)))
     for start in range(0, len(pairs), _BLOCK):
         yield np.divmod(pairs[start : start + _BLOCK], len(hashes))
 
@@ -96,11 +98,52 @@ def _close_pairs(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 def _look_alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Which pairs of thumbnails, uint8 (k, 32, 32, 3), show the same picture: bool (k,)."""
-    gap = left.astype(np.float32) - right.astype(np.float32)
-    gap -= gap.mean(axis=(1, 2, 3), keepdims=True)  # a change of brightness makes no other picture
-    whole = np.sqrt(np.square(gap).mean(axis=(1, 2, 3)))
-    cells = np.square(gap).reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4, 5))  # (k, 8, 8)
-    return (whole <= LARGEST_DIFFERENCE) & (np.sqrt(cells.max(axis=(1, 2))) <= LARGEST_CELL_DIFFERENCE)
+    grey = [side.mean(axis=3, keepdims=True, dtype=np.float32) for side in (left, right)]
+    alike = _agree(grey[0], grey[1])  # turns most down, at a third of the price
+    alike[alike] = _agree(left[alike].astype(np.float32), right[alike].astype(np.float32))
+    return alike
+
+
+def _agree(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Whether little is left of the difference of thumbnails, float32 (k, 32, 32, c), laid on one another: bool (k,).
+
+    To first order a shift or crop changes a picture by multiples of its gradient, a change of tone by multiples of
+    its levels. The best multiples are the solution of a small least-squares problem for each pair.
+
+    Source:
+        B. Lucas, T. Kanade (1981), "An iterative image registration technique with an application to stereo vision",
+        IJCAI; one step of it, with the terms for scale and tone added.
+    """
+    if not len(left):
+        return np.zeros(0, bool)
+    left, right = _smooth(left), _smooth(right)
+    middle = (left + right) / 2
+    down, across = np.gradient(middle, axis=(1, 2))
+    x = np.linspace(-1, 1, THUMBNAIL, dtype=np.float32)[:, None]
+    y = x[:, None]
+    levels = middle - middle.mean(axis=(1, 2, 3), keepdims=True)
+    changes = [
+        *(down, across, y * down, x * across),  # shift, crop
+        *(np.full_like(middle, 10), levels, levels**2 / 64),  # brightness, contrast, tone curve
+        middle - middle.mean(axis=3, keepdims=True),  # saturation
+    ]
+    inner = (slice(None), slice(1, -1), slice(1, -1))  # at the border a gradient is one-sided
+    terms = np.stack([change[inner].reshape(len(left), -1) for change in changes], axis=1)  # (k, terms, values)
+    gap = (left - right)[inner].reshape(len(left), -1, 1)
+    ridge = 0.01 * terms.shape[2] * np.eye(len(changes), dtype=np.float32)  # where a picture is flat nothing is known
+    shares = np.linalg.solve(terms @ terms.transpose(0, 2, 1) + ridge, terms @ gap)
+    rest = np.zeros((len(left), THUMBNAIL, THUMBNAIL), np.float32)  # none at the border
+    rest[inner] = np.square(gap - terms.transpose(0, 2, 1) @ shares).reshape(middle[inner].shape).mean(axis=3)
+    cells = rest.reshape(-1, THUMBNAIL // CELL, CELL, THUMBNAIL // CELL, CELL).mean(axis=(2, 4))
+    whole = rest.mean(axis=(1, 2))
+    return (whole <= LARGEST_DIFFERENCE**2) & (cells.max(axis=(1, 2)) <= LARGEST_CELL_DIFFERENCE**2)
+
+
+def _smooth(pictures: np.ndarray) -> np.ndarray:
+    """The pictures, float32 (k, h, w, c), averaged over 3x3 pixels with weights 1, 2, 1."""
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    return (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
 
 
 def _root(parent: list[int], number: int) -> int:
