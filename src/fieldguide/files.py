@@ -21,6 +21,7 @@ _PLAIN_REASONS = {
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     errno.ENOENT: "it does not exist: check the spelling",
     errno.ENOTDIR: "a part of the path is a file, not a folder: check the spelling",
+    errno.EEXIST: "a file stands where a folder was expected: name another place",
     errno.EISDIR: "it is a folder, and a file was expected",
     errno.ELOOP: "it is a loop of symbolic links: name the real folder",
 }
