@@ -143,8 +143,8 @@ def test_several_problems_at_once_are_each_as_if_alone(classes: int) -> None:
     assert coefficients.shape == (3, 7, 1 if classes == 2 else classes)
     for place, problem in enumerate(problems):
         alone, _ = fit(examples, [problem], penalty=0.01, tolerance=1e-5)
-        given = [heads.probabilities(examples.features) for heads in (together[place], alone[0])]
-        np.testing.assert_allclose(*given, atol=2e-3)
+        given = [head.probabilities(examples.features) for head in (together[place], alone[0])]
+        np.testing.assert_allclose(given[0], given[1], atol=2e-3)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -169,7 +169,7 @@ def test_starting_at_the_minimum_ends_there_at_once() -> None:
     plain, minimum = fit(examples, problems, penalty=0.01, watch=lambda heads: cold.append(heads[0]))
     started, _ = fit(examples, problems, penalty=0.01, start=stronger, watch=lambda heads: warm.append(heads[0]))
     given = [heads[0].probabilities(examples.features) for heads in (plain, started)]
-    np.testing.assert_allclose(*given, atol=5e-3)
+    np.testing.assert_allclose(given[0], given[1], atol=5e-3)
     assert len(warm) < len(cold)
     _, again = fit(examples, problems, penalty=0.01, start=minimum)
     np.testing.assert_allclose(again, minimum, atol=1e-3)
