@@ -192,21 +192,22 @@ def decode(content: bytes, target_size: tuple[int, int], resize: str = "crop") -
 def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str) -> Picture:
     container = header.unwrap(content, form)
     turned = container.orientation >= 5  # by a quarter: height and width change places
-    with _open(container.content, container.format) as image:
-        mode, stored = image.mode, (image.height, image.width)
-        height, width = stored[::-1] if turned else stored
-        box, size = resample.plan((height, width), target_size, resize)
-        wanted = (box[2] / size[0], box[3] / size[1])  # how many pixels of the picture become one
-        ratios = wanted[::-1] if turned else wanted
+    image = _open(container.content, container.format)
+    mode, stored = image.mode, (image.height, image.width)
+    height, width = stored[::-1] if turned else stored
+    box, size = resample.plan((height, width), target_size, resize)
+    wanted = (box[2] / size[0], box[3] / size[1])  # how many pixels of the picture become one
+    ratios = wanted[::-1] if turned else wanted
+    if form == "JPEG":
+        _draft(image, ratios)
+    held = image.width * image.height if form == "JPEG" and not container.progressive else height * width
+    with _one_large_picture if held > _LARGE_PIXELS else nullcontext():
+        image.load()
         if form == "JPEG":
-            _draft(image, ratios)
-        held = image.width * image.height if form == "JPEG" and not container.progressive else height * width
-        with _one_large_picture if held > _LARGE_PIXELS else nullcontext():
-            image.load()
-            if form == "JPEG":
-                _refuse_incomplete(image, container, ratios)
-            left = (ratios[0] * image.height / stored[0], ratios[1] * image.width / stored[1])
-            whole = _pixels(image, (max(1, int(left[0] / 2)), max(1, int(left[1] / 2))))
+            _refuse_incomplete(image, container, ratios)
+        left = (ratios[0] * image.height / stored[0], ratios[1] * image.width / stored[1])
+        whole = _pixels(image, (max(1, int(left[0] / 2)), max(1, int(left[1] / 2))))
+        image.close()  # gives its memory to the next steps, and a large one's back before the next large one starts
     whole = resample.upright(whole, container.orientation)
     pixels = resample.frame(resample.resize(resample.cut(whole, box, (height, width)), size), target_size)
     return Picture(pixels, width, height, form, mode, *describe(whole))
