@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldguide.console import clock, progress
+from fieldguide.console import clock, command, progress
 
 WORK = """
 import sys, time
@@ -152,3 +152,17 @@ def test_no_file_is_left_open(tmp_path: Path) -> None:
     if not Path("/dev/fd").is_dir():
         pytest.skip("this system does not list open files")
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_next_command_is_one_that_the_shell_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "an environment" / "bin" / "fieldguide"
+    script.parent.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(script.with_name("python")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert command() == "'an environment/bin/python' -m fieldguide"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    assert command() == "'an environment/bin/fieldguide'"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command() == "fieldguide"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fieldguide.errors import FieldguideError
 
@@ -97,6 +99,16 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def command() -> str:
+    """How a person calls fieldguide from where they are: 'fieldguide', or its path where the shell would not find it."""
+    if shutil.which("fieldguide"):
+        return "fieldguide"
+    script = Path(sys.executable).with_name("fieldguide")
+    called = [str(script)] if script.exists() else [sys.executable, "-m", "fieldguide"]
+    called[0] = min(called[0], os.path.relpath(called[0]), key=len)
+    return shlex.join(called)
 
 
 def warn(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldguide.console import command
 from fieldguide.data import samples
 from fieldguide.job import Outcome, run_job
 from fieldguide.model.classifier import load
@@ -25,8 +26,10 @@ class Demo:
         return (
             f"{self.outcome}\n\n"
             f"Pictures it has never seen, read by the saved model:\n{self.predictions}\n\n"
-            f"The sample pictures are in {self.photos}; your own go the same way:\n"
-            "  fieldguide train YOUR-PHOTOS        where YOUR-PHOTOS/<class>/*.jpg"
+            f"The sample pictures are in {self.photos}\n"
+            "Next, pictures of your own, one folder for each class, PHOTOS/<class>/*.jpg:\n"
+            f"  {command()} check PHOTOS\n"
+            f"  {command()} train PHOTOS"
         )
 
     def to_dict(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from fieldguide.console import clock
+from fieldguide.console import clock, command
 from fieldguide.data.check import Findings, check
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -66,7 +66,7 @@ class Outcome:
     def _data(self) -> list[tuple[str, str]]:
         found, parts = self.findings, self.run.parts
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [("Pictures", f"{counts}; {len(found.counts)} classes"), ("Divided", f"{parts}: {parts.how}")]
+        lines = [("Pictures", f"{counts}; {len(found.counts)} classes"), ("Divided", f"{parts}; {parts.how}")]
         for level in ("problem", "warning"):
             for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
                 lines.append((level.capitalize(), finding.text))
@@ -89,20 +89,21 @@ class Outcome:
             return [("Result", "not measured: no picture was kept for it; give --test a share above 0")]
         before, after = score.calibration_error_before, score.calibration_error
         lines = [
-            ("Result", f"accuracy {score.accuracy.percent} on {score.n:,} {score.part} pictures that chose nothing"),
+            ("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
+            ("", "(they took no part in the training or in any choice)"),
             ("", f"balanced accuracy {score.balanced_accuracy.percent}"),
             ("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
         ]
         return lines + ([("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
 
     def _places(self) -> list[tuple[str, str]]:
-        spent = ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in self.stages if stage.seconds >= 0.05)
+        spent = "; ".join(f"{stage.name} {stage.seconds:.1f}" for stage in self.stages if stage.seconds >= 0.05)
         report = [("Report", str(self.folder / "report.html"))] if self.score else []
         return [
-            ("Time", f"{clock(self.seconds)}: {spent}"),
+            ("Time", f"{clock(self.seconds)} ({spent})"),
             *report,
             ("Model", str(self.folder / MODEL_FILE)),
-            ("Try next", f"fieldguide predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
+            ("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
         ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ def reader(
 ) -> ReadersFolder:
     """A reader's folder of this test's own, which is also the current folder; the cache is shared by all such tests."""
     monkeypatch.setenv("FIELDGUIDE_CACHE", str(first_copy.root.parent / "cache"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     copy = first_copy.copy(tmp_path / "folder")
     monkeypatch.chdir(copy.root)
     return copy

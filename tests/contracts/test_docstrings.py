@@ -101,7 +101,7 @@ def test_a_public_function_names_its_arguments_and_errors(name: str, function: o
     if len(parameters) > 1 or "Args:" in text:
         missing = [one for one in parameters if f"{one}: " not in text]
         assert missing == [], f"{name} does not say what these arguments are"
-    body = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    body = ast.parse(textwrap.dedent(inspect.getsource(function)))
     raised = {ast.unparse(node.exc.func) for node in ast.walk(body) if _raises_ours(node)}  # type: ignore[attr-defined]
     assert {error for error in raised if f"{error}:" not in text} == set(), f"{name} does not name these errors"
 

@@ -102,6 +102,14 @@ def test_a_held_out_loss_that_stayed_low_is_told_too() -> None:
     assert any("still falling" in line for line in diagnose(run, scored(run, range(4))).evidence)
 
 
+def test_a_held_out_loss_that_rose_is_never_said_not_to_have_risen() -> None:
+    both_rose = [replace(epoch, loss=0.01 * epoch.epoch) for epoch in curves([0.1, 0.3, 0.5], "head")]
+    run = run_of(2000, 1000, epochs=both_rose)
+    evidence = diagnose(run, scored(run, range(4))).evidence
+    assert not any("did not rise again" in line for line in evidence)
+    assert any("lowest after epoch 1 of the head's training (0.100, at last 0.500)" in line for line in evidence)
+
+
 def test_curves_of_what_was_not_kept_are_no_evidence() -> None:
     head = [replace(epoch, chosen=epoch.epoch == 4) for epoch in curves([0.5, 0.3, 0.22, 0.21], "head")]
     tried = [replace(epoch, chosen=False) for epoch in curves([0.3, 0.2, 0.9])]

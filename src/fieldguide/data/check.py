@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -11,6 +12,7 @@ from fieldguide.data.dataset import PARTS, Dataset, Skipped, relative
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
 
+WIDTH = 80  # columns
 LISTED = 20  # files named in a finding; the others are counted
 TINY_SIDE = 48  # pixels on the shorter side
 FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
@@ -38,11 +40,11 @@ class Finding:
     count: int = 0  # how many files or pairs there are in all
 
     def __str__(self) -> str:
-        shown = [f"    {path}" for path in self.paths[:3]]
+        shown = [_wrapped(path, "    ") for path in self.paths[:3]]
         more = self.count - len(shown)
         if self.paths and more > 0:
             shown.append(f"    ... and {more:,} more")
-        return "\n".join([f"{self.level}: {self.text}", *shown])
+        return "\n".join([_wrapped(f"{self.level}: {self.text}"), *shown])
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,18 @@ def _looks(store: PixelStore) -> Iterator[Finding]:
 
 def _finding(kind: str, level: str, text: str, names: list[str], count: int | None = None) -> Finding:
     return Finding(kind, level, text, tuple(names[:LISTED]), len(names) if count is None else count)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    """Lines of a terminal's usual width; names of files stay whole."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

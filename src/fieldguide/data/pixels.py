@@ -247,6 +247,6 @@ def _refuse_lost_classes(before: Dataset, after: Dataset, reasons: dict[int, str
         if count == 0 and before.counts[name]:
             row = next(row for row in reasons if before.class_names[before.labels[row]] == name)
             raise InputError(
-                f"no picture of class '{name}' can be read ({before.counts[name]:,} files tried; "
+                f"no picture of class '{name}' can be read ({before.counts[name]:,} tried; "
                 f"{before.name(row)}: {reasons[row]}): replace its files, or remove the folder."
             )

@@ -25,7 +25,7 @@ class Parts:
         >>> print(parts)
         33 train, 16 validation, 16 test
         >>> parts.how
-        'at random by class, seed 0: 25% to measure, 25% to choose; copies stay together'
+        'at random by class (seed 0), 25% to measure, 25% to choose; copies stay together'
     """
 
     train: Dataset
@@ -96,7 +96,7 @@ def split(
         return _as_given(dataset, twins, seed)
     part_of = assign(dataset.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
     sizes = (f"{100 * test:.0f}% to measure", f"{100 * validation:.0f}% to choose" if validation else "")
-    how = f"at random by class, seed {seed}: {', '.join(size for size in sizes if size)}; copies stay together"
+    how = f"at random by class (seed {seed}), {', '.join(size for size in sizes if size)}; copies stay together"
     return _parts(dataset, part_of, twins, seed, how)
 
 
@@ -140,12 +140,12 @@ def _as_given(dataset: Dataset, twins: Twins, seed: int) -> Parts:
     present = set(np.unique(dataset.given).tolist())
     part_of = dataset.given.copy()
     measured = "test"
-    how = "as the folder came: train, validation and test"
+    how = "as the folder came"
     if present == {0, 1}:
         part_of[part_of == 1] = 2
         measured = "validation"
     if len(present) == 2:
-        how = f"as the folder came: train and {measured}, which is only measured"
+        how = f"as the folder came, and nothing is chosen on {measured}"
     return _parts(dataset, part_of, twins, seed, how, measured)
 
 

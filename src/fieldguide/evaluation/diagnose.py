@@ -181,6 +181,11 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
             f"{last.val_loss:.3f} while that on training pictures still fell ({best.loss:.3f} to {last.loss:.3f}): "
             f"from there on it learnt by heart.{harmless}"
         )
+    if last.val_loss > RISEN * best.val_loss:
+        return (
+            f"The loss on held-out pictures was lowest after epoch {best.epoch} of {phase} ({best.val_loss:.3f}, at last "
+            f"{last.val_loss:.3f}); that on training pictures did not fall meanwhile, so this is no learning by heart."
+        )
     if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
         return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
     return (
