@@ -1,0 +1,352 @@
+"""The model file: what Keras writes is read back without Keras, and what is damaged or foreign is refused by name."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from fieldguide.errors import FieldguideError, FileError, ModelError
+from fieldguide.job import Outcome
+from fieldguide.model import archive
+from fieldguide.model.classifier import load
+
+# Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+GOOD: dict[str, Any] = {
+    "format": archive.FORMAT,
+    "class_names": ["cats", "dogs"],
+    "target_size": [224, 224],
+    "resize": "crop",
+    "backbone": "efficientnet_lite0",
+    "tuned": False,
+    "temperature": 1.25,
+    "decoder": 1,
+    "fieldguide": "0.1.0",
+}
+
+
+def noted(path: Path, fields: object) -> Path:
+    """A model file that holds a note only, which is all that reading the note looks at."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(archive.NOTE, fields if isinstance(fields, (str, bytes)) else json.dumps(fields))
+    return path
+
+
+def changed(model: Path, path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """A copy of a whole model file with members changed, added or taken out."""
+    with zipfile.ZipFile(model) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def model(small_job: Outcome) -> Path:
+    return small_job.folder / "model.keras"
+
+
+# Whole files
+
+
+def test_the_note_says_what_the_classifier_is(small_job: Outcome, model: Path) -> None:
+    note = archive.read_note(model)
+    classifier = small_job.run.classifier
+    assert note.class_names == classifier.class_names == ("horses", "humans")
+    assert note.target_size == classifier.target_size
+    assert note.temperature == classifier.temperature
+    assert (note.resize, note.backbone, note.tuned) == ("crop", "efficientnet_lite0", False)
+
+
+@pytest.mark.keras
+def test_weights_are_those_that_keras_reads(model: Path) -> None:
+    import keras
+
+    loaded = keras.models.load_model(model)
+    found = archive.read_weights(model)
+    seen = 0
+    for layer in loaded.layers:
+        ours = [value for name, value in found.items() if name.split("/")[0] == layer.name]
+        assert len(ours) == len(layer.get_weights()), layer.name
+        for mine, theirs in zip(ours, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+            seen += 1
+    assert seen == len(found) > 100
+
+
+@pytest.mark.keras
+def test_a_copy_that_keras_saved_again_is_no_longer_ours_and_says_so(model: Path, tmp_path: Path) -> None:
+    import keras
+
+    copy = tmp_path / "copy.keras"
+    keras.models.load_model(model).save(copy)
+    with pytest.raises(ModelError, match=r"copy\.keras was not written by fieldguide \(it holds no fieldguide\.json\)"):
+        load(copy)
+
+
+@pytest.mark.keras
+def test_a_model_of_plain_keras_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    foreign = tmp_path / "foreign.keras"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(foreign)
+    with pytest.raises(ModelError, match=r"foreign\.keras was not written by fieldguide"):
+        load(foreign)
+
+
+def test_reading_a_model_loads_no_keras(model: Path) -> None:
+    code = (
+        "import sys\nfrom fieldguide.model import archive\n"
+        f"archive.read_note({str(model)!r}); archive.read_weights({str(model)!r})\n"
+        "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+# Notes that are not
+
+
+def test_a_good_note_is_taken(tmp_path: Path) -> None:
+    assert archive.read_note(noted(tmp_path / "good.keras", GOOD)).class_names == ("cats", "dogs")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("class_names", None),
+        ("class_names", "cats"),
+        ("class_names", ["cats"]),
+        ("class_names", ["cats", 3]),
+        ("class_names", ["cats", "cats"]),
+        ("target_size", None),
+        ("target_size", 224),
+        ("target_size", [224]),
+        ("target_size", [224, 224, 3]),
+        ("target_size", [224.0, 224]),
+        ("target_size", [31, 224]),
+        ("target_size", [224, 1_000_000]),
+        ("target_size", ["224", 224]),
+        ("target_size", [True, True]),
+        ("resize", None),
+        ("resize", "stretch"),
+        ("resize", ["crop"]),
+        ("resize", {}),
+        ("backbone", None),
+        ("backbone", "resnet9"),
+        ("backbone", ["efficientnet_lite0"]),
+        ("tuned", None),
+        ("tuned", "no"),
+        ("temperature", None),
+        ("temperature", "1"),
+        ("temperature", 0.0),
+        ("temperature", -1.5),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("temperature", 10**400),
+        ("temperature", True),
+        ("decoder", None),
+        ("decoder", "one"),
+    ],
+)
+def test_a_note_that_makes_no_sense_is_refused(field: str, value: object, tmp_path: Path) -> None:
+    path = noted(tmp_path / "odd.keras", {**GOOD, field: value})
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: what its note says makes no sense"):
+        archive.read_note(path)
+    without = {name: good for name, good in GOOD.items() if name != field}
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged"):
+        archive.read_note(noted(path, without))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe\x00", b"[]", b"null", b'"text"', b"[" * 100_000, b'{"format": ' + b"1" * 5000 + b"}"],
+    ids=["empty", "torn", "bytes", "list", "null", "text", "deep", "long number"],
+)
+def test_a_note_that_is_no_object_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"odd\.keras"):
+        archive.read_note(noted(tmp_path / "odd.keras", content))
+
+
+def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
+    path = noted(tmp_path / "new.keras", {**GOOD, "format": archive.FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
+    with pytest.raises(ModelError, match=r"new\.keras has format 2, written by fieldguide '9\.1'.*upgrade fieldguide"):
+        archive.read_note(path)
+
+
+@pytest.mark.parametrize("value", [None, "1", [1], 1.0])
+def test_a_format_that_is_no_number_is_damage(value: object, tmp_path: Path) -> None:
+    path = noted(tmp_path / "odd.keras", {**GOOD, "format": value})
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: its note does not say its format"):
+        archive.read_note(path)
+
+
+def test_a_huge_note_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(archive.NOTE, b" " * (archive.MOST_NOTE_BYTES + 1))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(
+        ModelError, match=r"huge\.keras is not usable: its fieldguide\.json would have 10,000,001 bytes"
+    ):
+        archive.read_note(path)
+
+
+# Files that are not
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no zip file at all", b"PK\x05\x06" + b"\x00" * 10], ids=["empty", "text", "torn"]
+)
+def test_what_is_no_zip_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "text.keras"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"text\.keras is damaged or no model: a \.keras file was expected"):
+        load(path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.999])
+def test_a_file_that_is_cut_short_is_refused(share: float, model: Path, tmp_path: Path) -> None:
+    content = model.read_bytes()
+    path = tmp_path / "short.keras"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError, match=r"short\.keras is damaged or no model"):
+        load(path)
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(model: Path, tmp_path: Path) -> None:
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 4
+    path = tmp_path / "flipped.keras"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"flipped\.keras is damaged: its model\.weights\.h5 cannot be read"):
+        load(path)
+
+
+def test_random_damage_is_a_model_error_and_nothing_else(tmp_path: Path) -> None:
+    path = noted(tmp_path / "odd.keras", GOOD)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), rng.integers(1, 6)):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(bytes(content[: rng.integers(1, len(content) + 1)] if rng.random() < 0.2 else content))
+        try:
+            archive.read_note(path)
+        except FieldguideError as error:
+            assert "odd.keras" in str(error)
+            refused += 1
+    assert refused > 300
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5", archive.NOTE])
+def test_a_member_that_is_missing_is_named(name: str, model: Path, tmp_path: Path) -> None:
+    path = changed(model, tmp_path / "less.keras", lambda members: members.pop(name) and None)
+    with pytest.raises(ModelError, match=rf"less\.keras .*it holds no {name}"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [b"{}", b'{"config": 3}', b'{"config": {"layers": [1]}}', b'{"config": {"layers": [{"class_name": "Dense"}]}}'],
+)
+def test_a_description_of_no_layers_is_refused(config: bytes, model: Path, tmp_path: Path) -> None:
+    path = changed(model, tmp_path / "odd.keras", lambda members: members.update({"config.json": config}))
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: its weights are incomplete"):
+        load(path)
+
+
+def rewritten(members: dict[str, bytes], change: Callable[[h5py.File], None]) -> None:
+    """Changes the weights file among the members."""
+    content = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(content, "r+") as store:
+        change(store)
+    members["model.weights.h5"] = content.getvalue()
+
+
+def put(store: h5py.File, path: str, value: object) -> None:
+    del store[path]
+    if value is not None:
+        store[path] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("layers/dense/vars/0", None, "its weights are incomplete"),
+        ("layers/dense/vars/0", np.zeros((1280, 3), np.float32), "its layers are not those of its 2 classes"),
+        ("layers/dense/vars/1", np.zeros((), np.float32), "its layers are not those of its 2 classes"),
+        ("layers/dense/vars/1", np.array([np.nan], np.float32), "some of its weights are no numbers"),
+        ("layers/dense/vars/1", np.array(["text"], "S4"), "its weights are incomplete"),
+        ("layers/conv2d/vars/0", np.zeros((3, 3, 3, 31), np.float32), "its layers are not those of its 2 classes"),
+        ("layers/batch_normalization/vars/3", None, "its weights are incomplete"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(
+    path: str, value: object, expected: str, model: Path, tmp_path: Path
+) -> None:
+    odd = changed(
+        model, tmp_path / "odd.keras", lambda members: rewritten(members, lambda store: put(store, path, value))
+    )
+    with pytest.raises(ModelError, match=rf"odd\.keras is damaged: {expected}"):
+        load(odd)
+
+
+def test_weights_that_only_claim_to_be_huge_are_not_read(model: Path, tmp_path: Path) -> None:
+    def claim(store: h5py.File) -> None:
+        del store["layers/dense/vars/0"]
+        store.create_dataset("layers/dense/vars/0", (1280, 10**9), np.float32, chunks=(1280, 1))
+
+    odd = changed(model, tmp_path / "odd.keras", lambda members: rewritten(members, claim))
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: its weights are incomplete"):
+        load(odd)
+
+
+def test_more_classes_than_the_last_layer_has_are_refused(model: Path, tmp_path: Path) -> None:
+    note = {**GOOD, "class_names": ["cats", "dogs", "foxes"]}
+    path = changed(
+        model, tmp_path / "odd.keras", lambda members: members.update({archive.NOTE: json.dumps(note).encode()})
+    )
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: its layers are not those of its 3 classes"):
+        load(path)
+
+
+# Places
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"there is no model at .*missing\.keras: name a run folder"):
+        load(tmp_path / "missing.keras")
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no model\.keras: name a run folder that `fieldguide train` finished"):
+        load(tmp_path)
+
+
+def test_a_name_too_long_for_the_disk_is_an_error_in_words(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="the name is too long"):
+        load(tmp_path / ("m" * 300 + ".keras"))
+
+
+@pytest.mark.keras
+def test_a_model_that_cannot_be_written_leaves_nothing(small_job: Outcome, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FileError, match=r"cannot write .*model\.keras"):
+        small_job.run.classifier.save(tmp_path / "file" / "model.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
