@@ -180,6 +180,7 @@ def _below(folder: Path) -> Iterator[Path]:
         if identity in visited:
             continue
         visited.add(identity)
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        yield from (place / entry.name for entry in shown if not entry.is_dir())
-        waiting.extend(place / entry.name for entry in reversed(shown) if entry.is_dir())
+        shown = [place / entry.name for entry in entries if not entry.name.startswith(".")]
+        below = {path for path in shown if path.is_dir()}  # unlike an entry's, this is_dir bears a loop of links
+        yield from (path for path in shown if path not in below)
+        waiting.extend(path for path in reversed(shown) if path in below)
