@@ -102,7 +102,7 @@ def clock(seconds: float) -> str:
 
 
 def command() -> str:
-    """How a person calls fieldguide from where they are: 'fieldguide', or its path where the shell would not find it."""
+    """How a person calls fieldguide from where they are: 'fieldguide', or its path where a shell finds none."""
     if shutil.which("fieldguide"):
         return "fieldguide"
     script = Path(sys.executable).with_name("fieldguide")

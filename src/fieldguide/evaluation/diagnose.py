@@ -183,8 +183,8 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
         )
     if last.val_loss > RISEN * best.val_loss:
         return (
-            f"The loss on held-out pictures was lowest after epoch {best.epoch} of {phase} ({best.val_loss:.3f}, at last "
-            f"{last.val_loss:.3f}); that on training pictures did not fall meanwhile, so this is no learning by heart."
+            f"The loss on held-out pictures was lowest after epoch {best.epoch} of {phase} ({best.val_loss:.3f}, at "
+            f"last {last.val_loss:.3f}); that on training pictures did not fall meanwhile: not a sign of overfitting."
         )
     if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
         return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
