@@ -51,16 +51,16 @@ class Progress:
         share = min(1.0, self.done / self.total) if self.total else 1.0
         left = seconds * (1 - share) / share if share else 0.0
         when = f"{clock(left)} left" if share < 1 else f"in {clock(seconds)}"
-        counts = f"{self.done:,}/{self.total:,}"
+        counts = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}"
         if not self._terminal:
             print(f"{self.title}: {counts}, {when}", file=sys.stderr)
             return
         columns = _columns()
         width = max(8, min(30, columns - len(f"{self.title:<20} [] {counts} {when:<14}")))
         filled = round(width * share)
-        bar = "#" * filled + "-" * (width - filled)
+        bar = "[" + "#" * filled + "-" * (width - filled) + "] " if self.total else ""
         # Cut on a narrow terminal: a line that wraps could not be drawn over.
-        line = f"{self.title:<20} [{bar}] {counts} {when:<14}"[:columns]
+        line = f"{self.title:<20} {bar}{counts} {when:<14}"[:columns]
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
@@ -76,6 +76,10 @@ def _columns() -> int:
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Progress]:
     """A Progress that closes its line when the block ends.
+
+    Args:
+        title: what is being done.
+        total: how many units there are; 0 where that is not known.
 
     Example:
         >>> with progress("Reading", 3) as bar:

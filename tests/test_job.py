@@ -1,0 +1,188 @@
+"""The main job leaves a run folder that is complete, tells where its time went, and never writes into another."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pictures import folder_of
+
+from fieldguide.errors import FileError, InputError
+from fieldguide.intervals import wilson
+from fieldguide.job import Outcome, run_job
+from fieldguide.reporting.card import versions
+
+# Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+ALL_FILES = ["card.json", "history.csv", "model.keras", "predictions.csv", "report.html", "skipped.csv"]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_a_run_folder_holds_these_files_and_no_others(small_job: Outcome) -> None:
+    assert sorted(path.name for path in small_job.folder.iterdir()) == ALL_FILES
+
+
+def test_the_card_says_what_the_classifier_is_and_what_it_is_worth(small_job: Outcome) -> None:
+    card = json.loads((small_job.folder / "card.json").read_text())
+    assert card["class_names"] == ["horses", "humans"]
+    assert card["input"]["target_size"] == [224, 224]
+    assert card["input"]["resize"] == "crop"
+    assert card["output"] == "sigmoid: probability of the second class"
+    assert card["data"]["fingerprint"] == small_job.run.fingerprint
+    assert card["data"]["read"] + len(card["data"]["skipped"]) == card["data"]["found"] == 61
+    assert card["parts"]["train"] + card["parts"]["test"] == card["data"]["read"] == 60
+    assert card["parts"]["seed"] == card["recipe"]["seed"] == 0
+    assert card["measured_on"] == "test"
+    accuracy = card["metrics"]["accuracy"]
+    expected = wilson(round(accuracy["value"] * card["metrics"]["n"]), card["metrics"]["n"])
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((expected.low, expected.high))
+    assert card["temperature"] == card["choices"]["temperature"]
+    assert "Apache-2.0" in card["weights"]
+    assert card["agreement"] < 1e-3
+    assert card["diagnosis"]["verdict"]
+    assert card["versions"] == versions()
+    assert {"python", "keras", "numpy", "ai-edge-litert"} <= set(card["versions"])
+
+
+def test_all_of_the_time_is_accounted_for(small_job: Outcome) -> None:
+    card = json.loads((small_job.folder / "card.json").read_text())
+    names = list(card["seconds"])
+    assert names[:2] == ["reading pictures", "checking, dividing"]
+    assert names[-3:] == ["saving", "measuring", "report"]
+    assert names == [stage.name for stage in small_job.stages]
+    assert sum(card["seconds"].values()) == pytest.approx(small_job.seconds, abs=0.5)
+    assert all(
+        f"{stage.name} {stage.seconds:.1f}" in " ".join(str(small_job).split()) for stage in small_job.stages[:1]
+    )
+
+
+def test_the_history_marks_the_chosen_epoch(small_job: Outcome) -> None:
+    rows = table(small_job.folder / "history.csv")
+    assert list(rows[0]) == ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
+    assert len(rows) == len(small_job.run.epochs)
+    assert [row["chosen"] for row in rows].count("True") == 1
+    for row, epoch in zip(rows, small_job.run.epochs, strict=True):
+        assert (row["phase"], float(row["val_loss"])) == (epoch.phase, epoch.val_loss)
+
+
+def test_what_was_skipped_is_named_with_the_reason(small_job: Outcome) -> None:
+    (row,) = table(small_job.folder / "skipped.csv")
+    assert row["file"] == "horses/horse-truncated.jpg"
+    assert "truncated" in row["reason"]
+
+
+def test_the_summary_is_one_screen_and_ends_with_what_to_do(small_job: Outcome) -> None:
+    lines = str(small_job).splitlines()
+    assert len(lines) < 40
+    own = [line for line in lines if str(small_job.folder) not in line]
+    assert max(map(len, own)) <= 80
+    assert "61 files found, 60 read, 1 skipped; 2 classes" in lines[0]
+    ending = " ".join(str(small_job).split("Try next")[1].split())
+    assert f"predict {small_job.folder} NEW-PICTURES" in ending
+    assert str(small_job.folder / "report.html") in str(small_job)
+
+
+def test_the_outcome_goes_into_json(small_job: Outcome) -> None:
+    fields = json.loads(json.dumps(small_job.to_dict(), allow_nan=False))
+    assert fields["folder"] == str(small_job.folder)
+    assert fields["skipped"] == 1
+    assert fields["metrics"]["n"] == fields["parts"]["test"] == len(small_job.run.parts.test)
+
+
+def test_a_folder_that_holds_something_is_left_alone(small_photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match=r"holds something already: name a new folder with --output"):
+        run_job(small_photos, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_bad_pictures_leave_no_folder_behind(existing: bool, tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 1, "dogs": 4})
+    if existing:
+        (tmp_path / "runs").mkdir()
+    with pytest.raises(InputError, match="class 'cats'"):
+        run_job(photos, folder=tmp_path / "runs" / "deep" / "run")
+    assert (tmp_path / "runs").exists() == existing
+    assert not (tmp_path / "runs" / "deep").exists()
+
+
+def test_a_file_in_the_place_of_the_run_is_refused(small_photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(FileError, match=r"run is a file; a folder was expected"):
+        run_job(small_photos, folder=tmp_path / "run")
+    with pytest.raises(FileError, match="cannot use the folder"):
+        run_job(small_photos, folder=tmp_path / "run" / "below")
+    assert (tmp_path / "run").read_text() == "in the way"
+
+
+def odd_photos(root: Path) -> Path:
+    """Class folders and files with spaces, letters of other scripts and very long names."""
+    photos = folder_of(root / "my photos (2)", {"Äpfel & Öl": 4, "猫 <cat>": 4, "l" * 120: 4})
+    shutil.move(photos / "猫 <cat>" / "0.jpg", photos / "猫 <cat>" / ("ñ" * 120 + ".jpg"))
+    shutil.copy(photos / "猫 <cat>" / "1.jpg", str(photos / "猫 <cat>").encode() + b"/caf\xe9.jpg")
+    (photos / "Äpfel & Öl" / "loop").symlink_to(photos / "Äpfel & Öl")
+    (photos / ".ipynb_checkpoints").mkdir()
+    (photos / "Thumbs.db").touch()
+    return photos
+
+
+@pytest.mark.keras
+def test_names_of_any_kind_come_through_and_runs_are_never_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = odd_photos(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    first, second = run_job(photos, test=0.25), run_job(photos, test=0.25)
+    assert first.folder != second.folder
+    for outcome in (first, second):
+        assert outcome.folder.parent == Path("runs")
+        assert outcome.folder.name.startswith("my photos (2)-")
+        assert sorted(path.name for path in outcome.folder.iterdir()) == ALL_FILES
+    card = json.loads((first.folder / "card.json").read_text(encoding="utf-8"))
+    assert card["class_names"] == sorted(["Äpfel & Öl", "猫 <cat>", "l" * 120])
+    assert card["output"] == "softmax"
+    assert card["data"]["found"] == card["data"]["read"] + len(card["data"]["skipped"]) >= 13
+    one, other = ((outcome.folder / "predictions.csv").read_bytes() for outcome in (first, second))
+    assert one == other
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.keras
+def test_without_a_measuring_part_there_is_a_model_and_no_figure(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 4, "dogs": 4})
+    outcome = run_job(photos, folder=tmp_path / "run", test=0.0, fine_tune=False)
+    assert (outcome.score, outcome.diagnosis) == (None, None)
+    assert sorted(path.name for path in outcome.folder.iterdir()) == [
+        "card.json",
+        "history.csv",
+        "model.keras",
+        "skipped.csv",
+    ]
+    card = json.loads((outcome.folder / "card.json").read_text())
+    assert card["metrics"] is None
+    assert card["measured_on"] is None
+    assert "not measured: no picture was kept for it" in " ".join(str(outcome).split())
+    assert "report.html" not in str(outcome)
+
+
+@pytest.mark.keras
+def test_a_folder_that_came_divided_is_taken_as_it_is(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for number, (part, count) in enumerate({"train": 5, "validation": 3}.items()):
+        folder_of(photos / part, {"cats": count, "dogs": count}, first_seed=100 * number)
+    outcome = run_job(photos, folder=tmp_path / "run")
+    assert outcome.score is not None
+    assert (outcome.score.part, outcome.score.n) == ("validation", 6)
+    assert {row["file"].split("/")[0] for row in table(outcome.folder / "predictions.csv")} == {"validation"}
+    assert outcome.run.parts.how == "as the folder came, and nothing is chosen on validation"
+    assert outcome.run.choices.how.startswith("out of fold")
