@@ -23,11 +23,11 @@ FIRST_STEPS = """\
 fieldguide turns folders of labelled pictures into a classifier you can trust.
 
 Three commands to try first:
-  fieldguide demo                      the whole way on sample pictures, in seconds
-  fieldguide check PHOTOS              what is wrong with your pictures
-  fieldguide train PHOTOS              PHOTOS/<class>/*.jpg -> classifier and report
+  fieldguide demo               the whole way on sample pictures, in seconds
+  fieldguide check PHOTOS       what is wrong with your pictures
+  fieldguide train PHOTOS       PHOTOS/<class>/*.jpg -> classifier and report
 
-`fieldguide --help` lists all commands, `fieldguide COMMAND --help` explains one.
+`fieldguide --help` lists them all, `fieldguide COMMAND --help` explains one.
 """
 
 

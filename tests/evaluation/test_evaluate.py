@@ -50,7 +50,7 @@ def test_each_picture_is_scored_by_its_own_probabilities(tmp_path: Path) -> None
     photos = folder_of(tmp_path / "photos", {"cats": 4, "dogs": 3, "foxes": 2})
     classifier = guide("cats", "dogs", "foxes")
     score = evaluate(classifier, Dataset.from_directory(photos), part="validation", seed=4)
-    stated = {entry.path: entry.probabilities for entry in classifier.predict(photos)}
+    stated = {entry.path: np.array(entry.probabilities) for entry in classifier.predict(photos)}
     assert len(score.names) == 9
     for name, label, given in zip(score.names, score.labels, score.probabilities, strict=True):
         np.testing.assert_allclose(given, stated[photos / name], atol=1e-6)

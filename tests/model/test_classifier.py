@@ -127,7 +127,7 @@ def test_odd_names_are_names(name: str, pictures: list[Path], tmp_path: Path) ->
 
 
 def test_a_name_that_is_not_utf_8_is_a_name_too(pictures: list[Path], tmp_path: Path) -> None:
-    shutil.copy(pictures[0], str(tmp_path).encode() + b"/caf\xe9.jpg")
+    shutil.copy(pictures[0], tmp_path / "caf\udce9.jpg")
     (entry,) = made().predict(tmp_path)
     assert entry.probabilities is not None
     assert entry.path.name == "caf\udce9.jpg"
