@@ -13,7 +13,7 @@ from fieldguide.data.pixels import THUMBNAIL, PixelStore
 HASH_BITS = 64
 MOST_BITS = 6  # perceptual hashes that differ in more bits are not looked at
 BANDS = 8  # two of eight bands stay untouched by six changed bits
-NEIGHBOURS = 32  # in a crowd of like hashes a picture is compared with this many that follow it
+NEIGHBOURS = 32  # in a crowd of like hashes a picture is compared with this many others, the closest
 # What may be left of the difference of two thumbnails, in levels of 0..255, once they are laid on one another: the
 # root mean square over the whole, and over any cell of 4x4 pixels. Frames of one scene differ in a small place only.
 LARGEST_DIFFERENCE = 4.0
@@ -54,8 +54,9 @@ def find_twins(store: PixelStore) -> Twins:
         left, right = left[apart], right[apart]
         alike = _look_alike(store.thumbnails(first[left]), store.thumbnails(first[right]))
         for one, other in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
-            near.append((int(min(first[one], first[other])), int(max(first[one], first[other]))))
-            parent[_root(parent, one)] = _root(parent, other)
+            if _root(parent, one) != _root(parent, other):
+                near.append((int(min(first[one], first[other])), int(max(first[one], first[other]))))
+                parent[_root(parent, one)] = _root(parent, other)
     groups = np.array([_root(parent, number) for number in range(len(first))], np.int64)[inverse]
     return Twins(groups, members_of(inverse), tuple(sorted(near)))
 
@@ -69,14 +70,21 @@ def members_of(groups: np.ndarray) -> tuple[tuple[int, ...], ...]:
 
 
 def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs (left, right) whose hashes differ in at most MOST_BITS bits, each pair once, in blocks."""
+    """Pairs (left, right) whose hashes differ in at most MOST_BITS bits, each once, the closest first, in blocks."""
     edges = [HASH_BITS * band // BANDS for band in range(BANDS + 1)]
     masks = [((1 << high) - 1) ^ ((1 << low) - 1) for low, high in pairwise(edges)]
     pairs = np.zeros(0, np.int64)
     for one, other in combinations(masks, 2):
         pairs = np.union1d(pairs, _close_pairs(hashes, hashes & np.uint64(one | other)))
-    for start in range(0, len(pairs), _BLOCK):
-        yield np.divmod(pairs[start : start + _BLOCK], len(hashes))
+    left, right = np.divmod(pairs, len(hashes))
+    bits = np.bitwise_count(hashes[left] ^ hashes[right])
+    order = np.lexsort((bits, left))
+    rank = np.arange(len(pairs)) - np.searchsorted(left, left)  # among the pairs of the same left, which are sorted
+    order = order[rank < NEIGHBOURS]
+    order = order[np.argsort(bits[order], kind="stable")]
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        yield left[block], right[block]
 
 
 def _close_pairs(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
