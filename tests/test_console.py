@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -103,6 +104,18 @@ def test_nothing_to_do_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 )  # fmt: skip
 def test_times_are_said_as_people_say_them(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize("here", ["elsewhere", "beside it"])
+def test_the_command_that_is_named_works_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path if here == "elsewhere" else Path(sys.executable).parent)
+    named = shlex.split(command())
+    assert os.sep in named[0], "a shell looks for other names on its path only"
+    done = subprocess.run([*named, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("fieldguide ")
 
 
 NATIVE = """

@@ -111,7 +111,8 @@ def command() -> str:
         return "fieldguide"
     script = Path(sys.executable).with_name("fieldguide")
     called = [str(script)] if script.exists() else [sys.executable, "-m", "fieldguide"]
-    called[0] = min(called[0], os.path.relpath(called[0]), key=len)
+    near = os.path.relpath(called[0])
+    called[0] = min(called[0], near if os.sep in near else f".{os.sep}{near}", key=len)
     return shlex.join(called)
 
 

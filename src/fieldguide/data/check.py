@@ -40,7 +40,11 @@ class Finding:
     count: int = 0  # how many files or pairs there are in all
 
     def __str__(self) -> str:
-        shown = [_wrapped(path, "    ") for path in self.paths[:3]]
+        return self.shown(3)
+
+    def shown(self, most: int) -> str:
+        """The finding with the first files it concerns, `most` at the most."""
+        shown = [_wrapped(path, "    ") for path in self.paths[:most]]
         more = self.count - len(shown)
         if self.paths and more > 0:
             shown.append(f"    ... and {more:,} more")
@@ -75,7 +79,7 @@ class Findings:
             f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
             + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
-            *(str(finding) for finding in self.findings),
+            *(finding.shown(3 if len(self.findings) <= 4 else 1) for finding in self.findings),  # to fit a screen
         ]
         return "\n".join(lines if self.findings else [*lines, "nothing to remark"])
 
