@@ -12,7 +12,7 @@ from pictures import encoded, folder_of, put, scene
 
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Parts, assign, split
+from fieldguide.data.split import Leak, Parts, assign, split
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError
 
@@ -213,12 +213,29 @@ def test_leaks_between_given_parts_are_listed_by_name(tmp_path: Path) -> None:
     (root / "test" / "a" / "resaved.jpg").write_bytes(encoded(scene(2), 75))
     parts = split(store_of(root))
     assert set(parts.leaks) == {
-        ("train/a/1.jpg", "validation/a/copy.jpg"),
-        ("train/a/1.jpg", "test/b/copy.jpg"),
-        ("train/a/2.jpg", "test/a/resaved.jpg"),
+        Leak("train/a/1.jpg", "train", "validation/a/copy.jpg", "validation"),
+        Leak("train/a/1.jpg", "train", "test/b/copy.jpg", "test"),
+        Leak("train/a/2.jpg", "train", "test/a/resaved.jpg", "test"),
     }
+    assert set(parts.leaked_measured) == {"test/b/copy.jpg", "test/a/resaved.jpg"}
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (8, 9, 10), "they are told of, not moved"
-    assert sorted(map(tuple, json.loads(json.dumps(parts.to_dict()))["leaks"])) == sorted(parts.leaks)
+    assert [Leak(**leak) for leak in json.loads(json.dumps(parts.to_dict()))["leaks"]] == list(parts.leaks)
+
+
+def test_a_leak_between_validation_and_test_is_listed_too(tmp_path: Path) -> None:
+    root = divided(tmp_path, "train", "validation", "test")
+    shutil.copy(root / "validation" / "a" / "1.jpg", root / "test" / "a" / "copy.jpg")
+    parts = split(store_of(root))
+    assert parts.leaks == (Leak("validation/a/1.jpg", "validation", "test/a/copy.jpg", "test"),)
+    assert parts.leaked_measured == ("test/a/copy.jpg",)
+
+
+def test_where_validation_only_measures_its_leaks_count_as_measured(tmp_path: Path) -> None:
+    root = divided(tmp_path, "train", "validation")
+    shutil.copy(root / "train" / "a" / "1.jpg", root / "validation" / "a" / "copy.jpg")
+    parts = split(store_of(root))
+    assert parts.leaks == (Leak("train/a/1.jpg", "train", "validation/a/copy.jpg", "validation"),)
+    assert parts.leaked_measured == ("validation/a/copy.jpg",)
 
 
 def test_a_class_without_pictures_to_train_on_is_refused(tmp_path: Path) -> None:

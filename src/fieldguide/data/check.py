@@ -13,6 +13,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
 
 WIDTH = 80  # columns
+NAMED_COPIES = 3  # files of one picture that are named
 LISTED = 20  # files named in a finding; the others are counted
 TINY_SIDE = 48  # pixels on the shorter side
 FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
@@ -148,20 +149,49 @@ def _skipped(dataset: Dataset) -> Iterator[Finding]:
         yield _finding("skipped", "warning", f"{_are(len(names), 'file')} left out, each with the reason", names)
 
 
-def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
-    """Copies, near-copies, leaks between given parts, and pictures under two labels."""
-    crowds = members_of(twins.groups)
-    two_labels = [rows for rows in crowds if len(np.unique(dataset.labels[list(rows)])) > 1]
-    if two_labels:
-        names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in two_labels]
+def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
+    """Pictures with more than one label: copies are an error; look-alikes may be what the classes are about."""
+    copies = [rows for rows in twins.exact if _several(dataset.labels, rows)]
+    if copies:
+        names = [_same(dataset, rows, dataset.labels) for rows in copies]
         yield _finding(
             "two labels", "problem", f"{_are(len(names), 'picture')} under two labels: one of them must be wrong", names
         )
+    certain = {row for rows in copies for row in rows}
+    alike = [
+        rows for rows in members_of(twins.groups) if _several(dataset.labels, rows) and not certain.intersection(rows)
+    ]
+    if alike:
+        names = [_same(dataset, rows, dataset.labels) for rows in alike]
+        yield _finding(
+            "alike under two labels",
+            "warning",
+            f"{_are(len(names), 'picture')} under two labels in versions that look the same: a label is wrong, unless "
+            "the classes are about sharpness, light or colour",
+            names,
+        )
+
+
+def _several(kinds: np.ndarray, rows: tuple[int, ...]) -> bool:
+    return len(np.unique(kinds[list(rows)])) > 1
+
+
+def _same(dataset: Dataset, rows: tuple[int, ...], kinds: np.ndarray) -> str:
+    """The names of one picture's files, one of each kind (label or part) first, so that the conflict shows."""
+    _, first = np.unique(kinds[list(rows)], return_index=True)
+    ordered = [rows[place] for place in sorted(first)] + [row for place, row in enumerate(rows) if place not in first]
+    return " = ".join(dataset.name(row) for row in ordered[: max(NAMED_COPIES, len(first))])
+
+
+def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
+    """Copies, near-copies, leaks between given parts, and pictures under two labels."""
+    crowds = members_of(twins.groups)
+    yield from _two_labels(dataset, twins)
     if dataset.given is not None:
         given = dataset.given
         leaks = [rows for rows in crowds if len(np.unique(given[list(rows)])) > 1]
         if leaks:
-            names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in leaks]
+            names = [_same(dataset, rows, given) for rows in leaks]
             parts = sorted({PARTS[part] for rows in leaks for part in given[list(rows)]}, key=PARTS.index)
             yield _finding(
                 "leaks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -13,6 +13,16 @@ from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import InputError
 
 FEWEST_PICTURES = 2  # of a class: one to learn from, one to see whether it was learnt
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One picture that stands in two parts of a folder that came divided."""
+
+    name: str
+    part: str  # the earlier of the two: "train" or "validation"
+    other: str
+    other_part: str  # the later of the two
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +45,16 @@ class Parts:
     seed: int
     how: str  # how it was divided, in a sentence
     measured: str = "test"  # what the part that measures is called where it came from
-    leaks: tuple[tuple[str, str], ...] = ()  # (picture of train, the same picture in another part)
+    leaks: tuple[Leak, ...] = ()
 
     def __str__(self) -> str:
         named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]
         return ", ".join(f"{len(part):,} {name}" for name, part in named if len(part))
+
+    @property
+    def leaked_measured(self) -> tuple[str, ...]:
+        """The pictures of the measuring part that stand in a part that was learnt from or that chose."""
+        return tuple(leak.other for leak in self.leaks if leak.other_part == self.measured)
 
     def to_dict(self) -> dict[str, object]:
         """Sizes, seed, how it was divided and the leaks."""
@@ -50,7 +65,7 @@ class Parts:
             "measured": self.measured,
             "seed": self.seed,
             "how": self.how,
-            "leaks": [list(pair) for pair in self.leaks],
+            "leaks": [asdict(leak) for leak in self.leaks],
         }
 
 
@@ -160,20 +175,23 @@ def _parts(dataset: Dataset, part_of: np.ndarray, twins: Twins, seed: int, how: 
     train = Dataset(
         train.root, train.paths, train.labels, train.class_names, dataset.skipped, dataset.hidden, train.given
     )
-    leaks = _leaks(dataset, part_of, twins)
+    leaks = _leaks(dataset, part_of, twins, ("train", "validation", measured))
     return Parts(train, validation, test, twins.groups[part_of == 0], seed, how, measured, leaks)
 
 
-def _leaks(dataset: Dataset, part_of: np.ndarray, twins: Twins) -> tuple[tuple[str, str], ...]:
-    """Pairs (training picture, picture of another part) that are the same picture."""
-    trained: dict[int, int] = {}
-    for row in np.flatnonzero(part_of == 0):
-        trained.setdefault(int(twins.groups[row]), int(row))
-    return tuple(
-        (dataset.name(trained[int(twins.groups[row])]), dataset.name(int(row)))
-        for row in np.flatnonzero(part_of > 0)
-        if int(twins.groups[row]) in trained
-    )
+def _leaks(dataset: Dataset, part_of: np.ndarray, twins: Twins, names: Sequence[str]) -> tuple[Leak, ...]:
+    """Every picture of a later part that stands in an earlier one too, with the first place where it does."""
+    first: dict[int, int] = {}  # group -> its first row in the earliest part
+    for row in np.argsort(part_of, kind="stable"):
+        first.setdefault(int(twins.groups[row]), int(row))
+    leaks = []
+    for row in np.flatnonzero(part_of > 0):
+        origin = first[int(twins.groups[row])]
+        if part_of[origin] < part_of[row]:
+            leaks.append(
+                Leak(dataset.name(origin), names[part_of[origin]], dataset.name(int(row)), names[part_of[row]])
+            )
+    return tuple(leaks)
 
 
 def _refuse_small_classes(dataset: Dataset) -> None:
