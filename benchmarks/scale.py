@@ -53,6 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with train/ and validation/ class folders")
     parser.add_argument("--work", type=Path, required=True, help="folder for the pictures made, the runs and the cache")
     parser.add_argument("--sizes", type=int, nargs="+", default=[3000, 20_000, 100_000])
+    parser.add_argument("--predict-up-to", type=int, default=100_000, help="larger sets are only trained on")
     parser.add_argument("--results", type=Path, default=Path(__file__).resolve().parent / "results")
     arguments = parser.parse_args()
     for part in ("train", "validation"):
@@ -135,10 +136,9 @@ def measure_size(size: int, folder: Path, arguments: argparse.Namespace) -> Iter
         shutil.rmtree(old, ignore_errors=True)
     environment = {"FIELDGUIDE_CACHE": str(cache), "CUDA_VISIBLE_DEVICES": ""}
     fieldguide = measure.fieldguide_command()
-    commands = {
-        "train": [*fieldguide, "train", str(folder), "--output", str(output)],
-        "predict": [*fieldguide, "predict", str(output), str(folder)],
-    }
+    commands = {"train": [*fieldguide, "train", str(folder), "--output", str(output)]}
+    if size <= arguments.predict_up_to:
+        commands["predict"] = [*fieldguide, "predict", str(output), str(folder)]
     for name, command in commands.items():
         cost = measure.run(command, log=log, environment=environment)
         if cost.returncode != 0:
