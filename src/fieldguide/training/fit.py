@@ -235,13 +235,13 @@ def _fine_tuned(learnt: _Learnt, features: frozen.Features, parts: Parts, recipe
     examples = Examples(features.values[: len(labels)], labels, len(parts.train.class_names))
     head = _fitted(examples, fold.fitted, chosen)
     tuned = fine_tune(features, examples, fold, head, recipe=recipe, power=chosen.power)
-    before = chosen.logits[: len(fold.held)]
+    before = head.logits(examples.features[fold.held])
     truth = labels[fold.held]
     was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
     if not clearly_better(tuned.logits, before, truth):
         reason = (
             f"tried and dropped: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, and the loss fell by no more than its standard error"
+            f"{100 * now.value:.1f}%, and the loss did not fall clearly"
         )
         return replace(
             _without(learnt, reason), epochs=(*learnt.epochs, *(replace(e, chosen=False) for e in tuned.epochs))
@@ -254,7 +254,7 @@ def _fine_tuned(learnt: _Learnt, features: frozen.Features, parts: Parts, recipe
         fine_tuned=True,
         fine_tune_reason=(
             f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}% and the loss fell by more than its standard error"
+            f"{100 * now.value:.1f}%, and the loss fell clearly"
         ),
     )
     return _Learnt(
