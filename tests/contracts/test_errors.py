@@ -1,0 +1,469 @@
+"""Bad input gets one or two sentences that name what is wrong with which file or flag, exit code 2, and leaves nothing.
+
+Every row of the table is one bad input through the real command line. What is not bad input but odd (names in any
+script, links that loop) is shown to work in `tests/test_job.py`; what may go wrong with a model file is in
+`tests/model/test_archive.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pictures import folder_of
+
+from fieldguide.cli import main
+from fieldguide.job import Outcome
+from fieldguide.model.archive import NOTE
+
+COMMAND = [sys.executable, "-m", "fieldguide"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a bad input is laid out."""
+
+    root: Path  # an empty folder; commands run in it
+    photos: Path  # sound class folders, cats and dogs
+    run: Path  # a finished run
+
+
+def empty(place: Place) -> list[str]:
+    (place.root / "nothing").mkdir()
+    return ["train", "nothing"]
+
+
+def only_files(place: Place) -> list[str]:
+    (place.root / "flat").mkdir()
+    shutil.copy(place.photos / "cats" / "0.jpg", place.root / "flat")
+    return ["train", "flat"]
+
+
+def a_file(place: Place) -> list[str]:
+    (place.root / "photos.zip").write_text("a file")
+    return ["train", "photos.zip"]
+
+
+def one_class(place: Place) -> list[str]:
+    shutil.rmtree(place.photos / "dogs")
+    return ["train", "photos"]
+
+
+def one_picture(place: Place) -> list[str]:
+    for path in sorted((place.photos / "dogs").iterdir())[1:]:
+        path.unlink()
+    return ["train", "photos"]
+
+
+def two_pictures(place: Place) -> list[str]:
+    for path in sorted(place.photos.rglob("*.jpg")):
+        if int(path.stem) > 1:
+            path.unlink()
+    return ["train", "photos"]
+
+
+def nothing_readable(place: Place) -> list[str]:
+    for path in (place.photos / "dogs").iterdir():
+        path.write_text("no picture")
+    return ["check", "photos"]
+
+
+def empty_class(place: Place) -> list[str]:
+    (place.photos / "foxes").mkdir()
+    return ["train", "photos"]
+
+
+def two_cases(place: Place) -> list[str]:
+    shutil.copytree(place.photos / "cats", place.photos / "Cats")
+    return ["train", "photos"]
+
+
+def loop(place: Place) -> list[str]:
+    (place.root / "loop").symlink_to("loop")
+    return ["train", "loop"]
+
+
+def bombs(place: Place) -> list[str]:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+    for path in (place.photos / "dogs").iterdir():
+        path.write_bytes(bomb)
+    return ["train", "photos"]
+
+
+def parts_and_classes(place: Place) -> list[str]:
+    shutil.copytree(place.photos, place.root / "mixed" / "train")
+    shutil.copytree(place.photos / "cats", place.root / "mixed" / "cats")
+    return ["train", "mixed"]
+
+
+def the_same_part_twice(place: Place) -> list[str]:
+    for name in ("train", "val", "valid"):
+        shutil.copytree(place.photos, place.root / "twice" / name)
+    return ["train", "twice"]
+
+
+def nothing_to_train_on(place: Place) -> list[str]:
+    shutil.copytree(place.photos, place.root / "divided" / "test")
+    shutil.copytree(place.photos / "cats", place.root / "divided" / "train" / "cats")
+    return ["train", "divided"]
+
+
+def output_taken(place: Place) -> list[str]:
+    (place.root / "run").mkdir()
+    (place.root / "run" / "letter.txt").write_text("dear")
+    return ["train", "photos", "--output", "run"]
+
+
+def output_is_a_file(place: Place) -> list[str]:
+    (place.root / "run").write_text("a file")
+    return ["train", "photos", "--output", "run"]
+
+
+def output_below_a_file(place: Place) -> list[str]:
+    (place.root / "file").write_text("a file")
+    return ["train", "photos", "--output", "file/run"]
+
+
+def demo_in_a_file(place: Place) -> list[str]:
+    (place.root / "file").write_text("a file")
+    return ["demo", "--folder", "file"]
+
+
+def cache_is_a_file(place: Place) -> list[str]:
+    (place.root / "cache-file").write_text("a file")
+    os.environ["FIELDGUIDE_CACHE"] = str(place.root / "cache-file")  # put back with the fixture `own_cache`
+    return ["check", "photos"]
+
+
+def no_model(place: Place) -> list[str]:
+    return ["predict", "missing.keras", "photos"]
+
+
+def no_run(place: Place) -> list[str]:
+    return ["predict", "photos", "photos/cats/0.jpg"]
+
+
+def truncated_model(place: Place) -> list[str]:
+    content = (place.run / "model.keras").read_bytes()
+    (place.root / "short.keras").write_bytes(content[: len(content) // 2])
+    return ["predict", "short.keras", "photos"]
+
+
+def newer_model(place: Place) -> list[str]:
+    with zipfile.ZipFile(place.root / "newer.keras", "w") as file:
+        file.writestr(NOTE, json.dumps({"format": 99, "fieldguide": "9.0"}))
+    return ["evaluate", "newer.keras", "photos"]
+
+
+def foreign_model(place: Place) -> list[str]:
+    with zipfile.ZipFile(place.root / "foreign.keras", "w") as file:
+        file.writestr("config.json", "{}")
+    return ["predict", "foreign.keras", "photos"]
+
+
+def picture_as_model(place: Place) -> list[str]:
+    return ["predict", "photos/cats/0.jpg", "photos"]
+
+
+def no_picture(place: Place) -> list[str]:
+    return ["predict", str(place.run), "photos/cats/0.jpg", "new/*.jpg"]
+
+
+def empty_folder_of_pictures(place: Place) -> list[str]:
+    (place.root / "new").mkdir()
+    return ["predict", str(place.run), "new"]
+
+
+def csv_is_a_folder(place: Place) -> list[str]:
+    (place.root / "out.csv").mkdir()
+    return ["predict", str(place.run), "photos", "--csv", "out.csv"]
+
+
+def unknown_class(place: Place) -> list[str]:
+    return ["evaluate", str(place.run), "photos"]
+
+
+def divided_to_measure(place: Place) -> list[str]:
+    for part in ("train", "test"):
+        shutil.copytree(place.photos, place.root / "divided" / part)
+    return ["evaluate", str(place.run), "divided"]
+
+
+TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
+    (lambda place: ["train", "nowhere"], r"cannot read the folder nowhere: it does not exist: check the spelling"),
+    (lambda place: ["check", "nowhere"], r"cannot read the folder nowhere"),
+    (lambda place: ["evaluate", str(place.run), "nowhere"], r"cannot read the folder nowhere"),
+    (lambda place: ["train", "p" * 300], r"p{300}: the name is too long"),
+    (lambda place: ["predict", "m" * 300, "photos"], r"m{300}: the name is too long"),
+    (lambda place: ["predict", str(place.run), "n" * 300], r"there is no picture at n{300}"),
+    (empty, r"nothing holds no class folders; expected one folder of pictures for each class"),
+    (only_files, r"flat holds no class folders"),
+    (a_file, r"photos\.zip is a file; a folder with one folder of pictures for each class was expected"),
+    (one_class, r"photos holds one class only, 'cats': a classifier needs at least two; add a folder"),
+    (one_picture, r"class 'dogs' in .*photos has 1 readable picture"),
+    (two_pictures, r"photos has too few different pictures to train on"),
+    (nothing_readable, r"no picture of class 'dogs' can be read \(6 tried; dogs/0\.jpg: .+\): replace"),
+    (empty_class, r"the class folder 'foxes' in photos holds no files: add pictures, or remove the folder"),
+    (two_cases, r"the class folders 'Cats' and 'cats' in photos differ only by case or spaces: merge them"),
+    (loop, r"loop: it is a loop of symbolic links"),
+    (
+        bombs,
+        r"no picture of class 'dogs' can be read \(6 tried; dogs/0\.jpg: too large: .* 900 megapixels, the limit is 200\)",
+    ),
+    (parts_and_classes, r"mixed holds both parts \(train\) and other folders \(cats\): move the others away"),
+    (the_same_part_twice, r"twice holds the same part twice \(train, val, valid\): merge them"),
+    (nothing_to_train_on, r"class 'dogs' has no picture to train on in .*divided: add some to its train folder"),
+    (output_taken, r"run holds something already: name a new folder with --output"),
+    (output_is_a_file, r"run is a file; a folder was expected: name a new one with --output"),
+    (output_below_a_file, r"cannot use the folder file/run: "),
+    (demo_in_a_file, r"file is a file; a folder was expected|cannot use the folder file"),
+    (cache_is_a_file, r"cache-file"),
+    (no_model, r"there is no model at missing\.keras: name a run folder or a \.keras file"),
+    (no_run, r"photos holds no model\.keras: name a run folder that `fieldguide train` finished"),
+    (truncated_model, r"short\.keras is damaged or no model"),
+    (newer_model, r"newer\.keras has format 99, written by fieldguide '9\.0'.*upgrade fieldguide"),
+    (foreign_model, r"foreign\.keras was not written by fieldguide"),
+    (picture_as_model, r"photos/cats/0\.jpg is damaged or no model: a \.keras file was expected"),
+    (no_picture, r"there is no picture at new/\*\.jpg: name a file, a folder or a pattern"),
+    (empty_folder_of_pictures, r"new holds no files: name a folder of pictures"),
+    (csv_is_a_folder, r"cannot write out\.csv: it is a folder, and a file was expected"),
+    (unknown_class, r"photos has a folder 'cats', which is no class of this classifier \(horses, humans\)"),
+    (
+        divided_to_measure,
+        r"divided is divided into train, test, and .*: name the part to measure on, such as divided/te",
+    ),
+    (lambda place: ["train", "photos", "--test", "0.6", "--validation", "0.5"], r"validation is 0\.5 and test is 0\.6"),
+]
+
+FLAGS = [
+    (
+        ["train", "photos", "--test", "1.5"],
+        r"--test: '1\.5' was given; expected a share from 0 to below 1, such as 0\.2",
+    ),
+    (["train", "photos", "--test", "nan"], r"--test: 'nan' was given"),
+    (["train", "photos", "--validation", "a fifth"], r"--validation: 'a fifth' was given; expected a share"),
+    (["train", "photos", "--seed", "-1"], r"--seed: '-1' was given; expected a whole number, 0 or larger"),
+    (["train", "photos", "--seed", "x"], r"--seed: 'x' was given; expected a whole number"),
+    (["train"], r"the following arguments are required: folder"),
+    (["predict", "run"], r"the following arguments are required: pictures"),
+    (["trian", "photos"], r"invalid choice: 'trian' .*train"),
+    (["train", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path, small_job: Outcome, monkeypatch: pytest.MonkeyPatch) -> Place:
+    root = tmp_path / "here"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return Place(root, folder_of(root / "photos", {"cats": 6, "dogs": 6}), small_job.folder)
+
+
+def everything(folder: Path) -> dict[str, int]:
+    """Each path below a folder with the time of its last change."""
+    return {str(path.relative_to(folder)): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def sentences(text: str) -> list[str]:
+    return [each for each in re.split(r"(?<=[.!?])\s+(?=[A-Z`])", text.strip()) if each]
+
+
+def says(stderr: str, expected: str) -> None:
+    assert "Traceback" not in stderr
+    assert stderr.startswith("fieldguide: "), stderr
+    message = stderr.removeprefix("fieldguide: ")
+    assert message.count("\n") == 1 and message.endswith(".\n"), stderr
+    assert re.search(expected, message), stderr
+    assert len(sentences(message)) <= 2, stderr
+    assert "Errno" not in message and "[" not in message.replace("[0-9", "")
+
+
+@pytest.mark.parametrize(("lay_out", "expected"), TABLE, ids=[expected[:40] for _, expected in TABLE])
+def test_bad_input_is_named_and_leaves_nothing(
+    lay_out: Callable[[Place], list[str]], expected: str, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = lay_out(place)
+    before = everything(place.root)
+    for more in ([], ["--json"]):
+        assert main([*arguments, *more]) == 2
+        written = capfd.readouterr()
+        assert written.out == ""
+        says(written.err, expected)
+    assert everything(place.root) == before
+
+
+@pytest.mark.parametrize(("arguments", "expected"), FLAGS, ids=[" ".join(arguments) for arguments, _ in FLAGS])
+def test_a_flag_that_makes_no_sense_is_named(
+    arguments: list[str], expected: str, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = everything(place.root)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    written = capfd.readouterr()
+    assert written.out == ""
+    assert re.search(rf"^fieldguide.*: error: .*{expected}", written.err, flags=re.MULTILINE), written.err
+    assert everything(place.root) == before
+
+
+def test_debug_shows_where_it_came_from(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "nowhere", "--debug"]) == 2
+    written = capfd.readouterr()
+    assert written.out == ""
+    assert written.err.startswith("Traceback (most recent call last):")
+    assert "dataset.py" in written.err
+    assert written.err.splitlines()[-1].startswith("fieldguide: cannot read the folder nowhere")
+
+
+@pytest.mark.parametrize("more", [[], ["--debug"]])
+def test_a_shell_sees_the_same(more: list[str], place: Place) -> None:
+    done = subprocess.run([*COMMAND, "train", "nowhere", *more], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ("Traceback" in done.stderr) == bool(more)
+    if not more:
+        says(done.stderr, "cannot read the folder nowhere")
+
+
+# Disks that are full or may not be written
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts small disks with the options given, where that is allowed."""
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("this user may not mount a small disk")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_too_small_for_a_run_is_refused_before_the_work(
+    place: Place, disk: Callable[[str], Path], own_cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = disk("size=1M")
+    assert main(["train", "photos", "--output", str(small / "run")]) == 2
+    says(capfd.readouterr().err, r"the disk of .*run has 1\.0 MB free and 60\.0 MB are needed: free some space")
+    assert list(small.iterdir()) == []
+    assert list(own_cache.rglob("segment-*")) == []
+
+
+def test_a_read_only_disk_is_refused_before_the_work(
+    place: Place, disk: Callable[[str], Path], own_cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sealed = disk("ro,size=1M")
+    assert main(["train", "photos", "--output", str(sealed / "run")]) == 2
+    says(
+        capfd.readouterr().err, r"cannot use the folder .*run: the disk is read-only: name a folder that can be written"
+    )
+    assert main(["demo", "--folder", str(sealed / "demo")]) == 2
+    says(capfd.readouterr().err, "the disk is read-only")
+    assert main(["predict", str(place.run), "photos", "--csv", str(sealed / "out.csv")]) == 2
+    says(capfd.readouterr().err, r"cannot write .*out\.csv: the disk is read-only")
+    assert list(own_cache.rglob("segment-*")) == []
+
+
+def test_a_table_that_fills_the_disk_is_not_left_half_written(
+    place: Place, disk: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = disk("size=8k")
+    (small / "before.txt").write_text("as it was")
+    many = ["photos"] * 12
+    assert main(["predict", str(place.run), *many, "--csv", str(small / "out.csv")]) == 2
+    written = capfd.readouterr()
+    assert written.out == ""
+    says(written.err, r"cannot write .*out\.csv: the disk is full: free some space")
+    assert [path.name for path in small.iterdir()] == ["before.txt"]
+    assert (small / "before.txt").read_text() == "as it was"
+
+
+def test_a_cache_on_a_small_disk_is_an_error_and_stays_usable(
+    place: Place, disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = disk("size=1M")
+    monkeypatch.setenv("FIELDGUIDE_CACHE", str(small / "cache"))
+    assert main(["train", "photos", "--output", "run"]) == 2
+    written = capfd.readouterr()
+    assert written.out == ""
+    says(written.err, r"1\.\d MB .*(cache|pictures).*")
+    assert not (place.root / "run").exists()
+    few = folder_of(place.root / "few", {"cats": 1, "dogs": 1})
+    assert main(["check", str(few)]) == 0  # two pictures fit
+
+
+def test_a_model_that_fills_the_disk_leaves_nothing(
+    small_job: Outcome, disk: Callable[[str], Path], recwarn: pytest.WarningsRecorder
+) -> None:
+    from fieldguide.errors import FileError
+
+    small = disk("size=1M")
+    with pytest.raises(FileError, match=r"cannot write .*model\.keras: the disk is full"):
+        small_job.run.classifier.save(small / "model.keras")
+    assert list(small.iterdir()) == []
+
+
+# Permissions, which do not stop everyone: asked as a user of no rights
+
+
+AS_NOBODY = """
+import os, sys
+import fieldguide.cli, fieldguide.job, fieldguide.data.check, fieldguide.model.classifier, fieldguide.predict
+import PIL.JpegImagePlugin, cv2, h5py, sqlite3, scipy.optimize
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(fieldguide.cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="folders are shut in another way there")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["check", "shut"], r"cannot read the folder shut: permission is denied: change the permissions"),
+        (["train", "photos", "--output", "shut/run"], r"cannot use the folder shut/run: permission is denied"),
+        (["predict", "shut/run", "photos"], r"cannot read the model shut/run: permission is denied"),
+        (["predict", "shut.keras", "photos"], r"cannot read the model shut\.keras: permission is denied"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_said(arguments: list[str], expected: str, place: Place) -> None:
+    shutil.copy(place.run / "model.keras", "shut.keras")
+    for folder in (place.root, *place.root.parents):
+        if "pytest" in folder.name or "pytest" in str(folder.parent):
+            folder.chmod(0o755)
+    Path("shut").mkdir(mode=0o000)
+    Path("shut.keras").chmod(0o000)
+    before = everything(place.root)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, *arguments], capture_output=True, text=True, check=False
+        )
+    finally:
+        Path("shut").chmod(0o755)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    says(done.stderr, expected)
+    assert everything(place.root).keys() == before.keys()
