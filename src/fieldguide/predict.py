@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from fieldguide import console
-from fieldguide.errors import FileError, InputError
+from fieldguide.errors import InputError
 from fieldguide.files import atomic
 from fieldguide.model.classifier import load
 from fieldguide.model.predictions import Prediction, find_pictures, header, title
@@ -84,8 +84,6 @@ def _print_json(predictions: Iterable[Prediction]) -> None:
 
 
 def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Sequence[str]) -> None:
-    if path.is_dir():  # else it would show only at the end of the work
-        raise FileError(f"cannot write {path}: it is a folder, and a file was expected.")
     with (
         atomic(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
