@@ -31,8 +31,9 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(measure.REPOSITORY / "src"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fieldguide.model.engine import DEFAULT_CUT, LiteEngine, lite_graph, usable_cores
+from fieldguide.model.engine import DEFAULT_CUT, LiteEngine, lite_graph
 from fieldguide.model.lite0 import lite0, load_weights, read_weights
+from fieldguide.parallel import thread_count
 
 REFERENCE = "keras_predict"
 Run = Callable[[np.ndarray], np.ndarray]
@@ -124,7 +125,7 @@ def shared_interpreter(size: tuple[int, int], batch: int) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     graph = lite_graph(read_weights(), size, DEFAULT_CUT)
-    interpreter: Any = Interpreter(model_content=graph, num_threads=usable_cores())
+    interpreter: Any = Interpreter(model_content=graph, num_threads=thread_count())
     index = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(index, (batch, *size, 3))
     interpreter.allocate_tensors()

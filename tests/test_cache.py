@@ -57,10 +57,22 @@ def test_clearing_removes_what_is_kept_and_nothing_else(own_cache: Path) -> None
     assert cache.clear_cache().total_bytes == 0
 
 
+def test_files_of_others_among_ours_stay(own_cache: Path) -> None:
+    segment(own_cache, "a", 1000, LONG_AGO)
+    (own_cache / "pixels" / "v1" / "mine.txt").write_text("not ours")
+    (own_cache / "features").write_text("not ours")
+    cache.clear_cache()
+    left = sorted(path.relative_to(own_cache).as_posix() for path in own_cache.rglob("*") if path.is_file())
+    assert left == ["features", "pixels/v1/mine.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="permissions do not bind the superuser")
 def test_clearing_what_cannot_be_cleared_says_so(own_cache: Path) -> None:
-    (own_cache / "pixels").write_text("a file where a folder belongs")
-    with pytest.raises(FileError, match=f"cannot clear {own_cache}/pixels"):
+    kept = segment(own_cache, "a", 1000, LONG_AGO)
+    kept.parent.chmod(0o500)
+    with pytest.raises(FileError, match=f"cannot clear {own_cache}/pixels: permission is denied"):
         cache.clear_cache()
+    kept.parent.chmod(0o700)
 
 
 def test_what_was_used_longest_ago_makes_room(own_cache: Path) -> None:

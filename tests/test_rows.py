@@ -278,7 +278,8 @@ def test_too_little_room_is_told_before_work_starts(tmp_path: Path) -> None:
 def test_on_a_full_disk_earlier_rows_stay_usable(tmp_path: Path) -> None:
     with worker(tmp_path, 0, 300, limit=100_000) as process:
         report, _ = process.communicate("\n")
-    assert report.splitlines()[-1].startswith(f"FileError: cannot keep decoded pictures in {tmp_path}")
+    assert report.splitlines()[-1].startswith("FileError: cannot keep ")
+    assert f" in {tmp_path}/segment-" in report
     store = RowStore(tmp_path, COLUMNS)
     assert len(store) == 2 * FLUSH_ROWS  # 576 bytes a row: the third flush reaches the limit
     assert same(store, list(range(2 * FLUSH_ROWS)))
@@ -295,7 +296,7 @@ def test_a_writer_goes_on_in_line_once_there_is_room_again(tmp_path: Path) -> No
             for number in range(FLUSH_ROWS):
                 writer.add(digest(number), row(number))
             resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
-            with pytest.raises(FileError, match="cannot keep decoded pictures in"):
+            with pytest.raises(FileError, match=r"cannot keep .* in .*: file too large\."):
                 for number in range(FLUSH_ROWS, 2 * FLUSH_ROWS):
                     writer.add(digest(number), row(number))
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -74,12 +74,22 @@ def clear_cache() -> CacheSize:
     for kind in KINDS:
         place = before.folder / kind
         with explained(place, "clear"):
-            if place.exists():
-                shutil.rmtree(place)
+            _remove_segments(place)
     with explained(before.folder, "clear"):
         for path in before.folder.glob("files.sqlite*"):
             path.unlink()
     return before
+
+
+def _remove_segments(place: Path) -> None:
+    """Removes segments, and folders that they leave empty; anything else in there is somebody else's."""
+    for segment in place.rglob("segment-*"):
+        if segment.is_dir():
+            shutil.rmtree(segment)
+    folders = [folder for folder in place.rglob("*") if folder.is_dir()]
+    for folder in [*sorted(folders, key=lambda each: len(each.parts), reverse=True), place]:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def make_room(needed_bytes: int) -> None:
@@ -97,7 +107,7 @@ def make_room(needed_bytes: int) -> None:
     limit = (_free_bytes(folder) + kept) // 2
     if needed_bytes > limit:
         raise FileError(
-            f"{size_text(needed_bytes)} of decoded pictures would have to be kept in {folder}, and its limit is "
+            f"{size_text(needed_bytes)} would have to be kept in {folder}, and its limit is "
             f"{size_text(limit)} (half of the free disk): set FIELDGUIDE_CACHE to a folder on a larger disk."
         )
     for segment in segments:

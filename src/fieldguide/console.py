@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,10 +130,14 @@ def native_notes_aside() -> Iterator[None]:
     own stderr (progress, warnings, errors) stays where it is. For a program's entry point, not for libraries: it
     changes the whole process.
     """
+    try:
+        notes = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, once its content has been shown
+    except OSError:  # no room for a temporary file: the notes are seen, and the command says what is wrong
+        yield
+        return
     sys.stderr.flush()
-    original = sys.stderr
-    descriptor = os.dup(2)
-    with tempfile.TemporaryFile() as notes, os.fdopen(os.dup(descriptor), "w", buffering=1, errors="replace") as screen:
+    original, descriptor = sys.stderr, os.dup(2)
+    with notes, os.fdopen(os.dup(descriptor), "w", buffering=1, errors="replace") as screen:
         os.dup2(notes.fileno(), 2)
         sys.stderr = screen
         expected = False
@@ -149,3 +154,16 @@ def native_notes_aside() -> Iterator[None]:
             if not expected:
                 notes.seek(0)
                 original.write(notes.read().decode(errors="replace"))
+
+
+def shown(text: str) -> str:
+    """A name as it may be printed: control characters, which could steer a terminal, are written as escapes.
+
+    Example:
+        >>> shown("birds\\x1b[2J.jpg")
+        'birds\\\\x1b[2J.jpg'
+    """
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in ("Cc", "Cf") else character
+        for character in text
+    )

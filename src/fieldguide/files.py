@@ -32,6 +32,9 @@ def plain_reason(error: OSError) -> str:
     return _PLAIN_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
+
+
 @contextmanager
 def explained(path: str | Path, doing: str) -> Iterator[None]:
     """Turns any OSError inside into a FileError that names `path` and what was being done.
@@ -62,7 +65,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         A path in the same folder, with the same suffix, not yet existing.
 
     Raises:
-        FileError: if the folder or file cannot be written.
+        FileError: if the folder or file cannot be written, or something that is no file stands there.
 
     Example:
         >>> target = Path(tempfile.mkdtemp()) / "note.txt"
@@ -71,7 +74,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path's, these bear names that are too long
+        raise FileError(f"cannot write {path}: it is a folder, and a file was expected.")
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        raise FileError(f"cannot write {path}: it is no file but a device or a pipe: send the output there with '>'.")
     with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A short name of its own: beside a very long file name there may be no room for a suffix.
@@ -115,6 +122,11 @@ def require_writable(folder: str | Path, needed_bytes: int = 0) -> Path:
             "free some space, or name a folder on another disk."
         )
     return folder
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is the system's or hidden, and so no picture and no class."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES or name == "__MACOSX"
 
 
 def cache_folder() -> Path:

@@ -187,7 +187,7 @@ class SegmentWriter:
         if not self._waiting:
             return
         waiting, self._waiting, self._waiting_digests = self._waiting, [], set()
-        with explained(self._folder, "keep decoded pictures in"):
+        with explained(self._folder, "keep results in"):
             if self._number < 0:
                 self._begin()
             try:

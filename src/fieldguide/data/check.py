@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from fieldguide import console
 from fieldguide.data.dataset import PARTS, Dataset, Skipped, relative
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
@@ -45,7 +46,7 @@ class Finding:
 
     def shown(self, most: int) -> str:
         """The finding with the first files it concerns, `most` at the most."""
-        shown = [_wrapped(path, "    ") for path in self.paths[:most]]
+        shown = [_wrapped(console.shown(path), "    ") for path in self.paths[:most]]
         more = self.count - len(shown)
         if self.paths and more > 0:
             shown.append(f"    ... and {more:,} more")

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.errors import FileError, InputError
-from fieldguide.files import explained, plain_reason
+from fieldguide.files import explained, is_hidden, plain_reason
 
 PARTS = ("train", "validation", "test")
 _PART_OF_FOLDER = {
     "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2,
 }  # fmt: skip
-_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class _Listing:
             names = sorted(os.listdir(place))  # noqa: PTH208 - names are what is wanted
         folders = []
         for path in (place / name for name in names):
-            if _is_hidden(path.name):
+            if is_hidden(path.name):
                 self.hidden += 1
             elif os.path.isdir(path):  # noqa: PTH112 - False for a link that leads nowhere
                 folders.append(path)
@@ -237,7 +236,7 @@ class _Listing:
                 continue
             below = []
             for path in (place / name for name in names):
-                if _is_hidden(path.name):
+                if is_hidden(path.name):
                     self.hidden += 1
                 elif os.path.isdir(path):  # noqa: PTH112
                     below.append(path)
@@ -295,14 +294,10 @@ def _divided(root: Path, folders: Sequence[str]) -> dict[str, int]:
 def _has_folders(place: Path) -> bool:
     with explained(place, "read the folder"):
         names = os.listdir(place)  # noqa: PTH208
-    return any(os.path.isdir(place / name) and not _is_hidden(name) for name in names)  # noqa: PTH112
+    return any(os.path.isdir(place / name) and not is_hidden(name) for name in names)  # noqa: PTH112
 
 
 def _identity(folder: Path) -> tuple[int, int] | str:
     """What tells a folder from all others, by whatever path it was reached."""
     status = folder.stat()
     return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_FILES or name == "__MACOSX"

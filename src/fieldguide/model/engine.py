@@ -25,6 +25,7 @@ from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
 from fieldguide.model.graph import lite_graph, output_shapes
 from fieldguide.model.lite0 import FEATURES, read_weights, steps_after
+from fieldguide.parallel import thread_count
 
 DEFAULT_CUT = backbone("efficientnet_lite0").cut
 SMALLEST, LARGEST = 32, 1024  # pixels on a side
@@ -75,7 +76,7 @@ class LiteEngine:
         weights = read_weights() if weights is None else weights
         self._idle: SimpleQueue[_Runner] = SimpleQueue()  # a runner belongs to whoever took it from here
         if self.runtime == "litert":
-            self.threads = threads or usable_cores()
+            self.threads = threads or thread_count()
             graph = lite_graph(weights, self.target_size, cut)
             with _without_notice():
                 for _ in range(self.threads):
@@ -204,10 +205,3 @@ def litert_available() -> bool:
     except ImportError:
         return False
     return True
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide.console import shown
 from fieldguide.errors import FileError
-from fieldguide.files import write_text
+from fieldguide.files import is_hidden, write_text
 
 NAME_WIDTH = 40  # of the file column in a printed table
 
@@ -45,11 +46,11 @@ class Prediction:
         return None if self.probabilities is None else float(self.probabilities.max())
 
     def __str__(self) -> str:
-        name = str(self.path)
+        name = shown(str(self.path))
         name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
         if self.probabilities is None:
             return f"{name:<{NAME_WIDTH}}  not read: {self.reason}"
-        return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {self.label}"
+        return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {shown(self.label or '')}"
 
     def to_dict(self) -> dict[str, object]:
         """File, class and probabilities, or file and reason."""
@@ -180,7 +181,7 @@ def _below(folder: Path) -> Iterator[Path]:
         if identity in visited:
             continue
         visited.add(identity)
-        shown = [place / entry.name for entry in entries if not entry.name.startswith(".")]
-        below = {path for path in shown if path.is_dir()}  # unlike an entry's, this is_dir bears a loop of links
-        yield from (path for path in shown if path not in below)
-        waiting.extend(path for path in reversed(shown) if path in below)
+        kept = [place / entry.name for entry in entries if not is_hidden(entry.name)]
+        below = {path for path in kept if path.is_dir()}  # unlike an entry's, this is_dir bears a loop of links
+        yield from (path for path in kept if path not in below)
+        waiting.extend(path for path in reversed(kept) if path in below)

@@ -133,21 +133,24 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
 def _weighted(
     examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray, start: np.ndarray
 ) -> tuple[float, np.ndarray, list[Trial]]:
-    """Class weights that raise the held-out balanced accuracy by more than its standard error, if any do."""
+    """The class weights with the best held-out balanced accuracy, if they raise it by more than its standard error."""
     classes = examples.classes
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
-    power, chosen = 0.0, plain
-    most = _balanced(plain, truth, classes) + _balanced_error(plain, truth, classes)
-    trials = []
-    for candidate in POWERS:
-        problems = [problem_for(examples, fold.fitted, candidate) for fold in folds]
+    tried = []  # power, logits, balanced accuracy
+    for power in POWERS:
+        problems = [problem_for(examples, fold.fitted, power) for fold in folds]
         heads, _ = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
         logits = _held_out(heads, examples, folds)
-        better = _balanced(logits, truth, classes) > most
-        if better:
-            power, chosen, most = candidate, logits, _balanced(logits, truth, classes)
-        trials.append(Trial(f"class weights to the power {candidate:g}", *loss_and_accuracy(logits, truth), better))
-    return power, chosen, trials
+        tried.append((power, logits, _balanced(logits, truth, classes)))
+    needed = _balanced(plain, truth, classes) + _balanced_error(plain, truth, classes)
+    best, logits, most = max(tried, key=lambda entry: entry[2])
+    if most <= needed:
+        best, logits = 0.0, plain
+    trials = [
+        Trial(f"class weights to the power {power:g}", *loss_and_accuracy(found, truth), power == best)
+        for power, found, _ in tried
+    ]
+    return best, logits, trials
 
 
 def _held_out(heads: Sequence[Head], examples: Examples, folds: Sequence[Fold]) -> np.ndarray:
