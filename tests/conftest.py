@@ -85,3 +85,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(f"a test tried to reach the network: {address}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def bound_by_permissions(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips where permissions bind nobody, as they do not bind the superuser."""
+    path = tmp_path_factory.mktemp("permissions") / "closed"
+    path.touch(mode=0)
+    if os.access(path, os.R_OK):
+        pytest.skip("permissions do not bind this user")

@@ -66,7 +66,7 @@ def test_files_of_others_among_ours_stay(own_cache: Path) -> None:
     assert left == ["features", "pixels/v1/mine.txt"]
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="permissions do not bind the superuser")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_clearing_what_cannot_be_cleared_says_so(own_cache: Path) -> None:
     kept = segment(own_cache, "a", 1000, LONG_AGO)
     kept.parent.chmod(0o500)

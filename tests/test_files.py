@@ -88,7 +88,7 @@ def test_what_cannot_be_written_is_named_with_the_reason(tmp_path: Path, name: s
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="permissions do not bind the superuser")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(FileError, match="permission is denied: change the permissions"):

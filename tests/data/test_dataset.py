@@ -277,7 +277,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert "the name is too long" in refusal(tmp_path / ("x" * 300))
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="permissions do not bind the superuser")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_folders_without_permission_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "photos/a/1.jpg", "photos/b/1.jpg", "photos/b/deep/1.jpg")
     for path, reason in (("photos/b", "permission is denied: change"), ("photos", "permission is denied: change")):

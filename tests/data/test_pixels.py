@@ -15,7 +15,7 @@ import pytest
 from pictures import encoded, folder_of, put, scene
 from PIL import Image
 
-from fieldguide.data import decode
+from fieldguide.data import decode, known
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore, read_picture
 from fieldguide.errors import FileError, InputError
@@ -262,6 +262,34 @@ def test_files_that_vanish_meanwhile_are_reported(photos: Path) -> None:
     store = PixelStore.build(data, target_size=SIZE)
     assert reasons(store) == {"cats/2.jpg": "gone: moved or deleted"}
     assert is_right(store)
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_files_without_permission_are_reported_even_if_they_were_read_before(photos: Path) -> None:
+    for mode in (0, 0o600, 0):
+        (photos / "cats" / "2.jpg").chmod(mode)
+        store = build(photos)
+        assert reasons(store) == ({} if mode else {"cats/2.jpg": "no permission to read it"})
+        assert is_right(store)
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_a_cache_without_permission_is_named_and_a_full_one_still_read(
+    photos: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "SETTLE_NANOSECONDS", -(10**10))  # the files were written just now
+    own_cache.chmod(0o500)
+    with pytest.raises(FileError, match="permission is denied: change the permissions"):
+        build(photos)
+    own_cache.chmod(0o700)
+    first = build(photos)
+    for path in (own_cache, own_cache / "pixels", *own_cache.rglob("*")):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    second = build(photos)  # what is kept can still be read
+    assert (first.decoded, second.decoded) == (11, 0)
+    assert is_right(second)
+    for path in (own_cache, own_cache / "pixels", *(path for path in own_cache.rglob("*") if path.is_dir())):
+        path.chmod(0o700)
 
 
 def test_a_mended_file_is_read_again(photos: Path) -> None:
