@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from fieldguide.errors import FieldguideError, FileError, ModelError
 from fieldguide.job import Outcome
 from fieldguide.model import archive
 from fieldguide.model.classifier import load
+from fieldguide.model.lite0 import read_weights as bundled_weights
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -205,6 +209,53 @@ def test_a_huge_note_is_not_read(tmp_path: Path) -> None:
         archive.read_note(path)
 
 
+def test_a_note_that_unpacks_to_more_than_it_declares_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    size = 100_000_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(archive.NOTE, b" " * size)
+    content = path.read_bytes()
+    assert content.count(struct.pack("<I", size)) == 2  # before the content, and in the directory at the end
+    path.write_bytes(content.replace(struct.pack("<I", size), struct.pack("<I", 1000)))
+    with (
+        memory_below(10_000_000),
+        pytest.raises(ModelError, match=r"bomb\.keras is damaged: its fieldguide\.json cannot be read"),
+    ):
+        archive.read_note(path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_note_compressed_as_no_keras_file_is_is_refused(compression: int, tmp_path: Path) -> None:
+    path = tmp_path / "dense.keras"
+    with zipfile.ZipFile(path, "w", compression) as file:
+        file.writestr(archive.NOTE, json.dumps(GOOD))
+    with pytest.raises(ModelError, match=r"dense\.keras is not usable: its fieldguide\.json is compressed in a way"):
+        archive.read_note(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("config.json", archive.MOST_CONFIG_BYTES + 1), ("model.weights.h5", 40_000_000)]
+)
+def test_a_huge_member_is_not_read(name: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "huge.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(archive.NOTE, json.dumps(GOOD))
+        if name != "config.json":
+            file.writestr("config.json", "{}")
+        file.writestr(name, bytes(size))
+    with pytest.raises(ModelError, match=rf"huge\.keras is not usable: its {name} would have {size:,} bytes"):
+        archive.read_weights(path)
+
+
+def test_a_file_that_a_zip_tool_packed_again_is_read(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "packed.keras"
+    with zipfile.ZipFile(model) as file, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name in file.namelist():
+            packed.writestr(name, file.read(name))
+    assert copy.stat().st_size < model.stat().st_size
+    assert load(copy).class_names == ("horses", "humans")
+
+
 # Files that are not
 
 
@@ -292,7 +343,6 @@ def put(store: h5py.File, path: str, value: object) -> None:
         ("layers/dense/vars/0", np.zeros((1280, 3), np.float32), "its layers are not those of its 2 classes"),
         ("layers/dense/vars/1", np.zeros((), np.float32), "its layers are not those of its 2 classes"),
         ("layers/dense/vars/1", np.array([np.nan], np.float32), "some of its weights are no numbers"),
-        ("layers/dense/vars/1", np.array(["text"], "S4"), "its weights are incomplete"),
         ("layers/conv2d/vars/0", np.zeros((3, 3, 3, 31), np.float32), "its layers are not those of its 2 classes"),
         ("layers/batch_normalization/vars/3", None, "its weights are incomplete"),
     ],
@@ -307,13 +357,140 @@ def test_weights_that_do_not_fit_are_refused(
         load(odd)
 
 
+@contextmanager
+def memory_below(most_bytes: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most_bytes
+
+
 def test_weights_that_only_claim_to_be_huge_are_not_read(model: Path, tmp_path: Path) -> None:
     def claim(store: h5py.File) -> None:
         del store["layers/dense/vars/0"]
-        store.create_dataset("layers/dense/vars/0", (1280, 10**9), np.float32, chunks=(1280, 1))
+        store.create_dataset("layers/dense/vars/0", (1280, 100_000), np.float32)
+
+    odd = changed(model, tmp_path / "odd.keras", lambda members: rewritten(members, claim))
+    with (
+        memory_below(100_000_000),
+        pytest.raises(ModelError, match=r"odd\.keras is damaged: its layers are not those of its 2 classes"),
+    ):
+        archive.read_weights(odd)
+
+
+def test_weights_that_were_never_written_are_not_taken_for_zeros(model: Path, tmp_path: Path) -> None:
+    def claim(store: h5py.File) -> None:
+        del store["layers/dense/vars/0"]
+        store.create_dataset("layers/dense/vars/0", (1280, 1), np.float32)
 
     odd = changed(model, tmp_path / "odd.keras", lambda members: rewritten(members, claim))
     with pytest.raises(ModelError, match=r"odd\.keras is damaged: its weights are incomplete"):
+        load(odd)
+
+
+def test_the_shapes_expected_are_those_of_the_network() -> None:
+    shapes = archive._shapes(5)
+    assert shapes.pop("probabilities/kernel") == (1280, 5)
+    assert shapes.pop("probabilities/bias") == (5,)
+    assert shapes == {name: value.shape for name, value in bundled_weights().items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layers: layers.append(layers[-1]),
+        lambda layers: layers.append({"class_name": "Lambda", "config": {"name": "more"}}),
+        lambda layers: layers[-1]["config"].update(name="last"),
+        lambda layers: layers.pop(),
+    ],
+    ids=["repeated", "unknown kind", "unknown name", "missing"],
+)
+def test_layers_that_the_network_does_not_have_are_refused(
+    change: Callable[[list[Any]], None], model: Path, tmp_path: Path
+) -> None:
+    def edit(members: dict[str, bytes]) -> None:
+        config = json.loads(members["config.json"])
+        change(config["config"]["layers"])
+        members["config.json"] = json.dumps(config).encode()
+        # What a repeated layer would be read from.
+        rewritten(members, lambda store: store.copy("layers/dense", "layers/dense_1"))
+
+    odd = changed(model, tmp_path / "odd.keras", edit)
+    with pytest.raises(ModelError, match=r"odd\.keras is damaged: its layers are not those of its 2 classes"):
+        load(odd)
+
+
+# Weights that lie elsewhere: each would be read, from any file that the reader may read
+
+
+KERNEL = "layers/dense/vars/0"
+
+
+def by_soft_link(store: h5py.File, _: Path) -> None:
+    store.move(KERNEL, "elsewhere")
+    store[KERNEL] = h5py.SoftLink("/elsewhere")
+
+
+def by_external_link(store: h5py.File, other: Path) -> None:
+    del store[KERNEL]
+    store[KERNEL] = h5py.ExternalLink(str(other), "/kernel")
+
+
+def by_external_link_to_a_group(store: h5py.File, other: Path) -> None:
+    del store["layers/dense"]
+    store["layers/dense"] = h5py.ExternalLink(str(other), "/dense")
+
+
+def by_external_storage(store: h5py.File, other: Path) -> None:
+    del store[KERNEL]
+    store.create_dataset(KERNEL, (1280, 1), np.float32, external=[(str(other), 0, 5120)])
+
+
+def by_virtual_dataset(store: h5py.File, other: Path) -> None:
+    del store[KERNEL]
+    layout = h5py.VirtualLayout((1280, 1), np.float32)
+    layout[:] = h5py.VirtualSource(str(other), "kernel", (1280, 1))
+    store.create_virtual_dataset(KERNEL, layout)
+
+
+def by_compressed_chunks(store: h5py.File, _: Path) -> None:
+    del store[KERNEL]
+    store.create_dataset(
+        KERNEL, data=np.zeros((1280, 1), np.float32), chunks=(1280, 100), maxshape=(None, None), compression="gzip"
+    )
+
+
+def by_text(store: h5py.File, _: Path) -> None:
+    del store[KERNEL]
+    store[KERNEL] = np.full((1280, 1), "1", "S4")
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [
+        by_soft_link,
+        by_external_link,
+        by_external_link_to_a_group,
+        by_external_storage,
+        by_virtual_dataset,
+        by_compressed_chunks,
+        by_text,
+    ],
+)
+def test_weights_are_plain_numbers_inside_the_file_or_refused(
+    lead: Callable[[h5py.File, Path], None], model: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "private.h5"
+    with h5py.File(other, "w") as store:
+        store["kernel"] = store["dense/vars/0"] = np.zeros((1280, 1), np.float32)
+        store["dense/vars/1"] = np.zeros(1, np.float32)
+    odd = changed(model, tmp_path / "odd.keras", lambda members: rewritten(members, lambda store: lead(store, other)))
+    with pytest.raises(
+        ModelError, match=r"odd\.keras is not usable: its layers/dense/vars/0 is not plain numbers inside the file"
+    ):
         load(odd)
 
 

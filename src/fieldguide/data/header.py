@@ -40,7 +40,6 @@ _OTHERS = (
     (re.compile(rb"II\+\0|MM\0\+"), "BigTIFF pictures", "PNG"),
     (re.compile(rb"8BPS"), "Photoshop (PSD) pictures", "PNG"),
     (re.compile(rb"v/1\x01"), "OpenEXR pictures", "PNG"),
-    (re.compile(rb"\s*(?:<\?xml.*?)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg.*?)?<svg", re.DOTALL), "SVG drawings", "PNG"),
     (re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"), "PostScript drawings", "PNG"),
     (re.compile(rb"%PDF"), "PDF documents", "PNG"),
     (
@@ -51,7 +50,14 @@ _OTHERS = (
     (re.compile(rb"RIFF....WAVE|ID3|OggS|fLaC", re.DOTALL), "audio", ""),
     (re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"), "an archive", ""),
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer, the picture itself was never fetched", ""),
-    (re.compile(rb"\s*<(?:!doctype )?html", re.IGNORECASE), "an HTML page, perhaps from a failed download", ""),
+    (
+        re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype )?html", re.IGNORECASE),
+        "an HTML page, perhaps from a failed download",
+        "",
+    ),
+    # After HTML, which may hold drawings. What precedes the drawing is skipped, not parsed: files come from anywhere,
+    # and a repeat inside a repeat may take time that doubles with each comment.
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|[?!].*?<svg)\b", re.DOTALL), "SVG drawings", "PNG"),
     (re.compile(rb"\0+\Z"), "only zero bytes, perhaps from a failed copy", ""),
 )
 
@@ -259,7 +265,8 @@ def _refuse_missing_strips(content: bytes, order: str, entries: list[tuple[int, 
     """Checks that each strip or tile of pixels lies within the file; libtiff would say so on stderr."""
     tables = {}
     for tag, kind, count, value in entries:
-        if tag in (273, 279, 324, 325) and kind in (3, 4):
+        # The first of each counts, as in libtiff: thousands that name one long table would take hours to read.
+        if tag in (273, 279, 324, 325) and kind in (3, 4) and tag not in tables:
             letter = "H" if kind == 3 else "I"
             small = count * _TIFF_SIZES[kind] <= 4
             start = 0 if small else struct.unpack(order + "I", value)[0]

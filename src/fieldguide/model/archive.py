@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import math
 import re
 import struct
@@ -23,17 +22,35 @@ import numpy as np
 from fieldguide.errors import ModelError
 from fieldguide.files import atomic, explained
 from fieldguide.model.backbones import names as backbone_names
+from fieldguide.model.head import units_for
+from fieldguide.model.lite0 import FEATURES, STEPS
 
 if TYPE_CHECKING:
+    import h5py
     import keras
 
 FORMAT = 1
 NOTE = "fieldguide.json"
 MOST_NOTE_BYTES = 10_000_000
+MOST_CONFIG_BYTES = 1_000_000  # Keras writes 150,000
 MOST_WEIGHT_BYTES = 1_000_000_000
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
 # What reading a damaged zip file may raise, besides OSError.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+# Keras stores; zip tools deflate. The others are unpacked by `zipfile` without a limit on what comes out.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# The variables of each kind of layer that our models have, in the order in which Keras stores them.
+_VARIABLES: dict[str, tuple[str, ...]] = {
+    "InputLayer": (),
+    "Rescaling": (),
+    "Conv2D": ("kernel",),
+    "DepthwiseConv2D": ("kernel",),
+    "BatchNormalization": ("gamma", "beta", "mean", "variance"),
+    "ReLU": (),
+    "Add": (),
+    "GlobalAveragePooling2D": (),
+    "Dense": ("kernel", "bias"),
+}
 
 
 @dataclass(frozen=True)
@@ -90,37 +107,92 @@ def read_note(path: str | Path) -> Note:
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """The weights in a model file by layer: `<layer>/kernel`, `<layer>/gamma`, ..., without loading Keras.
 
+    They have the names and shapes of EfficientNet-Lite0 and of a last layer for the classes in the file's note. The
+    file may come from anywhere: nothing is read that is not expected, and nothing from outside of it.
+
     Raises:
         FileError: if the file cannot be read.
-        ModelError: if it is damaged.
+        ModelError: if it is damaged, or its layers are not those of its classes.
     """
     import h5py
 
+    classes = len(read_note(path).class_names)
+    missing = _shapes(classes)
+    needed = 4 * sum(math.prod(shape) for shape in missing.values())
     with _opened(path) as archive:
-        model = _json(path, _member(path, archive, "config.json", MOST_NOTE_BYTES))
-        content = io.BytesIO(_member(path, archive, "model.weights.h5", MOST_WEIGHT_BYTES))
+        model = _json(path, _member(path, archive, "config.json", MOST_CONFIG_BYTES))
+        # Twice what float32 needs, for float64, and room for what HDF5 keeps besides.
+        most_bytes = min(MOST_WEIGHT_BYTES, 2 * needed + MOST_CONFIG_BYTES)
+        content = io.BytesIO(_member(path, archive, "model.weights.h5", most_bytes))
+    foreign = ModelError(f"{path} is damaged: its layers are not those of its {classes} classes. Copy it again.")
     weights: dict[str, np.ndarray] = {}
     seen: dict[str, int] = {}
     try:
         with h5py.File(content, "r") as store:
             for layer in model["config"]["layers"]:
                 kind, name = layer["class_name"], layer["config"]["name"]
+                if kind not in _VARIABLES:
+                    raise foreign
                 # Keras numbers the layers of each class in the order of the model.
                 number = seen[kind] = seen.get(kind, -1) + 1
                 group = _snake_case(kind) + (f"_{number}" if number else "")
-                for place, variable in enumerate(_variables(kind)):
-                    found = store[f"layers/{group}/vars/{place}"]
-                    if found.nbytes > MOST_WEIGHT_BYTES:  # what a file declares takes no room in it
-                        raise ValueError(f"{name}/{variable} has {found.nbytes:,} bytes")
+                for place, variable in enumerate(_VARIABLES[kind]):
+                    shape = missing.pop(f"{name}/{variable}", None)  # popped, so that none comes twice
+                    if shape is None:
+                        raise foreign
+                    found = _inside(path, store, f"layers/{group}/vars/{place}")
+                    if found.shape != shape:
+                        raise foreign
+                    if found.id.get_storage_size() != found.nbytes:
+                        raise ValueError(f"{name}/{variable} was never written")
                     weights[f"{name}/{variable}"] = np.asarray(found, np.float32)
+    except ModelError:
+        raise
     except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged: its weights are incomplete. Copy it again, or train it again.") from error
+    if missing:
+        raise foreign
     return weights
 
 
-def _variables(kind: str) -> tuple[str, ...]:
-    names = {"BatchNormalization": ("gamma", "beta", "mean", "variance"), "Dense": ("kernel", "bias")}
-    return names.get(kind, ("kernel",) if kind in {"Conv2D", "DepthwiseConv2D"} else ())
+def _shapes(classes: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of a classifier, by name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    channels = 3
+    for step in STEPS:
+        if step.kind == "add":
+            continue
+        ends = (channels, step.channels) if step.kind == "conv" else (channels, 1)
+        shapes[f"{step.name}/kernel"] = (step.kernel, step.kernel, *ends)
+        shapes |= {f"{step.norm}/{part}": (step.channels,) for part in _VARIABLES["BatchNormalization"]}
+        channels = step.channels
+    units = units_for(classes)
+    return shapes | {"probabilities/kernel": (FEATURES, units), "probabilities/bias": (units,)}
+
+
+def _inside(path: str | Path, store: h5py.File, place: str) -> h5py.Dataset:
+    """The dataset at `place`, once it is seen to be plain numbers in this very file.
+
+    HDF5 follows links into other files, and takes the content of external and virtual datasets from there: a model
+    could have any file of the reader's machine read as its weights. Chunks can be compressed far beyond their size.
+    """
+    import h5py
+
+    found: Any = store
+    for part in place.split("/"):
+        # Asked of the link itself: h5py's `in` and `get` would already open what it leads to.
+        if found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            break
+        found = found[part]
+    else:
+        # In this order: the mere shape of a virtual dataset may depend on other files.
+        plain = isinstance(found, h5py.Dataset) and not found.is_virtual and found.external is None
+        if plain and found.chunks is None and found.dtype.kind == "f":
+            return found
+    raise ModelError(
+        f"{path} is not usable: its {place} is not plain numbers inside the file, and may lead to other files. "
+        "Copy it again, or train it again."
+    )
 
 
 def _snake_case(kind: str) -> str:
@@ -138,7 +210,7 @@ def _opened(path: str | Path) -> zipfile.ZipFile:
 
 
 def _member(path: str | Path, archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
-    """The content of one file in the archive, which is read only if it says that it is of a sensible size."""
+    """The content of one file in the archive: only if the size it declares is sensible, and only as much as that."""
     if name not in archive.namelist():
         raise ModelError(f"{path} is damaged: it holds no {name}. Copy it again, or train it again.")
     with explained(path, "read the model"):
@@ -149,7 +221,13 @@ def _member(path: str | Path, archive: zipfile.ZipFile, name: str, most_bytes: i
                     f"{path} is not usable: its {name} would have {info.file_size:,} bytes, and at most "
                     f"{most_bytes:,} are expected. Copy it again, or train it again."
                 )
-            return archive.read(info)
+            if info.compress_type not in _COMPRESSIONS:
+                raise ModelError(
+                    f"{path} is not usable: its {name} is compressed in a way that no .keras file is. "
+                    "Copy it again, or train it again."
+                )
+            with archive.open(info) as member:
+                return member.read(info.file_size)  # a number, or it is unpacked whole before it is cut to its size
         except ModelError:
             raise
         except _DAMAGE as error:
