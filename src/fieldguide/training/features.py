@@ -66,6 +66,8 @@ def compute(
     missing = sorted(
         row for digest, row in first_row.items() if digest not in kept or (with_cut and digest not in cuts)
     )
+    for rows in (kept, cuts):
+        rows.mark_used(store.digests)  # so that making room for the missing ones leaves these
     if missing:
         _fill(store, missing, kept, cuts if with_cut else None, LiteEngine(weights, store.target_size))
     for start in range(0, len(store), 4096):
