@@ -209,10 +209,10 @@ def test_keras_opens_the_file_and_says_the_same_of_plain_pixels(classes: int, ru
     path = run.folder / "model.keras"
     model = keras.models.load_model(path)  # in safe mode, which is the default
     store = PixelStore.build(run.parts.train, target_size=run.recipe.target_size, resize=run.recipe.resize)
-    pixels = store.read(range(len(store)))
+    pixels = store.read(range(len(store)))[::3]
     assert pixels.dtype == np.uint8 and pixels.max() > 200
     stated = load(path).probabilities(pixels)
-    given = np.asarray(model.predict(pixels.astype(np.float32), verbose=0))
+    given = np.asarray(model(pixels.astype(np.float32), training=False))
     assert given.shape == (len(pixels), 1 if classes == 2 else 3)
     assert model.layers[-1].get_config()["activation"] == ("sigmoid" if classes == 2 else "softmax")
     if classes == 2:
