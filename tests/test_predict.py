@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -40,6 +41,28 @@ def test_a_table_goes_to_stdout(small_job: Outcome, new: Path, capsys: pytest.Ca
     assert "not read: " in lines[3]
     assert len(lines) == 5
     assert written.err == ""
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_bar_is_drawn_between_rows_on_a_terminal(
+    small_job: Outcome, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fieldguide.console.SHOW_AFTER_SECONDS", 0.0)
+    out, err = Terminal(), Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        write_predictions(small_job.folder, [new])
+        assert len(out.getvalue().splitlines()) == 5
+        assert err.getvalue() == ""
+        write_predictions(small_job.folder, [new], csv_path=tmp_path / "out.csv")
+        assert "Predicting" in err.getvalue()
 
 
 def test_json_is_one_array_of_what_predict_gives(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -44,7 +46,9 @@ def write_predictions(
         raise InputError(f"{', '.join(str(name) for name in pictures)} holds no files: name a folder of pictures.")
     classifier = load(model)
     counts = _Counts()
-    predictions = counts.counted(classifier.stream(chain([first], paths)))
+    # Rows that appear on a terminal show progress themselves, and a bar would be drawn into them.
+    with_bar = csv_path is not None or not sys.stdout.isatty()
+    predictions = counts.counted(classifier.stream(chain([first], paths)), with_bar=with_bar)
     if csv_path is not None:
         _write_csv(Path(csv_path), predictions, classifier.class_names)
     elif style == "json":
@@ -61,12 +65,13 @@ class _Counts:
         self.total = 0
         self.failed = 0
 
-    def counted(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-        with console.progress("Predicting", 0) as bar:
+    def counted(self, predictions: Iterable[Prediction], *, with_bar: bool) -> Iterator[Prediction]:
+        with console.progress("Predicting", 0) if with_bar else nullcontext() as bar:
             for prediction in predictions:
                 self.total += 1
                 self.failed += prediction.probabilities is None
-                bar.advance()
+                if bar is not None:
+                    bar.advance()
                 yield prediction
 
 
