@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.data.dataset import Dataset
-from fieldguide.data.split import Parts
+from fieldguide.data.split import Leak, Parts
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.intervals import wilson
 from fieldguide.model.classifier import Classifier
@@ -32,7 +32,7 @@ def finished_run(
     *,
     train_right: int | None = None,
     epochs: Sequence[Epoch] = (),
-    leaks: Sequence[tuple[str, str]] = (),
+    leaks: Sequence[Leak] = (),
     temperature: float = 1.3,
     fine_tuned: bool = False,
 ) -> Run:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import folder_of
 
+from fieldguide.data.split import Leak
 from fieldguide.errors import FileError, InputError
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome, run_job
@@ -49,6 +52,7 @@ def test_the_card_says_what_the_classifier_is_and_what_it_is_worth(small_job: Ou
     assert card["agreement"] < 1e-3
     assert card["diagnosis"]["verdict"]
     assert card["versions"] == versions()
+    assert card["command"] == f"fieldguide train {small_job.run.parts.train.root} --test 0.25"
     assert {"python", "keras", "numpy", "ai-edge-litert"} <= set(card["versions"])
 
 
@@ -82,7 +86,8 @@ def test_what_was_skipped_is_named_with_the_reason(small_job: Outcome) -> None:
 def test_the_summary_is_one_screen_and_ends_with_what_to_do(small_job: Outcome) -> None:
     lines = str(small_job).splitlines()
     assert len(lines) < 40
-    own = [line for line in lines if str(small_job.folder) not in line]
+    of_files = " " * 13  # a line of a path is left whole
+    own = [line for line in lines if str(small_job.folder) not in line and not line.startswith(of_files)]
     assert max(map(len, own)) <= 80
     assert "61 files found, 60 read, 1 skipped; 2 classes" in lines[0]
     ending = " ".join(str(small_job).split("Try next")[1].split())
@@ -177,10 +182,42 @@ def test_without_a_measuring_part_there_is_a_model_and_no_figure(tmp_path: Path)
         "card.json",
         "history.csv",
         "model.keras",
+        "report.html",
         "skipped.csv",
     ]
     card = json.loads((outcome.folder / "card.json").read_text())
     assert card["metrics"] is None
     assert card["measured_on"] is None
     assert "not measured: no picture was kept for it" in " ".join(str(outcome).split())
-    assert "report.html" not in str(outcome)
+    assert f"Report     {tmp_path / 'run' / 'report.html'}" in str(outcome).splitlines()
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert card["command"] == f"fieldguide train {photos} --test 0.0 --no-fine-tune"
+    assert card["command"] in page
+    assert "not measured" in page and "predictions.csv" not in page
+
+
+@pytest.mark.parametrize(
+    ("shares", "flags"), [({"test": 0.2}, "--test"), ({"validation": 0.0, "test": 0.5}, "--validation and --test")]
+)
+def test_a_share_of_a_divided_folder_is_refused(shares: dict[str, Any], flags: str, tmp_path: Path) -> None:
+    photos = odd_photos(tmp_path)
+    with pytest.raises(InputError, match=rf"comes divided into train and validation.*: leave out {flags}\."):
+        run_job(photos, folder=tmp_path / "run", **shares)
+    assert not (tmp_path / "run").exists()
+
+
+def test_measured_pictures_that_leak_are_not_called_independent(small_job: Outcome) -> None:
+    said = "(they took no part in the training or in any choice)"
+    assert said in " ".join(str(small_job).split())
+    run, parts = small_job.run, small_job.run.parts
+    leak = Leak(parts.train.name(0), "train", parts.test.name(0), "test")
+    leaking = " ".join(str(replace(small_job, run=replace(run, parts=replace(parts, leaks=(leak,))))).split())
+    assert said not in leaking
+    assert "(some of them stand in another part too, which flatters the figure: 1 among the training" in leaking
+
+
+def test_paths_and_commands_can_be_copied_however_long(small_job: Outcome) -> None:
+    deep = Path("runs", "a long name " * 12)
+    lines = str(replace(small_job, folder=deep)).splitlines()
+    assert f"Report     {deep / 'report.html'}" in lines
+    assert any(line.startswith("Try next") and line.endswith(f"predict '{deep}' NEW-PICTURES") for line in lines)

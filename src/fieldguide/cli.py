@@ -188,16 +188,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--test",
         type=_share,
-        default=0.2,
         metavar="SHARE",
-        help="share of the pictures that only measure (%(default)s)",
+        help="share of the pictures that only measure (0.2); not where the folder comes divided",
     )
     train.add_argument(
         "--validation",
         type=_share,
-        default=0.0,
         metavar="SHARE",
-        help="share that makes choices (%(default)s: choices are made out of fold within train)",
+        help="share that makes choices (0: choices are made out of fold within train); not where it comes divided",
     )
     train.add_argument("--seed", type=_seed, default=0, help="of everything random (%(default)s)")
     train.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="never train the backbone itself")

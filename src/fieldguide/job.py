@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from fieldguide.console import clock, command
 from fieldguide.data.check import Findings, check
-from fieldguide.data.dataset import Dataset
+from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.data.twins import find_twins
@@ -25,11 +27,14 @@ from fieldguide.files import explained, require_writable
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
+from fieldguide.reporting.sections import independence
 from fieldguide.training.fit import Run, train
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Stage, Watch, merged
 
+REPORT_FILE = "report.html"
 ROOM_FOR_A_RUN = 60_000_000  # bytes
+VALIDATION_SHARE, TEST_SHARE = 0.0, 0.2  # where none are given
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
 
@@ -48,7 +53,7 @@ class Outcome:
 
     def __str__(self) -> str:
         blocks = (self._data(), self._recipe(), self._result(), self._places())
-        return "\n\n".join("\n".join(_line(title, text) for title, text in block) for block in blocks)
+        return "\n\n".join("\n".join(block) for block in blocks)
 
     def to_dict(self) -> dict[str, object]:
         """The result, ready for JSON; `card.json` in the folder has all of it."""
@@ -63,52 +68,51 @@ class Outcome:
             "seconds": round(self.seconds, 2),
         }
 
-    def _data(self) -> list[tuple[str, str]]:
+    def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [("Pictures", f"{counts}; {len(found.counts)} classes"), ("Divided", f"{parts}; {parts.how}")]
+        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
         for level in ("problem", "warning"):
             for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
-                lines.append((level.capitalize(), finding.text))
-                lines += [("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
+                lines.append(_line(level.capitalize(), finding.text))
+                lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
                 if finding.paths and finding.count > SHOWN_PATHS:
-                    lines.append(("", f"  ... and {finding.count - SHOWN_PATHS:,} more, in the report"))
+                    lines.append(_line("", f"  ... and {finding.count - SHOWN_PATHS:,} more, in the report"))
         if notes := sum(finding.level == "note" for finding in found.findings):
-            lines.append(("Notes", f"{notes} more in the report"))
+            lines.append(_line("Notes", f"{notes} more in the report"))
         return lines
 
-    def _recipe(self) -> list[tuple[str, str]]:
+    def _recipe(self) -> list[str]:
         reasons = [*self.run.recipe.reasons]
         if self.run.recipe.fine_tune_epochs:
             reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
-        return [("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
+        return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
 
-    def _result(self) -> list[tuple[str, str]]:
+    def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [("Result", "not measured: no picture was kept for it; give --test a share above 0")]
+            return [_line("Result", "not measured: no picture was kept for it; give --test a share above 0")]
         before, after = score.calibration_error_before, score.calibration_error
         lines = [
-            ("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
-            ("", "(they took no part in the training or in any choice)"),
-            ("", f"balanced accuracy {score.balanced_accuracy.percent}"),
-            ("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
+            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
+            _line("", f"({independence(self.run, score)})"),
+            _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
+            _line("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
         ]
-        return lines + ([("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
+        return lines + ([_line("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
 
-    def _places(self) -> list[tuple[str, str]]:
+    def _places(self) -> list[str]:
         spent = "; ".join(f"{stage.name} {stage.seconds:.1f}" for stage in self.stages if stage.seconds >= 0.05)
-        report = [("Report", str(self.folder / "report.html"))] if self.score else []
         return [
-            ("Time", f"{clock(self.seconds)} ({spent})"),
-            *report,
-            ("Model", str(self.folder / MODEL_FILE)),
-            ("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
+            _line("Time", f"{clock(self.seconds)} ({spent})"),
+            _whole("Report", str(self.folder / REPORT_FILE)),
+            _whole("Model", str(self.folder / MODEL_FILE)),
+            _whole("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
         ]
 
 
 def _line(title: str, text: str) -> str:
-    """One entry of the summary, wrapped to the terminal's usual width; paths stay whole."""
+    """One entry of the summary, wrapped to the terminal's usual width."""
     indent = " " * TITLE_WIDTH
     return textwrap.fill(
         f"{title:<{TITLE_WIDTH}}{text}",
@@ -120,12 +124,17 @@ def _line(title: str, text: str) -> str:
     )
 
 
+def _whole(title: str, text: str) -> str:
+    """One entry with a path or a command: on one line, however long, so that it can be copied."""
+    return f"{title:<{TITLE_WIDTH}}{text}"
+
+
 def run_job(
     source: str | Path,
     *,
     folder: str | Path | None = None,
-    validation: float = 0.0,
-    test: float = 0.2,
+    validation: float | None = None,
+    test: float | None = None,
     seed: int = 0,
     fine_tune: bool = True,
 ) -> Outcome:
@@ -134,26 +143,30 @@ def run_job(
     Args:
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
         folder: where the run goes; default a new one in `runs/`, named after the pictures and the time.
-        validation: share of the pictures that make choices; with 0 they are made out of fold within train.
-        test: share of the pictures that only measure.
+        validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
+            train. None where the folder comes divided.
+        test: share of the pictures that only measure, by default 0.2. None where the folder comes divided.
         seed: of everything random.
         fine_tune: False never trains the backbone.
 
     Raises:
-        InputError: if the pictures cannot be trained on, or the folder is taken.
+        InputError: if the pictures cannot be trained on, a share is given for a folder that comes divided, or the
+            folder is taken.
         FileError: if something cannot be read or written.
     """
     started = time.perf_counter()
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
+    shares = _shares(data, validation, test)
+    again = _command(source, validation=validation, test=test, seed=seed, fine_tune=fine_tune)
     with _new_folder(Path(source), folder) as place:
         with watch.stage("reading pictures"):
             store = PixelStore.build(data)
         with watch.stage("checking, dividing"):
             twins = find_twins(store)
             findings = check(store, twins=twins)
-            parts = split(store, validation=validation, test=test, seed=seed, twins=twins)
+            parts = split(store, validation=shares[0], test=shares[1], seed=seed, twins=twins)
             recipe = Recipe.auto(store.select(parts.train), seed=seed, fine_tune=fine_tune)
         run = train(parts, recipe=recipe, folder=place)
         watch.stages += run.stages
@@ -165,11 +178,33 @@ def run_job(
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))
             write_tables(run, score, findings)
-            if score is not None:
-                report(run, score, place / "report.html", findings=findings, diagnosis=diagnosis)
+            report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
         run = replace(run, stages=merged(watch.stages))
-        write_card(run, score, findings, diagnosis)
+        write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
+
+
+def _shares(data: Dataset, validation: float | None, test: float | None) -> tuple[float, float]:
+    """The shares that choose and that measure; none may be given where the folder says which picture is where."""
+    present = [] if data.given is None else np.unique(data.given).tolist()
+    if len(present) > 1:
+        given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
+        if given:
+            raise InputError(
+                f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
+                f"is: leave out {' and '.join(given)}."
+            )
+    return VALIDATION_SHARE if validation is None else validation, TEST_SHARE if test is None else test
+
+
+def _command(source: str | Path, *, validation: float | None, test: float | None, seed: int, fine_tune: bool) -> str:
+    """The command that makes the same classifier again; in a new folder, so without the name of this one."""
+    words = ["fieldguide", "train", str(source)]
+    words += ["--validation", str(validation)] if validation not in (None, VALIDATION_SHARE) else []
+    words += ["--test", str(test)] if test not in (None, TEST_SHARE) else []
+    words += ["--seed", str(seed)] if seed else []
+    words += [] if fine_tune else ["--no-fine-tune"]
+    return shlex.join(words)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from finished_runs import curves, dataset, finished_run, scored
 
+from fieldguide.data.split import Leak
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.training.fit import Run
 
@@ -69,22 +70,38 @@ def test_few_test_pictures_are_said_and_more_are_asked_for() -> None:
 def test_pictures_that_leak_do_not_count_for_the_verdict() -> None:
     run = run_of(2000, 400)
     names = [run.parts.test.name(row) for row in range(400)]
-    leaking = run_of(2000, 400, leaks=[(run.parts.train.name(0), names[row]) for row in range(200, 400)])
+    leaking = run_of(
+        2000, 400, leaks=[Leak(run.parts.train.name(0), "train", names[row], "test") for row in range(200, 400)]
+    )
     flattered = diagnose(run, scored(run, range(20)))
     honest = diagnose(leaking, scored(leaking, range(20)))
     assert "95.0% of 400 pictures" in flattered.evidence[0]
     assert "90.0% of 200 pictures" in honest.evidence[0]
     assert any(
-        line.startswith("200 of the 400 test pictures are among the training pictures") for line in honest.evidence
+        line.startswith("200 of the 400 test pictures stand in another part too (200 among the training pictures)")
+        for line in honest.evidence
     )
     assert any("stand in two parts" in line for line in honest.advice)
 
 
 def test_when_every_test_picture_leaks_none_is_called_unseen() -> None:
-    run = run_of(20, 4, leaks=[("a", f"{name}/{20 + row:05d}.jpg") for row, name in enumerate(["cat", "dog"] * 2)])
+    names = [f"{CATS[row % 2]}/{2000 + row:05d}.jpg" for row in range(1000)]
+    run = run_of(2000, 1000, leaks=[Leak("a", "train", name, "test") for name in names])
     found = diagnose(run, scored(run, []))
     assert found.overfits == "cannot tell"
+    assert found.verdict == "Nothing is known: every measured picture was learnt from too."
     assert any("none is unseen" in line for line in found.evidence)
+    assert not any("has not seen" in line or "gap" in line for line in found.evidence)
+    chosen_by = run_of(2000, 1000, leaks=[Leak("a", "validation", name, "test") for name in names])
+    found = diagnose(chosen_by, scored(chosen_by, []))
+    assert found.verdict == "Nothing is known: every measured picture was learnt from or made choices too."
+
+
+def test_leaks_between_train_and_validation_do_not_touch_what_is_measured() -> None:
+    run = run_of(2000, 1000, leaks=[Leak("a", "train", "b", "validation")])
+    found = diagnose(run, scored(run, range(4)))
+    assert "1,000 unseen pictures" in found.verdict
+    assert not any("another part" in line for line in (*found.evidence, *found.advice))
 
 
 def test_a_held_out_loss_that_rose_again_is_told() -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from finished_runs import curves, dataset, finished_run, scored
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Dataset, Skipped
+from fieldguide.data.split import Leak
 from fieldguide.errors import FileError
 from fieldguide.reporting.page import MISTAKES_SHOWN, report
 from fieldguide.reporting.pictures import thumbnails
@@ -91,10 +93,12 @@ def test_the_finding_comes_first(tmp_path: Path) -> None:
 
 def test_everything_the_run_recorded_is_there(tmp_path: Path) -> None:
     run = run_on(tmp_path / "birds", ("owl", "wren"))
-    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    page = report(run, scored(run, [0]), tmp_path / "r.html", command="fieldguide train birds --test 0.4")
+    text = Outline(page.read_text(encoding="utf-8")).text
     for words in (
         "epoch 2, kept", "chose, so it is not quoted", "L2 penalty 0.01", "reading pictures", run.fingerprint,
-        "Apache-2.0", "fieldguide train", "--seed 0", "numpy", "centre crop", "model.keras", "Temperature 1.30",
+        "Apache-2.0", "fieldguide train birds --test 0.4", "The weights of the marked epoch were kept",
+        "numpy", "centre crop", "model.keras", "Temperature 1.30",
     ):  # fmt: skip
         assert words in text, words
 
@@ -161,7 +165,7 @@ def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
 
 def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:
     root = tmp_path / "birds"
-    run = run_on(root, ("owl", "wren"), leaks=[("owl/9.png", "owl/1.png")])
+    run = run_on(root, ("owl", "wren"), leaks=[Leak("owl/9.png", "train", "owl/1.png", "test")])
     findings = Findings(
         str(root), 64, 60, (Skipped(root / "owl" / "notes.txt", "it is text"),), 2, {"owl": 30, "wren": 30},
         (Finding("two labels", "problem", "one picture is in two classes", ("owl/2.png", "wren/3.png"), 1),),
@@ -171,11 +175,41 @@ def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:
     ).text
     for words in (
         "64 files found, 60 read as pictures, 1 skipped. Hidden files left aside: 2.", "owl/notes.txt: it is text",
-        "Problem. one picture is in two classes", "owl/9.png is also owl/1.png",
-        "Some of them stand among the training pictures too",
+        "Problem. one picture is in two classes", "owl/9.png (train) is also owl/1.png (test)",
+        "Leaks: 1 picture stands in two parts, 1 of them in the part that measures",
+        "Some of them stand in another part too, which flatters the figure: 1 among the training pictures.",
     ):  # fmt: skip
         assert words in text, words
     assert "pictures it had not seen" not in text
+
+
+def test_a_leak_that_leaves_the_measured_pictures_alone_takes_nothing_from_the_figure(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"), leaks=[Leak("owl/9.png", "train", "owl/8.png", "validation")])
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "of pictures it had not seen" in text
+    assert "They took no part in the training or in any choice." in text
+    assert "Leaks: 1 picture stands in two parts, 0 of them in the part that measures" in text
+    assert "owl/9.png (train) is also owl/8.png (validation)" in text
+
+
+def test_the_curve_of_the_head_is_not_called_what_was_kept(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    run = replace(run, epochs=curves([0.3, 0.2, 0.1], "head"))
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "The curve is of one fold" in text
+    assert "one step of L-BFGS" in text
+    assert "epoch 3, its last" in text
+    assert "weights of the marked epoch" not in text
+    given = replace(run, parts=replace(run.parts, validation=run.parts.test))
+    text = Outline(report(given, scored(given, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "one fold" not in text
+
+
+def test_without_a_command_none_is_claimed_to_repeat_the_run(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "To repeat it" not in text and "fieldguide train" not in text
+    assert "What is in the run folder" in text
 
 
 def test_a_run_that_measured_nothing_says_so(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, difference, wilson
 
 if TYPE_CHECKING:
+    from fieldguide.data.split import Parts
     from fieldguide.training.fit import Run
     from fieldguide.training.record import Epoch
 
@@ -66,8 +67,8 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
     """Whether the run's classifier overfits, with the evidence, and what would help.
 
     Overfitting shows as a gap between the accuracy on the pictures it learnt from and on pictures it has not seen.
-    The verdict rests on the gap's 95% interval: where that includes zero and reaches far, nothing is claimed. Test
-    pictures that stand among the training pictures too do not count for it.
+    The verdict rests on the gap's 95% interval: where that includes zero and reaches far, nothing is claimed. Measured
+    pictures that stand in another part too do not count for it.
 
     Args:
         run: from `train`.
@@ -79,12 +80,14 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
         True
     """
     unseen, leaked = _without_leaks(run, score)
+    if unseen is None:
+        return _nothing_unseen(run, score)
     gap = difference(run.train_accuracy, unseen)
     overfits = _judge(gap)
     learnt = run.train_accuracy.value >= NOT_LEARNT
     findings = [
         _on_the_gap(run.train_accuracy, unseen, gap, overfits),
-        _on_leaks(score, unseen, leaked),
+        _on_leaks(run.parts, score, unseen, leaked),
         _on_chance(score),
         _on_the_curves(run.epochs),
         _on_the_number_of_pictures(score),
@@ -96,7 +99,31 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
         verdict=_verdict(overfits, learnt, gap, unseen),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
-        advice=tuple(_advice(run, score, overfits, learnt, leaked)),
+        advice=tuple(_advice(score, overfits, learnt, leaked)),
+    )
+
+
+def where_leaked(parts: Parts, score: Score) -> str:
+    """How many of the measured pictures stand in which other part too; empty if none does."""
+    names = set(score.names)
+    held = [leak.part for leak in parts.leaks if leak.other_part == parts.measured and leak.other in names]
+    named = (("train", "the training pictures"), ("validation", "those that made choices"))
+    return ", ".join(f"{held.count(part):,} among {pictures}" for part, pictures in named if part in held)
+
+
+def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
+    """Of a measurement on pictures that all stand in another part too: figures of it are no evidence."""
+    where = where_leaked(run.parts, score)
+    chose = " or made choices" if "choices" in where else ""
+    lines = (
+        f"Every one of the {score.n:,} {score.part} pictures stands in another part too ({where}): none is unseen.",
+        _on_the_curves(run.epochs),
+    )
+    return Diagnosis(
+        verdict=f"Nothing is known: every measured picture was learnt from{chose} too.",
+        overfits="cannot tell",
+        evidence=tuple(line for line in lines if line),
+        advice=("Measure again with pictures that stand in no other part.",),
     )
 
 
@@ -140,15 +167,13 @@ def _on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: st
     return f"{pair}: no gap can be shown ({_points(gap.value)}, {between})."
 
 
-def _on_leaks(score: Score, unseen: Estimate, leaked: int) -> str:
+def _on_leaks(parts: Parts, score: Score, unseen: Estimate, leaked: int) -> str:
     if not leaked:
         return ""
-    if leaked == score.n:
-        return f"Every one of the {score.n:,} {score.part} pictures is among the training pictures too: none is unseen."
-    are = "is" if leaked == 1 else "are"
+    stand = "stands" if leaked == 1 else "stand"
     return (
-        f"{leaked:,} of the {score.n:,} {score.part} pictures {are} among the training pictures too, which flatters "
-        f"the accuracy: without them it is {unseen.percent}."
+        f"{leaked:,} of the {score.n:,} {score.part} pictures {stand} in another part too "
+        f"({where_leaked(parts, score)}), which flatters the accuracy: without them it is {unseen.percent}."
     )
 
 
@@ -247,7 +272,7 @@ def _on_calibration(score: Score) -> str:
     return f"{said}, n={score.n:,}: its percentages can be taken at their word on average."
 
 
-def _advice(run: Run, score: Score, overfits: str, learnt: bool, leaked: int) -> list[str]:
+def _advice(score: Score, overfits: str, learnt: bool, leaked: int) -> list[str]:
     advice = []
     if leaked:
         advice.append("Remove the pictures that stand in two parts from one of them, and measure again.")
@@ -275,12 +300,12 @@ def _advice(run: Run, score: Score, overfits: str, learnt: bool, leaked: int) ->
     return advice
 
 
-def _without_leaks(run: Run, score: Score) -> tuple[Estimate, int]:
-    """The accuracy on the scored pictures that are not among the training pictures, and how many are."""
-    leaked = {name for _, name in run.parts.leaks}
+def _without_leaks(run: Run, score: Score) -> tuple[Estimate | None, int]:
+    """The accuracy on the scored pictures that stand in no other part (None: there are none), and how many do."""
+    leaked = set(run.parts.leaked_measured)
     clean = np.array([name not in leaked for name in score.names])
-    if clean.all() or not clean.any():
-        return score.accuracy, int((~clean).sum())
+    if not clean.any():
+        return None, len(clean)
     return wilson(int(score.right[clean].sum()), int(clean.sum())), int((~clean).sum())
 
 

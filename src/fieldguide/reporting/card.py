@@ -33,7 +33,14 @@ _PACKAGES = (
 )
 
 
-def card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> dict[str, object]:
+def card(
+    run: Run,
+    score: Score | None,
+    *,
+    findings: Findings,
+    diagnosis: Diagnosis | None,
+    command: str | None = None,
+) -> dict[str, object]:
     """What the classifier is, what it was made from and what it is worth, ready for JSON.
 
     Args:
@@ -41,6 +48,7 @@ def card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis
         score: on pictures that chose nothing; None where none were kept for it.
         findings: from `check`.
         diagnosis: from `diagnose`.
+        command: that makes the same run again.
     """
     classifier = run.classifier
     return {
@@ -61,6 +69,7 @@ def card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis
         "metrics": score.to_dict() if score else None,
         "diagnosis": diagnosis.to_dict() if diagnosis else None,
         **run.to_dict(),
+        "command": command,
         "versions": versions(),
     }
 
@@ -76,14 +85,22 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_card(run: Run, score: Score | None, findings: Findings, diagnosis: Diagnosis | None) -> Path:
+def write_card(
+    run: Run,
+    score: Score | None,
+    *,
+    findings: Findings,
+    diagnosis: Diagnosis | None,
+    command: str | None = None,
+) -> Path:
     """Writes card.json into the run's folder, atomically.
 
     Raises:
         FileError: if it cannot be written.
     """
     path = _folder_of(run) / "card.json"
-    text = json.dumps(card(run, score, findings, diagnosis), indent=1, ensure_ascii=False, allow_nan=False)
+    fields = card(run, score, findings=findings, diagnosis=diagnosis, command=command)
+    text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
     return path
 

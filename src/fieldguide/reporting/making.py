@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shlex
 from collections.abc import Mapping
 
 from fieldguide.console import clock
@@ -22,8 +21,13 @@ RUN_FILES = {
 }
 
 
-def making(run: Run) -> str:
-    """Choices, time, recipe, versions, and what is in the run folder."""
+def making(run: Run, command: str | None = None) -> str:
+    """Choices, time, recipe, versions, and what is in the run folder.
+
+    Args:
+        run: from `train`.
+        command: that repeats it, if there is one.
+    """
     total = sum(stage.seconds for stage in run.stages)
     return section(
         "making",
@@ -32,7 +36,8 @@ def making(run: Run) -> str:
         + details(f"How the time was spent: {clock(total)}", _times(run, total))
         + details("Recipe and reasons", bullets([escape(reason) for reason in run.recipe.reasons]) + _recipe(run))
         + details("Versions, seed, fingerprint, licence", _origins(run))
-        + details("To repeat it, and what is in the run folder", _repeat(run)),
+        + (details("To repeat it", _repeat(command)) if command else "")
+        + details("What is in the run folder", _folder(run)),
     )
 
 
@@ -84,13 +89,15 @@ def _origins(run: Run) -> str:
     )
 
 
-def _repeat(run: Run) -> str:
-    quoted = shlex.quote(str(run.parts.train.root))
-    command = f"fieldguide train {quoted} --seed {run.parts.seed}"
-    where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
+def _repeat(command: str) -> str:
     same = f"The same files on the same kind of machine ({escape(platform.machine())}) give the same classifier."
-    files = _facts({f"<code>{file}</code>": what for file, what in RUN_FILES.items()})
-    return f"<pre><code>{escape(command)}</code></pre><p>{same}</p>{where}{files}"
+    return f"<pre><code>{escape(command)}</code></pre><p>{same}</p>"
+
+
+def _folder(run: Run) -> str:
+    where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
+    there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or len(run.parts.test)}
+    return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})
 
 
 def _facts(pairs: Mapping[str, str]) -> str:

@@ -35,6 +35,7 @@ def report(
     *,
     findings: Findings | None = None,
     diagnosis: Diagnosis | None = None,
+    command: str | None = None,
 ) -> Path:
     """Writes the report of a run as one self-contained HTML file.
 
@@ -46,6 +47,7 @@ def report(
         path: of the page.
         findings: from `check`, if the data was checked.
         diagnosis: from `diagnose`; by default it is made here.
+        command: that makes the same run again, to be shown in the page.
 
     Returns:
         The path.
@@ -80,7 +82,7 @@ def report(
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
-    body += [sections.data(run, findings, _examples(source, shown, urls)), making(run)]
+    body += [sections.data(run, findings, _examples(source, shown, urls)), making(run, command)]
     path = Path(path)
     write_text(path, _page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
     return path

@@ -216,7 +216,13 @@ def _panel(
             parts.append(
                 f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>'
                 f'<circle class="accent" cx="{x[place]:.1f}" cy="{y(value):.1f}" r="4"/>'
-                + _text(across, TOP - 6, f"epoch {epoch.epoch}, kept", "middle", "strong")
+                + _text(
+                    across,
+                    TOP - 6,
+                    f"epoch {epoch.epoch}, {'its last' if epoch.phase == 'head' else 'kept'}",
+                    "middle",
+                    "strong",
+                )
             )
     finite = [[value for value in values if math.isfinite(value)] for values in series]
     told = "; ".join(

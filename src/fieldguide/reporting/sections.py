@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
-from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.diagnose import Diagnosis, where_leaked
 from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
@@ -41,15 +41,21 @@ def headline(run: Run, score: Score | None) -> str:
             '<p class="lede">No pictures were kept to measure with, so nothing is known of how well it does on '
             "pictures it has not seen.</p>"
         )
-    unseen, part = "pictures it had not seen", "They took no part in the training or in any choice."
-    if run.parts.leaks:
-        unseen = f"{escape(score.part)} pictures"
-        part = "Some of them stand among the training pictures too, which flatters the figure."
+    unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score) else "pictures it had not seen"
+    part = independence(run, score)
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
         f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} {escape(score.part)} '
-        f"pictures. {part}</p>"
+        f"pictures. {escape(part[0].upper() + part[1:])}.</p>"
     )
+
+
+def independence(run: Run, score: Score) -> str:
+    """Whether what measured took part in anything else, as a clause."""
+    where = where_leaked(run.parts, score)
+    if not where:
+        return "they took no part in the training or in any choice"
+    return f"some of them stand in another part too, which flatters the figure: {where}"
 
 
 def comparison(run: Run, score: Score) -> str:
@@ -59,7 +65,7 @@ def comparison(run: Run, score: Score) -> str:
     rows = [
         ("Pictures it learnt from", run.train_accuracy, f"n={run.train_accuracy.n:,}"),
         (
-            "Pictures it had not seen" if not run.parts.leaks else f"{score.part} pictures",
+            "Pictures it had not seen" if not where_leaked(run.parts, score) else f"{score.part} pictures",
             score.accuracy,
             f"n={score.n:,}",
         ),
@@ -83,14 +89,13 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     body = bullets([escape(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
     if run.epochs:
         loss, accuracy = plots.curves(run.epochs)
-        ending = "The weights of the marked epoch were kept." if any(epoch.chosen for epoch in run.epochs) else ""
         body += (
             f'<figure><p class="legend"><span>{plots.key("training")}training</span>'
             f"<span>{plots.key('held')}held-out pictures, which choose</span></p>"
             f'<div class="pair">{loss}{accuracy}</div>'
             "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
-            f"heart. {ending} Loss is cross-entropy in nats; both lines are measured without augmentation."
-            "</figcaption></figure>"
+            f"heart. {_on_what_was_kept(run)} Loss is cross-entropy in nats; both lines are measured without "
+            "augmentation.</figcaption></figure>"
         )
     if diagnosis is not None and diagnosis.advice:
         body += "<h3>What would help</h3>" + bullets([escape(line) for line in diagnosis.advice])
@@ -183,10 +188,30 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         rows = [f"{name(relative(entry.path, root))}: {escape(entry.reason)}" for entry in skipped[:FILES_SHOWN]]
         body += details(f"Skipped: {count(len(skipped), 'file')}, with reasons", _capped(rows, len(skipped)))
     if parts.leaks:
-        pairs = [f"{name(one)} is also {name(other)}" for one, other in parts.leaks[:FILES_SHOWN]]
-        leaks = count(len(parts.leaks), "picture of the training part stands", "pictures of the training part stand")
-        body += details(f"Leaks: {leaks} in a measuring part too", _capped(pairs, len(parts.leaks)))
+        pairs = [
+            f"{name(leak.name)} ({leak.part}) is also {name(leak.other)} ({leak.other_part})"
+            for leak in parts.leaks[:FILES_SHOWN]
+        ]
+        leaks = count(len(parts.leaks), "picture stands", "pictures stand")
+        measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
+        body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
+
+
+def _on_what_was_kept(run: Run) -> str:
+    """What the marked epoch has to do with the classifier that was kept, and what an epoch of the head is."""
+    lines = []
+    if any(epoch.phase == "head" for epoch in run.epochs):
+        lines.append("An epoch of the head is one step of L-BFGS, which looks at all of its pictures at once.")
+    kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
+    if kept == "head" and not len(run.parts.validation):
+        lines.append(
+            "The curve is of one fold, fitted without the held-out pictures and marked where it ended; the head that "
+            "was kept was fitted in the same way to all training pictures."
+        )
+    elif kept:
+        lines.append("The weights of the marked epoch were kept.")
+    return " ".join(lines)
 
 
 def _confusion(score: Score) -> str:
