@@ -114,7 +114,7 @@ def test_a_held_out_loss_that_rose_again_is_told() -> None:
 
 def test_a_held_out_loss_that_stayed_low_is_told_too() -> None:
     run = run_of(2000, 1000, epochs=curves([0.30, 0.12, 0.10, 0.101]))
-    assert any("did not rise again" in line for line in diagnose(run, scored(run, range(4))).evidence)
+    assert any("did not rise noticeably again" in line for line in diagnose(run, scored(run, range(4))).evidence)
     run = run_of(2000, 1000, epochs=curves([0.30, 0.2, 0.12]))
     assert any("still falling" in line for line in diagnose(run, scored(run, range(4))).evidence)
 
@@ -123,7 +123,7 @@ def test_a_held_out_loss_that_rose_is_never_said_not_to_have_risen() -> None:
     both_rose = [replace(epoch, loss=0.01 * epoch.epoch) for epoch in curves([0.1, 0.3, 0.5], "head")]
     run = run_of(2000, 1000, epochs=both_rose)
     evidence = diagnose(run, scored(run, range(4))).evidence
-    assert not any("did not rise again" in line for line in evidence)
+    assert not any("did not rise noticeably again" in line for line in evidence)
     assert any("lowest after epoch 1 of the head's training (0.100, at last 0.500)" in line for line in evidence)
 
 

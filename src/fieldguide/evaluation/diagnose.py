@@ -26,7 +26,7 @@ NOT_LEARNT = 0.90  # fewer training pictures right: it has not even learnt what 
 NOTICEABLE = 0.02  # between accuracy and balanced accuracy, or stated and observed
 FEW_IN_A_CLASS = 10
 PHASES = {"head": "the head's training", "fine-tune": "fine-tuning"}
-RISEN = 1.05  # a loss that has grown by 5% has risen
+RISEN, RISEN_BY = 1.05, 0.01  # a loss that has grown by 5%, and by 0.01 nats, has risen
 
 
 @dataclass(frozen=True)
@@ -199,14 +199,15 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
         return ""
     best, last = of_phase[int(np.argmin(losses))], of_phase[-1]
     phase = PHASES.get(best.phase, best.phase)
-    if last.val_loss > RISEN * best.val_loss and last.loss < best.loss:
+    risen = last.val_loss > RISEN * best.val_loss and last.val_loss - best.val_loss > RISEN_BY
+    if risen and last.loss < best.loss:
         harmless = f" The weights of epoch {best.epoch} were kept, so this did no harm." if kept is best else ""
         return (
             f"After epoch {best.epoch} of {phase} the loss on held-out pictures rose from {best.val_loss:.3f} to "
             f"{last.val_loss:.3f} while that on training pictures still fell ({best.loss:.3f} to {last.loss:.3f}): "
             f"from there on it learnt by heart.{harmless}"
         )
-    if last.val_loss > RISEN * best.val_loss:
+    if risen:
         return (
             f"The loss on held-out pictures was lowest after epoch {best.epoch} of {phase} ({best.val_loss:.3f}, at "
             f"last {last.val_loss:.3f}); that on training pictures did not fall meanwhile: not a sign of overfitting."
@@ -214,7 +215,7 @@ def _on_the_curves(epochs: Sequence[Epoch]) -> str:
     if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
         return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
     return (
-        f"The loss on held-out pictures did not rise again during {phase}: {best.val_loss:.3f} at best, "
+        f"The loss on held-out pictures did not rise noticeably again during {phase}: {best.val_loss:.3f} at best, "
         f"{last.val_loss:.3f} at last."
     )
 

@@ -17,6 +17,7 @@ from fieldguide.training.record import Epoch
 
 PANEL_WIDTH, PANEL_HEIGHT = 380, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel
+HALF_LABEL = 56  # half the width of the mark that names the kept epoch
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning"}
 LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
 MATRIX_OF_MANY = 40
@@ -212,7 +213,7 @@ def _panel(
     for place, epoch in enumerate(epochs):
         if epoch.chosen:
             value = series[1][place]
-            across = min(max(x[place], LEFT + 36), PANEL_WIDTH - RIGHT - 36)
+            across = min(max(x[place], LEFT + HALF_LABEL), PANEL_WIDTH - RIGHT - HALF_LABEL)
             parts.append(
                 f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>'
                 f'<circle class="accent" cx="{x[place]:.1f}" cy="{y(value):.1f}" r="4"/>'
