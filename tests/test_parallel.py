@@ -44,7 +44,7 @@ def test_the_work_is_shared_by_threads() -> None:
 
     names = set(bounded_map(wait_for_the_others, range(3), threads=3))
     assert len(names) == 3
-    assert all(name.startswith("fieldguide") for name in names)
+    assert all(name.startswith("fieldguide-map") for name in names)
 
 
 def test_an_error_comes_at_its_items_turn() -> None:
@@ -58,7 +58,7 @@ def test_an_error_comes_at_its_items_turn() -> None:
         for result in bounded_map(seventh_fails, range(100), threads=2):
             results.append(result)
     assert results == list(range(7))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fieldguide")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fieldguide-map")]
 
 
 def test_leaving_early_stops_the_work() -> None:
@@ -73,7 +73,7 @@ def test_leaving_early_stops_the_work() -> None:
     assert next(results) == 0
     results.close()  # type: ignore[attr-defined]
     assert len(started) < 20
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fieldguide")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fieldguide-map")]
 
 
 def test_no_items_give_no_results() -> None:

@@ -34,7 +34,7 @@ def bounded_map(
         ahead: items in flight for each thread.
     """
     threads = threads or thread_count()
-    with ThreadPoolExecutor(threads, thread_name_prefix="fieldguide") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="fieldguide-map") as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:

@@ -18,6 +18,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError
+from fieldguide.files import cache_folder
 from fieldguide.model import archive
 from fieldguide.model.classifier import load
 from fieldguide.model.engine import DEFAULT_CUT
@@ -282,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(parts: Parts
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(FileError, match="taken is a file; a folder was expected"):
         train(parts, recipe=RECIPE.with_(target_size=(100, 100)), folder=tmp_path / "taken")
-    assert not list(tmp_path.parent.rglob("v*-100x100-crop"))
+    assert not list(cache_folder().rglob("v*-100x100-crop"))
 
 
 # Fine-tuning
