@@ -119,6 +119,11 @@ def test_a_held_out_loss_that_stayed_low_is_told_too() -> None:
     assert any("still falling" in line for line in diagnose(run, scored(run, range(4))).evidence)
 
 
+def test_a_rise_that_nobody_would_see_is_no_overfitting() -> None:
+    run = run_of(2000, 1000, epochs=curves([0.0001, 0.003]))  # thirty times as much, and next to nothing
+    assert not any("learnt by heart" in line for line in diagnose(run, scored(run, range(4))).evidence)
+
+
 def test_a_held_out_loss_that_rose_is_never_said_not_to_have_risen() -> None:
     both_rose = [replace(epoch, loss=0.01 * epoch.epoch) for epoch in curves([0.1, 0.3, 0.5], "head")]
     run = run_of(2000, 1000, epochs=both_rose)
