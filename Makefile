@@ -41,7 +41,7 @@ lock:  ## pin the dependencies again, after a change in pyproject.toml
 	scripts/lock
 
 bench: dev-venv  ## how to run the benchmarks (they take long and need the peers they compare with)
-	@sed -n '1,40p' benchmarks/README.md
+	@cat benchmarks/README.md
 
 wheel: dev-venv  ## build the wheel into dist/
 	$(PY) -m hatchling build -t wheel

@@ -176,8 +176,10 @@ def compare(name: str, contents: Contents, rounds: int, contenders: dict[str, Ca
     processor: dict[str, list[float]] = {each: [] for each in contenders}
     for run in contenders.values():
         run(contents[:32])
+    names = list(contenders)
     for turn in range(rounds):
-        for each, run in contenders.items():
+        for each in names[turn % len(names) :] + names[: turn % len(names)]:  # nobody is always the first
+            run = contenders[each]
             start, busy = time.perf_counter(), time.process_time()
             run(contents)
             processor[each].append((time.process_time() - busy) / len(contents))

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
-TARGET = Path(__file__).resolve().parent.parent / "src" / "fieldguide" / "samples" / "horses_or_humans.zip"
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "fieldguide"
+TARGET = PACKAGE / "data" / "archives" / "horses_or_humans.zip"
 SIDE = 224  # what the bundled backbone looks at
 QUALITY = 80
 TRAIN, VALIDATION, UNSEEN = 160, 100, 3  # pictures of each class

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -96,6 +97,15 @@ def worker(folder: Path, first: int, last: int, limit: int = 0) -> subprocess.Po
     return process
 
 
+def begin(process: subprocess.Popen[str]) -> IO[str]:
+    """Lets a waiting worker begin; returns what it prints."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return process.stdout
+
+
 def test_rows_come_back_bit_equal_in_any_order(tmp_path: Path) -> None:
     fill(tmp_path / "store", range(150))
     for store in (RowStore(tmp_path / "store", COLUMNS), RowStore(tmp_path / "store", COLUMNS)):
@@ -150,11 +160,7 @@ def test_what_was_added_before_an_error_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", [1, 63, 64, 65, 150, 299])
 def test_a_killed_build_keeps_its_rows_and_the_next_computes_the_rest(tmp_path: Path, after: int) -> None:
     with worker(tmp_path, 0, 300) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-        for line in process.stdout:
+        for line in begin(process):
             if int(line) >= after - 1:
                 break
         process.send_signal(signal.SIGKILL)
@@ -266,13 +272,29 @@ def test_a_store_that_is_cleared_while_in_use_says_so(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("")
-    with pytest.raises(FileError, match="store is a file; a folder was expected"):
-        RowStore(tmp_path / "store", COLUMNS).writer(1)
+    with (
+        pytest.raises(FileError, match="store is a file; a folder was expected"),
+        RowStore(tmp_path / "store", COLUMNS).writer(1) as writer,
+    ):
+        writer.add(digest(0), row(0))
 
 
-def test_too_little_room_is_told_before_work_starts(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"free and .* are needed: free some space"):
-        RowStore(tmp_path, COLUMNS).writer(10**15)
+def test_too_little_room_is_told_at_the_first_row(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileError, match=r"free and .* are needed: free some space"),
+        RowStore(tmp_path, COLUMNS).writer(10**15) as writer,
+    ):
+        writer.add(digest(0), row(0))
+
+
+def test_a_store_that_takes_nothing_more_can_be_gone_through(tmp_path: Path) -> None:
+    fill(tmp_path, range(20))
+    store = RowStore(tmp_path, COLUMNS)
+    with store.writer(10**15) as writer:
+        for number in range(20):
+            writer.add(digest(number), row(number))
+    assert len(segments(tmp_path)) == 1
+    assert same(RowStore(tmp_path, COLUMNS), list(range(20)))
 
 
 def test_on_a_full_disk_earlier_rows_stay_usable(tmp_path: Path) -> None:
@@ -312,9 +334,7 @@ def test_a_writer_goes_on_in_line_once_there_is_room_again(tmp_path: Path) -> No
 def test_two_processes_may_build_the_same_store_at_once(tmp_path: Path) -> None:
     processes = [worker(tmp_path, 0, 250), worker(tmp_path, 50, 300)]
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+        begin(process)
     for process in processes:
         process.communicate()
         assert process.returncode == 0
@@ -325,11 +345,7 @@ def test_two_processes_may_build_the_same_store_at_once(tmp_path: Path) -> None:
 
 def test_a_store_can_be_opened_while_another_process_writes_it(tmp_path: Path) -> None:
     with worker(tmp_path, 0, 300) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-        for line in process.stdout:
+        for line in begin(process):
             if line.startswith("computed"):
                 break
             if int(line) % 20 == 0:

@@ -124,7 +124,8 @@ def reliability_bins(probabilities: np.ndarray, labels: np.ndarray, bins: int = 
     Args:
         probabilities: float (n, k), rows summing to 1.
         labels: int (n,), 0..k-1.
-        bins: how many at the most; fewer where a bin would hold less than 50 pictures.
+        bins: how many at the most; fewer where a bin would hold less than 50 pictures; equal statements share a bin,
+            so that one may still hold fewer.
 
     Returns:
         For each bin the mean stated probability of the predicted class, the share that was right, and how many

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except FieldguideError as error:
         _show_trace(options)
-        print(f"fieldguide: {error}", file=sys.stderr)
+        print(f"fieldguide: {console.shown(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         _show_trace(options)
@@ -118,8 +118,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     from fieldguide.model.classifier import load
 
     classifier = load(options.model)
-    data = Dataset.from_directory(options.folder)
-    return _print(evaluate(classifier, data, part=options.folder.resolve().name), options)
+    data = Dataset.from_directory(options.folder, fewest_classes=1)
+    part = options.folder.resolve().name
+    return _print(evaluate(classifier, data, part=part, include_seen=options.include_seen), options)
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -152,7 +153,7 @@ def _print(result: Any, options: argparse.Namespace, title: str = "") -> int:
         # Escapes, not letters: whatever the encoding of the output, it is JSON.
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print(f"{title} {result}".lstrip())
+        print("\n".join(console.shown(line) for line in f"{title} {result}".lstrip().split("\n")))
     return DONE
 
 
@@ -202,7 +203,12 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
     evaluate.add_argument("model", type=Path, help="a run folder or a .keras file")
-    evaluate.add_argument("folder", type=Path, help="a folder of class folders that the classifier has not seen")
+    evaluate.add_argument(
+        "folder", type=Path, help="a folder of class folders; pictures that the classifier learnt from are left out"
+    )
+    evaluate.add_argument(
+        "--include-seen", action="store_true", help="measure on those too: the figures will be too good"
+    )
 
     predict = command("predict", _predict, "the class of pictures")
     predict.add_argument("model", type=Path, help="a run folder or a .keras file")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fieldguide.errors import FieldguideError
 
+WHEN_WIDTH = len("10 min 05 s so far")  # the longest there is, so that a shorter one leaves nothing of it
 SHOW_AFTER_SECONDS = 0.4  # shorter work stays silent
 REDRAW_SECONDS = 0.1
 LOG_SECONDS = 15.0  # between lines when stderr is a file or a pipe
@@ -32,7 +33,7 @@ class Progress:
         self._terminal = sys.stderr.isatty()
 
     def advance(self, count: int = 1) -> None:
-        """Counts `count` more units as done."""
+        """Counts `count` more units as done; 0 shows that work goes on."""
         self.done += count
         now = time.monotonic()
         waited = SHOW_AFTER_SECONDS if self._terminal else LOG_SECONDS
@@ -44,24 +45,26 @@ class Progress:
     def close(self) -> None:
         """Leaves the finished bar as the stage's last line."""
         if self._drawn:
-            self._draw(time.monotonic() - self._started)
+            self._draw(time.monotonic() - self._started, ended=True)
             if self._terminal:
                 print(file=sys.stderr)
 
-    def _draw(self, seconds: float) -> None:
+    def _draw(self, seconds: float, *, ended: bool = False) -> None:
         share = min(1.0, self.done / self.total) if self.total else 1.0
         left = seconds * (1 - share) / share if share else 0.0
         when = f"{clock(left)} left" if share < 1 else f"in {clock(seconds)}"
-        counts = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}"
+        if not self.total and not ended:
+            when = f"{clock(seconds)} so far"
+        counts = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}" if self.done else "..."
         if not self._terminal:
             print(f"{self.title}: {counts}, {when}", file=sys.stderr)
             return
         columns = _columns()
-        width = max(8, min(30, columns - len(f"{self.title:<20} [] {counts} {when:<14}")))
+        width = max(8, min(30, columns - len(f"{self.title:<20} [] {counts} {when:<{WHEN_WIDTH}}")))
         filled = round(width * share)
         bar = "[" + "#" * filled + "-" * (width - filled) + "] " if self.total else ""
         # Cut on a narrow terminal: a line that wraps could not be drawn over.
-        line = f"{self.title:<20} {bar}{counts} {when:<14}"[:columns]
+        line = f"{self.title:<20} {bar}{counts} {when:<{WHEN_WIDTH}}"[:columns]
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 

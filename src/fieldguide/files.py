@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from fieldguide.errors import FileError
 
@@ -127,6 +128,58 @@ def require_writable(folder: str | Path, needed_bytes: int = 0) -> Path:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is the system's or hidden, and so no picture and no class."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES or name == "__MACOSX"
+
+
+class Found(NamedTuple):
+    """Something that `walk` came upon."""
+
+    kind: str  # "file", "hidden", "closed" (a folder that cannot be read) or "again" (one that was read already)
+    path: Path
+    why: OSError | Path | None = None  # of "closed" the error, of "again" where it was read
+
+
+def walk(folder: Path, visited: dict[tuple[int, int] | str, Path]) -> Iterator[Found]:
+    """What lies below a folder, folder by folder in sorted order, as it is asked for.
+
+    Links to folders are followed, but no folder is read twice, so loops of links end. Of the folder that is being
+    read the names are held in memory, and nothing else.
+
+    Args:
+        folder: where to begin.
+        visited: the folders read so far, by `identity`; it is added to.
+    """
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            first = visited.setdefault(identity(place), place)
+            names = sorted(os.listdir(place))  # noqa: PTH208 - names alone, as there may be a million
+        except OSError as error:
+            yield Found("closed", place, error)
+            continue
+        if first != place:
+            yield Found("again", place, first)
+            continue
+        below = []
+        for name in names:
+            path = place / name
+            if is_hidden(name):
+                yield Found("hidden", path)
+            elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, this bears loops, long names and closed folders
+                below.append(path)
+            else:
+                yield Found("file", path)
+        waiting.extend(reversed(below))
+
+
+def identity(folder: Path) -> tuple[int, int] | str:
+    """What tells a folder from all others, by whatever path it was reached.
+
+    Raises:
+        OSError: if it cannot be seen.
+    """
+    status = folder.stat()
+    return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())
 
 
 def cache_folder() -> Path:

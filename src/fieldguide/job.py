@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import textwrap
 import time
@@ -36,6 +37,7 @@ REPORT_FILE = "report.html"
 ROOM_FOR_A_RUN = 60_000_000  # bytes
 VALIDATION_SHARE, TEST_SHARE = 0.0, 0.2  # where none are given
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
+MOST_NAME_BYTES = 200  # of a run's own name: file systems take 255
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
 
 
@@ -156,6 +158,7 @@ def run_job(
     """
     started = time.perf_counter()
     watch = Watch()
+    _refuse_shares(validation, test)
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
     shares = _shares(data, validation, test)
@@ -173,7 +176,7 @@ def run_job(
         score, diagnosis = None, None
         if len(parts.test):
             with watch.stage("measuring"):
-                score = evaluate(run.classifier, parts.test, part=parts.measured, seed=seed)
+                score = _measured(run)
                 diagnosis = diagnose(run, score)
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))
@@ -182,6 +185,33 @@ def run_job(
         run = replace(run, stages=merged(watch.stages))
         write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
+
+
+def _measured(run: Run) -> Score:
+    """The score on the pictures that were kept for it, without those that stand in another part too.
+
+    Where all of them do, they are scored all the same: the diagnosis says that nothing is known.
+    """
+    parts = run.parts
+    leaked = parts.leaked_measured
+    return evaluate(
+        run.classifier,
+        parts.test,
+        part=parts.measured,
+        seed=parts.seed,
+        include_seen=len(leaked) == len(parts.test),
+        leaked=leaked,
+    )
+
+
+def _refuse_shares(validation: float | None, test: float | None) -> None:
+    """Before the pictures are read: shares that leave nothing to train on."""
+    chosen, measured = VALIDATION_SHARE if validation is None else validation, TEST_SHARE if test is None else test
+    if chosen + measured >= 1:
+        raise InputError(
+            f"a validation share of {chosen:g} and a test share of {measured:g} (0.2 unless given) leave nothing to "
+            "train on: give --validation and --test shares that add up to less than 1."
+        )
 
 
 def _shares(data: Dataset, validation: float | None, test: float | None) -> tuple[float, float]:
@@ -213,8 +243,8 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
 
     A folder that holds something is never written into.
     """
-    place = Path(folder) if folder is not None else _free_name(source)
-    with explained(place, "use the folder"):
+    with explained(folder if folder is not None else "runs", "use the folder"):
+        place = Path(folder) if folder is not None else _free_name(source)
         if place.is_dir() and any(place.iterdir()):
             raise InputError(f"{place} holds something already: name a new folder with --output.")
         if place.exists() and not place.is_dir():
@@ -225,16 +255,16 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
             place.mkdir(parents=True, exist_ok=folder is not None)
         yield require_writable(place, ROOM_FOR_A_RUN)
     except BaseException:
-        with suppress(OSError):  # a folder that holds something stays
-            for each in made:
+        for each in made:
+            with suppress(OSError):  # a folder that holds something stays
                 each.rmdir()
         raise
 
 
 def _free_name(source: Path) -> Path:
     """A new folder in `runs/`, named after the pictures and the time."""
-    name = source.resolve().name or "photos"
-    stem = Path("runs") / f"{name[:80]}-{datetime.now():%Y%m%d-%H%M}"
+    name = os.fsencode(source.resolve().name or "photos")[:MOST_NAME_BYTES].decode("utf-8", "ignore")
+    stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M}"
     place, number = stem, 1
     while place.exists():
         number += 1

@@ -89,19 +89,33 @@ class RowStore:
             result[wanted] = mapped[rows - first]
         return result
 
-    def mark_used(self, digests: Iterable[bytes]) -> None:
-        """Notes that these rows are wanted now, so that they are the last to be removed to make room for others."""
-        for number in {self._places[digest][0] for digest in digests if digest in self._places}:
+    def mark_used(self, digests: Iterable[bytes] | None) -> None:
+        """Notes that these rows are wanted now, so that they are the last to be removed to make room for others.
+
+        Args:
+            digests: of the rows; None for all.
+        """
+        wanted = self._places if digests is None else (digest for digest in digests if digest in self._places)
+        for number in {self._places[digest][0] for digest in wanted}:
             with suppress(OSError):  # where nothing can be written, nothing is removed either
                 os.utime(self._segments[number])
 
-    def writer(self, expected_rows: int) -> SegmentWriter:
+    def writer(self, expected_rows: int, refusal: FileError | None = None) -> SegmentWriter:
         """A segment to append rows to; use it as a context manager.
 
-        Raises:
-            FileError: if the folder cannot be written or has no room for the expected rows.
+        Whether the folder can be written and has room for the expected rows is known at once, but is no matter as
+        long as every row that comes is there already: a cache that cannot be written can still be read.
+
+        Args:
+            expected_rows: how many may be added.
+            refusal: why none can be, where that is known already; raised at the first one that is new.
         """
-        require_writable(self.folder, expected_rows * (self.row_bytes + _RECORD.itemsize))
+        if refusal is not None:
+            return SegmentWriter(self, refusal)
+        try:
+            require_writable(self.folder, expected_rows * (self.row_bytes + _RECORD.itemsize))
+        except FileError as error:
+            return SegmentWriter(self, error)
         return SegmentWriter(self)
 
     def _attach(self, segment: Path) -> None:
@@ -143,8 +157,9 @@ class RowStore:
 class SegmentWriter:
     """Appends rows to a new segment; sealed at the end, and whole up to the last flush if it never comes to that."""
 
-    def __init__(self, store: RowStore) -> None:
+    def __init__(self, store: RowStore, refusal: FileError | None = None) -> None:
         self._store = store
+        self._refusal = refusal  # why nothing can be written, if so
         self._folder = store.folder / f"segment-{os.urandom(8).hex()}"
         self._number = -1
         self._written = 0
@@ -169,10 +184,13 @@ class SegmentWriter:
         """Takes one row: a value for every column. A digest that is there already is passed over.
 
         Raises:
-            FileError: if the disk is full or fails; all rows flushed before stay usable.
+            FileError: if the folder cannot be written, or the disk is full or fails; all rows flushed before stay
+                usable.
         """
         if digest in self._store or digest in self._waiting_digests:
             return
+        if self._refusal is not None:
+            raise self._refusal
         arrays = {
             name: np.ascontiguousarray(row[name], dtype).reshape(shape)
             for name, (dtype, shape) in self._store.columns.items()
@@ -195,6 +213,7 @@ class SegmentWriter:
             except BaseException:
                 self._cut_back()
                 raise
+            os.utime(self._folder)  # appending to its files does not show on the folder
         for digest, _ in waiting:
             self._store._places[digest] = (self._number, self._written)
             self._written += 1

@@ -249,7 +249,7 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
         divided_to_measure,
         r"divided is divided into train, test, and .*: name the part to measure on, such as divided/te",
     ),
-    (lambda place: ["train", "photos", "--test", "0.6", "--validation", "0.5"], r"validation is 0\.5 and test is 0\.6"),
+    (lambda place: ["train", "photos", "--test", "0.6", "--validation", "0.5"], r"share of 0\.5 .* share of 0\.6"),
 ]
 
 FLAGS = [

@@ -82,7 +82,7 @@ def test_the_wheel_is_small_and_complete(built: Path) -> None:
         notice = next(name for name in names if name.endswith(".dist-info/licenses/NOTICE"))
         assert file.read(notice) == (REPOSITORY / "NOTICE").read_bytes()
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    assert {"fieldguide/py.typed", "fieldguide/samples/horses_or_humans.zip"} <= names
+    assert {"fieldguide/py.typed", "fieldguide/data/archives/horses_or_humans.zip"} <= names
     assert "fieldguide/model/weights/lite0.npz" in names
     sources = {path.relative_to(REPOSITORY / "src").as_posix() for path in SOURCES}
     assert sources <= names

@@ -17,15 +17,15 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
-    0: "errors version files console intervals calibration parallel rows cache",
+    0: "errors version files console intervals words calibration parallel rows cache",
     1: "data.header data.phash data.resample data.decode data.dataset data.known data.samples",
     2: "data.pixels data.twins data.check data.split",
     4: "model.backbones model.lite0 model.graph model.engine model.head model.predictions model.archive model.build "
     "model.classifier",
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
-    "training.fit",
-    6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.diagnose",
-    7: "reporting.markup reporting.pictures reporting.plots reporting.card reporting.making "
+    "training.phases training.fit",
+    6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.diagnose",
+    7: "reporting.markup reporting.pictures reporting.svg reporting.plots reporting.card reporting.making "
     "reporting.sections reporting.page",
     8: "job predict demo",
     9: "__init__ cli __main__",

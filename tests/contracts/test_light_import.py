@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,15 @@ def output_of(code: str) -> str:
 )
 def test_nothing_heavy_is_loaded(code: str) -> None:
     assert output_of(f"{code}\n{REPORT}").splitlines()[-1] == "[]"
+
+
+def test_nothing_in_the_package_hides_a_public_name() -> None:
+    """A module or folder of the same name would take its place once it had been imported."""
+    import fieldguide
+
+    beside = {path.stem for path in Path(fieldguide.__file__).parent.iterdir()}
+    assert "job" in beside
+    assert beside & set(fieldguide.__all__) == set()
 
 
 def test_a_heavy_library_would_be_seen() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import struct
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +380,42 @@ def test_tiff_strips_that_are_not_there(tag: int, value: int, said: str) -> None
     at = next(at for at in range(0, len(content), 2) if content[at : at + 8] == struct.pack("<HHI", tag, 4, 1))
     content[at + 8 : at + 12] = struct.pack("<I", value)
     assert said in reason(bytes(content))
+
+
+@contextmanager
+def no_hang() -> Iterator[None]:
+    """Ends what goes on for more than 20 seconds of processor time."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError("this would have gone on")
+
+    former = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 20)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, former)
+
+
+def test_a_tiff_of_nothing_but_orientations_takes_no_time() -> None:
+    content = encode(scene(20, 30), "TIFF", compression="raw")
+    (at,) = struct.unpack("<I", content[4:8])
+    (count,) = struct.unpack("<H", content[at : at + 2])
+    entries = [content[at + 2 + 12 * number :][:12] for number in range(count)]
+    more = [struct.pack("<HHIHxx", 274, 3, 1, 6)] * 20_000  # read again for each, they took minutes
+    order = sorted(entries + more, key=lambda entry: struct.unpack("<H", entry[:2]))
+    start = len(content) + len(content) % 2
+    directory = struct.pack("<H", len(order)) + b"".join(order) + bytes(4)
+    odd = content[:4] + struct.pack("<I", start) + content[8:].ljust(start - 8, b"\0") + directory
+    with no_hang():
+        assert decode.decode(odd, SIZE).width == 20  # turned by a quarter
+
+
+def test_a_jpeg_of_stray_bytes_takes_no_time() -> None:
+    for filling in (bytes(400_000_000), b"\xff" * 400_000_000):
+        with no_hang():
+            assert "truncated" in reason(b"\xff\xd8\xff\xe0\0\x02" + filling)
 
 
 def test_bytes_after_and_before_markers_are_forgiven() -> None:

@@ -15,6 +15,7 @@ import pytest
 from pictures import encoded, folder_of, put, scene
 from PIL import Image
 
+from fieldguide import cache
 from fieldguide.data import decode, known
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore, read_picture
@@ -290,6 +291,31 @@ def test_a_cache_without_permission_is_named_and_a_full_one_still_read(
     assert is_right(second)
     for path in (own_cache, own_cache / "pixels", *(path for path in own_cache.rglob("*") if path.is_dir())):
         path.chmod(0o700)
+
+
+def test_moved_pictures_are_found_however_little_room_there_is(
+    photos: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(photos)
+    (own_cache / "files.sqlite").unlink()  # so that all files are read again
+    for segment in own_cache.rglob("segment-*"):
+        os.utime(segment, (1000, 1000))
+    monkeypatch.setattr(cache, "_free_bytes", lambda folder: 0)
+    store = build(photos)
+    assert store.decoded == 0
+    assert is_right(store)
+    put(photos / "cats" / "new.jpg", 99)
+    with pytest.raises(FileError, match=r"would have to be kept in .* set FIELDGUIDE_CACHE"):
+        build(photos)
+
+
+def test_a_part_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "validation", "test")):
+        folder_of(tmp_path / part, {"cats": 2, "dogs": 2}, first_seed=10 * number)
+    for path in (tmp_path / "validation").rglob("*.jpg"):
+        path.write_text("not a picture")
+    with pytest.raises(InputError, match=r"no picture of the validation part can be read \(4 tried; validation/cats/0"):
+        build(tmp_path)
 
 
 def test_a_mended_file_is_read_again(photos: Path) -> None:

@@ -18,7 +18,7 @@ from fieldguide.errors import InputError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome
-from fieldguide.model.classifier import Classifier
+from fieldguide.model.classifier import Classifier, load
 from fieldguide.model.head import Head
 
 SIDE = (32, 48)
@@ -94,6 +94,35 @@ def test_of_no_pictures_nothing_is_measured(tmp_path: Path) -> None:
     data = Dataset.from_directory(folder_of(tmp_path / "photos", {"cats": 2, "dogs": 2}))
     with pytest.raises(InputError, match="there is no picture to measure on"):
         evaluate(guide("cats", "dogs"), data.select([]))
+
+
+def test_pictures_it_learnt_from_are_left_out_wherever_they_lie(small_job: Outcome, tmp_path: Path) -> None:
+    run = small_job.run
+    whole = Dataset.from_directory(small_job.findings.root)
+    score = evaluate(run.classifier, whole)
+    assert set(score.names) == {run.parts.test.name(row) for row in range(len(run.parts.test))}
+    assert score.n + len(score.seen) + len(score.skipped) == whole.found
+    assert len(score.seen) == len(run.parts.train)
+    assert f"{len(score.seen)} pictures left out that it learnt from" in str(score)
+    assert score.to_dict()["seen"] == len(score.seen)
+    learnt, new = run.parts.train, run.parts.test
+    for data, row in ((learnt, 0), (learnt, 1), (new, 0)):
+        target = tmp_path / "elsewhere" / data.class_names[data.labels[row]] / f"renamed-{row}-{len(data)}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(data.paths[row], target)
+    for name in ("horses", "humans"):
+        put(tmp_path / "elsewhere" / name / "fresh.jpg", 70 + len(name))
+    moved = evaluate(load(small_job.folder), Dataset.from_directory(tmp_path / "elsewhere"))
+    assert len(moved.seen) == 2
+    assert moved.n == 3
+    assert all("renamed" in name for name in moved.seen)
+
+
+def test_all_are_measured_if_that_is_asked_for(small_job: Outcome) -> None:
+    learnt = small_job.run.parts.train
+    assert evaluate(small_job.run.classifier, learnt, include_seen=True).n == len(learnt)
+    with pytest.raises(InputError, match=rf"every one of the {len(learnt)} pictures in .*name a folder .* new to it"):
+        evaluate(small_job.run.classifier, learnt)
 
 
 def test_a_class_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import h5py
 import numpy as np
 import pytest
 
+from fieldguide.data import decode
 from fieldguide.errors import FieldguideError, FileError, ModelError
 from fieldguide.job import Outcome
 from fieldguide.model import archive
@@ -191,6 +193,17 @@ def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
         archive.read_note(path)
 
 
+def test_pictures_read_in_another_way_are_told_of(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_later(members: dict[str, bytes]) -> None:
+        members[archive.NOTE] = json.dumps({**json.loads(members[archive.NOTE]), "decoder": 99}).encode()
+
+    with pytest.raises(ModelError, match=r"newer\.keras was trained .* version 99 of the picture reader.*: upgrade"):
+        load(changed(model, tmp_path / "newer.keras", read_later))
+    monkeypatch.setattr(decode, "DECODER_VERSION", 2)
+    with pytest.warns(UserWarning, match=r"version 1 of the picture reader, and this is version 2.*measure again"):
+        load(model)
+
+
 @pytest.mark.parametrize("value", [None, "1", [1], 1.0])
 def test_a_format_that_is_no_number_is_damage(value: object, tmp_path: Path) -> None:
     path = noted(tmp_path / "odd.keras", {**GOOD, "format": value})
@@ -305,10 +318,16 @@ def test_random_damage_is_a_model_error_and_nothing_else(tmp_path: Path) -> None
     assert refused > 300
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.weights.h5", archive.NOTE])
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5", archive.NOTE, archive.SEEN])
 def test_a_member_that_is_missing_is_named(name: str, model: Path, tmp_path: Path) -> None:
     path = changed(model, tmp_path / "less.keras", lambda members: members.__delitem__(name))
     with pytest.raises(ModelError, match=rf"less\.keras .*it holds no {name}"):
+        load(path)
+
+
+def test_marks_that_are_cut_off_are_refused(model: Path, tmp_path: Path) -> None:
+    path = changed(model, tmp_path / "cut.keras", lambda members: members.update({archive.SEEN: b"1234567"}))
+    with pytest.raises(ModelError, match=r"cut\.keras is damaged: its seen\.bin is cut off"):
         load(path)
 
 
@@ -509,6 +528,13 @@ def test_more_classes_than_the_last_layer_has_are_refused(model: Path, tmp_path:
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"there is no model at .*missing\.keras: name a run folder"):
         load(tmp_path / "missing.keras")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are a thing of Unix")
+def test_a_pipe_is_refused_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.keras")
+    with pytest.raises(FileError, match=r"pipe\.keras is a device or a pipe"):
+        load(tmp_path / "pipe.keras")
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

@@ -138,12 +138,13 @@ def test_a_name_that_is_not_utf_8_is_a_name_too(pictures: list[Path], tmp_path: 
 
 @pytest.mark.keras
 def test_what_was_saved_comes_back_whole(pictures: list[Path], tmp_path: Path) -> None:
-    guide = made(target_size=(32, 48), resize="squash", temperature=2)
+    guide = made(target_size=(32, 48), resize="squash", temperature=2, seen=np.array([7, 2**63, 7, 3], np.uint64))
     assert guide.save(tmp_path / "deep" / "er" / "guide.keras") == tmp_path / "deep" / "er" / "guide.keras"
     assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["guide.keras"]
     back = load(tmp_path / "deep" / "er" / "guide.keras")
     assert (back.class_names, back.target_size, back.resize) == (guide.class_names, (32, 48), "squash")
     assert (back.temperature, back.backbone, back.weights) == (2.0, "efficientnet_lite0", None)
+    assert back.seen.tolist() == guide.seen.tolist() == [3, 7, 2**63]
     np.testing.assert_array_equal(back.head.kernel, guide.head.kernel)
     np.testing.assert_array_equal(back.head.bias, guide.head.bias)
     one, other = (each.predict(pictures[:4]) for each in (guide, back))

@@ -77,6 +77,11 @@ def test_a_csv_file_parses_back(tmp_path: Path) -> None:
     assert (rows[1]["label"], rows[1]["probability"], rows[1]["error"]) == ("", "", 'no picture, "text"')
 
 
+def test_a_class_may_be_called_like_a_column() -> None:
+    names = header(("file", "hammer", "error"))
+    assert names == ["file", "label", "probability", "probability of file", "hammer", "probability of error", "error"]
+
+
 def test_a_name_with_odd_bytes_is_written_as_an_escape(tmp_path: Path) -> None:
     Predictions(NAMES, (prediction("caf\udce9.jpg", 0.5),)).to_csv(tmp_path / "out.csv")
     assert "caf\\udce9.jpg" in (tmp_path / "out.csv").read_text(encoding="utf-8")
@@ -109,6 +114,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("*.jpg", ["[1].jpg", "a.jpg"]),
         ("b/?.jpg", ["b/1.jpg", "b/2.jpg"]),
         ("**/*.png", ["b/c/3.png"]),
+        ("**/b/*.jpg", ["b/1.jpg", "b/2.jpg"]),
+        ("b/**", ["b/1.jpg", "b/2.jpg", "b/c/3.png"]),
         ("*", ["[1].jpg", "a.jpg", "z.txt"]),  # a pattern stands for files
         ("[1].jpg", ["[1].jpg"]),  # a name that is there is no pattern
         (["z.txt", "b/c", "a.jpg"], ["z.txt", "b/c/3.png", "a.jpg"]),
@@ -137,6 +144,12 @@ def test_linked_folders_are_searched_once_and_loops_end(tree: Path) -> None:
     assert found == ["b/1.jpg", "b/2.jpg", "b/self", "b/c/3.png", "b/link/4.jpg"]
 
 
+def test_patterns_end_where_links_lead_in_circles(tree: Path) -> None:
+    (tree / "b" / "one").symlink_to(tree / "b")
+    (tree / "b" / "two").symlink_to(tree / "b")
+    assert [path.as_posix() for path in find_pictures("**/*.jpg")] == ["[1].jpg", "a.jpg", "b/1.jpg", "b/2.jpg"]
+
+
 def test_files_are_found_as_they_are_asked_for(tree: Path) -> None:
     found = find_pictures("b")
     assert next(found).name == "1.jpg"
@@ -148,6 +161,7 @@ def test_files_are_found_as_they_are_asked_for(tree: Path) -> None:
 def test_a_folder_that_may_not_be_read_is_reported(tree: Path) -> None:
     """Run by a user of no rights, where the tests are run by one whom no permission stops."""
     (tree / "b" / "shut").mkdir(mode=0o000)
+    (tree / "b" / "c").chmod(0o744)  # others may list it and not enter
     code = (
         "import os\n"
         "from pathlib import Path\n"
@@ -162,7 +176,8 @@ def test_a_folder_that_may_not_be_read_is_reported(tree: Path) -> None:
         if folder.stat().st_uid == os.geteuid() and "pytest" in str(folder):
             folder.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    (tree / "b" / "shut").chmod(0o755)
+    for folder in (tree / "b" / "shut", tree / "b" / "c"):
+        folder.chmod(0o755)
     assert done.returncode == 0, done.stderr
     found, reason = done.stdout.splitlines()
     assert found == "['b/1.jpg', 'b/2.jpg', 'b/c/3.png', 'b/shut']"

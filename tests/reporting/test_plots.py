@@ -10,7 +10,7 @@ from finished_runs import curves as epochs
 
 from fieldguide.calibration import reliability_bins, softmax
 from fieldguide.intervals import UNDEFINED, Estimate, wilson
-from fieldguide.reporting import plots
+from fieldguide.reporting import plots, svg
 from fieldguide.training.record import Epoch
 
 
@@ -138,9 +138,9 @@ def test_an_interval_bar_covers_the_interval_on_its_scale() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0.9, 1), (0, 0.037), (0, 7.3), (0, 2000), (0.995, 1)])
 def test_ticks_are_few_and_round(low: float, high: float) -> None:
-    step = plots._step(high - low)
+    step = svg.step(high - low)
     top = low + step * math.ceil((high - low) / step - 1e-9)
-    ticks = plots._ticks(low, top)
+    ticks = svg.ticks(low, top)
     assert 3 <= len(ticks) <= 8
     assert ticks[0] == low
 

@@ -241,8 +241,9 @@ def test_classes_of_like_size_are_not_weighted() -> None:
 def test_the_curve_leads_down_to_the_head_that_was_fitted() -> None:
     examples = clouds((60, 60, 60))
     fold = parted(60, examples)
-    curve = learning_curve(examples, fold, 0.01, 0.0)
+    curve, reached = learning_curve(examples, fold, 0.01, 0.0)
     head = fit(examples, [problem_for(examples, fold.fitted, 0.0)], penalty=0.01)[0][0]
+    np.testing.assert_array_equal(reached.kernel, head.kernel)
     assert [epoch.epoch for epoch in curve] == list(range(1, len(curve) + 1))
     assert {epoch.phase for epoch in curve} == {"head"}
     assert curve[0].loss > curve[-1].loss
@@ -255,6 +256,6 @@ def test_the_curve_leads_down_to_the_head_that_was_fitted() -> None:
 
 def test_where_nothing_can_be_learnt_the_curve_has_one_point() -> None:
     examples = Examples(np.ones((20, 3), np.float32), np.arange(20) % 2, 2)
-    curve = learning_curve(examples, parted(4, examples), 0.01, 0.0)
+    curve, _ = learning_curve(examples, parted(4, examples), 0.01, 0.0)
     assert len(curve) == 1
     assert curve[0].loss == pytest.approx(np.log(2))

@@ -12,6 +12,7 @@ from fieldguide import console
 from fieldguide.data.dataset import PARTS, Dataset, Skipped, relative
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
+from fieldguide.words import are, counted
 
 WIDTH = 80  # columns
 NAMED_COPIES = 3  # files of one picture that are named
@@ -147,7 +148,7 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
 def _skipped(dataset: Dataset) -> Iterator[Finding]:
     if dataset.skipped:
         names = [f"{relative(entry.path, dataset.root)}: {entry.reason}" for entry in dataset.skipped]
-        yield _finding("skipped", "warning", f"{_are(len(names), 'file')} left out, each with the reason", names)
+        yield _finding("skipped", "warning", f"{are(len(names), 'file')} left out, each with the reason", names)
 
 
 def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
@@ -156,7 +157,7 @@ def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
     if copies:
         names = [_same(dataset, rows, dataset.labels) for rows in copies]
         yield _finding(
-            "two labels", "problem", f"{_are(len(names), 'picture')} under two labels: one of them must be wrong", names
+            "two labels", "problem", f"{are(len(names), 'picture')} under two labels: one of them must be wrong", names
         )
     certain = {row for rows in copies for row in rows}
     alike = [
@@ -167,7 +168,7 @@ def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
         yield _finding(
             "alike under two labels",
             "warning",
-            f"{_are(len(names), 'picture')} under two labels in versions that look the same: a label is wrong, unless "
+            f"{are(len(names), 'picture')} under two labels in versions that look the same: a label is wrong, unless "
             "the classes are about sharpness, light or colour",
             names,
         )
@@ -197,21 +198,21 @@ def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
             yield _finding(
                 "leaks",
                 "problem",
-                f"{_are(len(names), 'picture')} in more than one of {', '.join(parts)}: what was learnt by heart is "
+                f"{are(len(names), 'picture')} in more than one of {', '.join(parts)}: what was learnt by heart is "
                 "measured as if it were new",
                 names,
             )
     if twins.exact:
         names = [" = ".join(dataset.name(row) for row in rows[:3]) for rows in twins.exact]
         yield _finding(
-            "duplicates", "warning", f"{_are(len(names), 'picture')} there more than once, byte for byte", names
+            "duplicates", "warning", f"{are(len(names), 'picture')} there more than once, byte for byte", names
         )
     if twins.near:
         names = [f"{dataset.name(one)} ~ {dataset.name(other)}" for one, other in twins.near]
         yield _finding(
             "near-duplicates",
             "note",
-            f"{_count(len(names), 'pair')} of pictures that look the same; they are kept together",
+            f"{counted(len(names), 'pair')} of pictures that look the same; they are kept together",
             names,
         )
 
@@ -224,7 +225,7 @@ def _balance(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             "few pictures",
             "warning",
-            f"{_count(len(few), 'class', 'classes')} with fewer than {FEW_PICTURES} pictures, "
+            f"{counted(len(few), 'class', 'classes')} with fewer than {FEW_PICTURES} pictures, "
             f"'{smallest}' with {few[smallest]}",
         )
     most, fewest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
@@ -245,14 +246,14 @@ def _looks(store: PixelStore) -> Iterator[Finding]:
         yield _finding(
             "tiny",
             "note",
-            f"{_count(len(tiny), 'picture')} of fewer than {TINY_SIDE} pixels on a side",
+            f"{counted(len(tiny), 'picture')} of fewer than {TINY_SIDE} pixels on a side",
             names,
             len(tiny),
         )
     flat = np.flatnonzero(facts["contrast"] < FLAT_CONTRAST)
     if len(flat):
         names = [store.dataset.name(row) for row in flat[:LISTED]]
-        yield _finding("blank", "warning", f"{_count(len(flat), 'picture')} of one plain colour", names, len(flat))
+        yield _finding("blank", "warning", f"{counted(len(flat), 'picture')} of one plain colour", names, len(flat))
 
 
 def _finding(kind: str, level: str, text: str, names: list[str], count: int | None = None) -> Finding:
@@ -269,11 +270,3 @@ def _wrapped(text: str, indent: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
-
-
-def _are(number: int, noun: str) -> str:
-    return _count(number, noun) + (" is" if number == 1 else " are")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.errors import FileError, InputError
-from fieldguide.files import explained, is_hidden, plain_reason
+from fieldguide.files import explained, identity, is_hidden, plain_reason, walk
 
 PARTS = ("train", "validation", "test")
 _PART_OF_FOLDER = {
@@ -58,7 +58,7 @@ class Dataset:
     given: np.ndarray | None = field(default=None)  # int8 (n,), an index into PARTS, where the folder came divided
 
     @classmethod
-    def from_directory(cls, directory: str | Path) -> Dataset:
+    def from_directory(cls, directory: str | Path, *, fewest_classes: int = 2) -> Dataset:
         """The pictures of `directory/<class>/...`, or of `directory/{train,validation,test}/<class>/...`.
 
         Folders inside a class folder are searched too. Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`,
@@ -67,14 +67,15 @@ class Dataset:
 
         Args:
             directory: the folder of class folders.
+            fewest_classes: how many there must be; 1 is enough to measure a classifier.
 
         Returns:
             A Dataset, classes in sorted order and the pictures class by class, always in the same order.
 
         Raises:
             FileError: if the folder or a class folder is missing, a file, or may not be read.
-            InputError: if it holds no class folders, one class only, an empty class folder, two class folders whose
-                names differ only by case or surrounding spaces, or one folder under two names.
+            InputError: if it holds no class folders, fewer than there must be, an empty class folder, two class
+                folders whose names differ only by case or surrounding spaces, or one folder under two names.
 
         Example:
             >>> import fieldguide as fg
@@ -93,7 +94,7 @@ class Dataset:
         if divided:
             classes = [(folder, part) for name, part in divided.items() for folder in listing.folders_of(root / name)]
         listing.add_classes(classes)
-        return listing.dataset(bool(divided))
+        return listing.dataset(bool(divided), fewest_classes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -176,7 +177,7 @@ class _Listing:
     def folders_of(self, place: Path) -> list[Path]:
         """The folders in a place of class folders; whatever else lies there is no picture of any class."""
         with explained(place, "read the folder"):
-            self._visited[_identity(place)] = place
+            self._visited[identity(place)] = place
             names = sorted(os.listdir(place))  # noqa: PTH208 - names are what is wanted
         folders = []
         for path in (place / name for name in names):
@@ -193,7 +194,7 @@ class _Listing:
         # Known from the start, so that a link inside one class never takes another class's pictures.
         for folder, _ in classes:
             with explained(folder, "read the folder"):
-                other = self._visited.setdefault(_identity(folder), folder)
+                other = self._visited.setdefault(identity(folder), folder)
             if other != folder:
                 raise InputError(
                     f"{relative(folder, self.root)} and {relative(other, self.root)} in {self.root} are one folder: "
@@ -203,9 +204,9 @@ class _Listing:
             self.classes.add(folder.name)
             self._walk(folder, part)
 
-    def dataset(self, divided: bool) -> Dataset:
+    def dataset(self, divided: bool, fewest_classes: int) -> Dataset:
         """What was gathered, once it is seen to be something a classifier can be made from."""
-        self._refuse_what_cannot_work()
+        self._refuse_what_cannot_work(fewest_classes)
         class_names = tuple(sorted(self.classes))
         index = {name: label for label, name in enumerate(class_names)}
         return Dataset(
@@ -219,38 +220,27 @@ class _Listing:
         )
 
     def _walk(self, folder: Path, part: int) -> None:
-        """Takes the files below a class folder. Each real folder is visited once, so loops of links end."""
-        waiting = [folder]
-        while waiting:
-            place = waiting.pop()
-            try:
-                seen = self._visited.setdefault(_identity(place), place)
-                names = sorted(os.listdir(place))  # noqa: PTH208
-            except OSError as error:
-                if place == folder:
-                    raise FileError(f"cannot read the folder {place}: {plain_reason(error)}.") from error
-                self.skipped.append(Skipped(place, f"the folder cannot be read: {plain_reason(error)}"))
-                continue
-            if seen != place:
-                self.skipped.append(Skipped(place, f"a link to {relative(seen, self.root)}, which is read already"))
-                continue
-            below = []
-            for path in (place / name for name in names):
-                if is_hidden(path.name):
-                    self.hidden += 1
-                elif os.path.isdir(path):  # noqa: PTH112
-                    below.append(path)
-                else:
-                    self.found.append((path, folder.name, part))
-            waiting.extend(reversed(below))
+        """Takes the files below a class folder."""
+        for found in walk(folder, self._visited):
+            if found.kind == "file":
+                self.found.append((found.path, folder.name, part))
+            elif found.kind == "hidden":
+                self.hidden += 1
+            elif isinstance(found.why, OSError):
+                if found.path == folder:
+                    raise FileError(f"cannot read the folder {folder}: {plain_reason(found.why)}.") from found.why
+                self.skipped.append(Skipped(found.path, f"the folder cannot be read: {plain_reason(found.why)}"))
+            elif found.why is not None:
+                there = relative(found.why, self.root)
+                self.skipped.append(Skipped(found.path, f"a link to {there}, which is read already"))
 
-    def _refuse_what_cannot_work(self) -> None:
+    def _refuse_what_cannot_work(self, fewest_classes: int) -> None:
         if not self.classes:
             raise InputError(
                 f"{self.root} holds no class folders; expected one folder of pictures for each class, "
                 f"such as {self.root}/cats/*.jpg and {self.root}/dogs/*.jpg."
             )
-        if len(self.classes) == 1:
+        if len(self.classes) < fewest_classes:
             raise InputError(
                 f"{self.root} holds one class only, '{min(self.classes)}': a classifier needs at least two; "
                 "add a folder of other pictures beside it."
@@ -295,9 +285,3 @@ def _has_folders(place: Path) -> bool:
     with explained(place, "read the folder"):
         names = os.listdir(place)  # noqa: PTH208
     return any(os.path.isdir(place / name) and not is_hidden(name) for name in names)  # noqa: PTH112
-
-
-def _identity(folder: Path) -> tuple[int, int] | str:
-    """What tells a folder from all others, by whatever path it was reached."""
-    status = folder.stat()
-    return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())

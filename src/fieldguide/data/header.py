@@ -62,6 +62,9 @@ _OTHERS = (
 )
 
 
+_BEFORE_MARKER = re.compile(rb"[^\xff]*\xff+")
+
+
 @dataclass(frozen=True)
 class Container:
     """A picture's file, reduced to what its decoder needs.
@@ -151,10 +154,10 @@ def _jpeg(content: bytes) -> Container:
     kept, upright, progressive = [b"\xff\xd8"], 1, False
     position = 2
     while True:
-        while content[position] != 0xFF:  # stray bytes between segments are forgiven
-            position += 1
-        while content[position] == 0xFF:
-            position += 1
+        before = _BEFORE_MARKER.match(content, position)  # stray bytes between segments are forgiven
+        if before is None:
+            raise PictureError(TRUNCATED)
+        position = before.end()
         marker = content[position]
         if marker in (0x00, 0x01, 0xD8) or 0xD0 <= marker <= 0xD7:  # no segment follows these
             position += 1
@@ -238,7 +241,7 @@ def _directory(content: bytes) -> tuple[str, list[tuple[int, int, int, bytes]]]:
 def _tiff(content: bytes) -> Container:
     """Gives the first page a new directory at the file's end, of the entries that describe pixels and no others."""
     order, entries = _directory(content)
-    kept, upright = [], 1
+    kept, upright = [], orientation(content)
     _refuse_missing_strips(content, order, entries)
     for tag, kind, count, value in entries:
         preview = tag == _SUBFILE and struct.unpack(order + "I", value)[0] & 1
@@ -252,7 +255,6 @@ def _tiff(content: bytes) -> Container:
         if size > 4 and struct.unpack(order + "I", value)[0] + size > len(content):
             raise PictureError(TRUNCATED)
         if tag == _ORIENTATION:
-            upright = orientation(content)
             continue
         kept.append(struct.pack(order + "HHI4s", tag, kind, count, value))
     start = len(content) + len(content) % 2

@@ -13,12 +13,13 @@ import numpy as np
 
 from fieldguide import cache, console, files
 from fieldguide.data import decode, known
-from fieldguide.data.dataset import Dataset
-from fieldguide.errors import InputError, PictureError
+from fieldguide.data.dataset import PARTS, Dataset
+from fieldguide.errors import FileError, InputError, PictureError
 from fieldguide.parallel import bounded_map
 from fieldguide.rows import RowStore
 
-# What is known of a picture besides its pixels; the same for every target size.
+# What is known of a picture besides its pixels. The hash and the levels are of what the decoder kept for the target
+# size, and may differ a little between target sizes.
 FACTS = np.dtype(
     [
         ("width", "<u4"),  # of the whole picture, after EXIF orientation
@@ -69,7 +70,8 @@ class PixelStore:
             A PixelStore whose `dataset` holds the readable pictures; the others are among its `skipped` with reasons.
 
         Raises:
-            InputError: if a class has no readable picture, or the size or rule makes no sense.
+            InputError: if a class, or a part of a divided folder, has no readable picture, or the size or rule makes
+                no sense.
             FileError: if the cache folder cannot be written or has too little room.
 
         Example:
@@ -85,14 +87,15 @@ class PixelStore:
             raise InputError(f"target_size is {target_size}; expected (height, width), each from 16 to 1024 pixels.")
         rows = _open(target_size, resize)
         digests = known.recall(dataset.paths)
-        rows.mark_used(digest for digest in digests if digest is not None)
+        # Where a content is not known yet, any row may turn out to be wanted.
+        rows.mark_used(None if None in digests else [digest for digest in digests if digest is not None])
         missing = [row for row, digest in enumerate(digests) if digest is None or digest not in rows]
         reasons: dict[int, str] = {}
         decoded = 0
         if missing:
             reasons, decoded = _gather(_fill(rows, dataset.paths, missing, target_size, resize), dataset.paths, digests)
         readable = dataset.without(reasons)
-        _refuse_lost_classes(dataset, readable, reasons)
+        _refuse_losses(dataset, readable, reasons)
         kept = tuple(digest for row, digest in enumerate(digests) if digest is not None and row not in reasons)
         return cls(readable, (target_size[0], target_size[1]), resize, kept, decoded, rows)
 
@@ -116,6 +119,11 @@ class PixelStore:
     def thumbnails(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """These rows in small: uint8 (len(rows), 32, 32, 3)."""
         return self._rows.read("thumbnail", [self.digests[row] for row in rows])
+
+    @property
+    def marks(self) -> np.ndarray:
+        """The content of each picture as one number, uint64 (n,): the first eight bytes of its digest."""
+        return np.frombuffer(b"".join(digest[:8] for digest in self.digests), "<u8")
 
     @property
     def fingerprint(self) -> str:
@@ -185,8 +193,12 @@ def _fill(
         except PictureError as error:
             return _Outcome(row, stamp, digest, reason=str(error))
 
-    cache.make_room(len(missing) * rows.row_bytes)
-    with console.progress("Reading pictures", len(missing)) as bar, rows.writer(len(missing)) as writer:
+    refusal = None
+    try:
+        cache.make_room(len(missing) * rows.row_bytes)
+    except FileError as error:  # of no matter where all of them turn out to be kept, under other names
+        refusal = error
+    with console.progress("Reading pictures", len(missing)) as bar, rows.writer(len(missing), refusal) as writer:
         for outcome in bounded_map(work, missing):
             if outcome.picture is not None and outcome.digest is not None:
                 writer.add(outcome.digest, _row(outcome.picture))
@@ -241,12 +253,19 @@ def _row(picture: decode.Picture) -> dict[str, np.ndarray]:
     return {"pixels": picture.pixels, "facts": np.array(values, FACTS), "thumbnail": small}
 
 
-def _refuse_lost_classes(before: Dataset, after: Dataset, reasons: dict[int, str]) -> None:
-    """A class of which nothing can be read is an error: it must not vanish quietly."""
-    for name, count in after.counts.items():
-        if count == 0 and before.counts[name]:
-            row = next(row for row in reasons if before.class_names[before.labels[row]] == name)
-            raise InputError(
-                f"no picture of class '{name}' can be read ({before.counts[name]:,} tried; "
-                f"{before.name(row)}: {reasons[row]}): replace its files, or remove the folder."
-            )
+def _refuse_losses(before: Dataset, after: Dataset, reasons: dict[int, str]) -> None:
+    """A class or a given part of which nothing can be read is an error: it must not vanish quietly."""
+
+    def refuse(what: str, lost: np.ndarray) -> None:
+        row = int(lost[0])
+        raise InputError(
+            f"no picture of {what} can be read ({len(lost):,} tried; {before.name(row)}: {reasons[row]}): replace its "
+            "files, or remove the folder."
+        )
+
+    for label, name in enumerate(before.class_names):
+        if before.counts[name] and not after.counts[name]:
+            refuse(f"class '{name}'", np.flatnonzero(before.labels == label))
+    if before.given is not None and after.given is not None:
+        for part in np.setdiff1d(before.given, after.given):
+            refuse(f"the {PARTS[part]} part", np.flatnonzero(before.given == part))

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, require_writable
 
-_ARCHIVES = Path(__file__).resolve().parent.parent / "samples"
+_ARCHIVES = Path(__file__).resolve().parent / "archives"
 _PHOTOS = "photos"
 _UNSEEN = "unseen"
 _LARGEST_BYTES = 100_000_000  # far above any sample, far below what fills a disk

@@ -169,9 +169,10 @@ def _parts(dataset: Dataset, part_of: np.ndarray, twins: Twins, seed: int, how: 
     counts = train.counts
     for name, count in counts.items():
         if count == 0:
-            raise InputError(
-                f"class '{name}' has no picture to train on in {dataset.root}: add some to its train folder."
-            )
+            missing = "add some to its train folder"
+            if dataset.given is None:
+                missing = "all of them are copies of pictures of other classes; add pictures of its own"
+            raise InputError(f"class '{name}' has no picture to train on in {dataset.root}: {missing}.")
     train = Dataset(
         train.root, train.paths, train.labels, train.class_names, dataset.skipped, dataset.hidden, train.given
     )

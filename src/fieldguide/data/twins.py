@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from fieldguide import console
 from fieldguide.data.pixels import THUMBNAIL, PixelStore
 
 HASH_BITS = 64
@@ -19,6 +20,7 @@ NEIGHBOURS = 32  # in a crowd of like hashes a picture is compared with this man
 LARGEST_DIFFERENCE = 4.0
 LARGEST_CELL_DIFFERENCE = 10.0
 CELL = 4
+PLAIN = 3.0  # standard deviation of levels, below which a picture is of one colour
 _BLOCK = 256
 
 
@@ -44,12 +46,17 @@ def find_twins(store: PixelStore) -> Twins:
     """
     if not len(store):
         return Twins(np.zeros(0, np.int64), (), ())
+    with console.progress("Comparing pictures", 0) as bar:
+        return _find(store, bar)
+
+
+def _find(store: PixelStore, bar: console.Progress) -> Twins:
     digests = np.frombuffer(b"".join(store.digests), "<u8").reshape(len(store), 4)
     _, first, inverse = np.unique(digests, axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     parent = list(range(len(first)))
     near = []
-    for left, right in _candidates(store.facts["hash"][first]):
+    for left, right in _candidates(store.facts["hash"][first], bar):
         apart = np.array([_root(parent, one) != _root(parent, other) for one, other in zip(left, right, strict=True)])
         left, right = left[apart], right[apart]
         alike = _look_alike(store.thumbnails(first[left]), store.thumbnails(first[right]))
@@ -69,13 +76,14 @@ def members_of(groups: np.ndarray) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(crowds))
 
 
-def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _candidates(hashes: np.ndarray, bar: console.Progress) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs (left, right) whose hashes differ in at most MOST_BITS bits, each once, the closest first, in blocks."""
     edges = [HASH_BITS * band // BANDS for band in range(BANDS + 1)]
     masks = [((1 << high) - 1) ^ ((1 << low) - 1) for low, high in pairwise(edges)]
     pairs = np.zeros(0, np.int64)
     for one, other in combinations(masks, 2):
         pairs = np.union1d(pairs, _close_pairs(hashes, hashes & np.uint64(one | other)))
+        bar.advance(0)
     left, right = np.divmod(pairs, len(hashes))
     bits = np.bitwise_count(hashes[left] ^ hashes[right])
     order = np.lexsort((bits, left))
@@ -85,6 +93,7 @@ def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, len(order), _BLOCK):
         block = order[start : start + _BLOCK]
         yield left[block], right[block]
+        bar.advance(len(block))
 
 
 def _close_pairs(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -109,7 +118,10 @@ def _look_alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     grey = [side.mean(axis=3, keepdims=True, dtype=np.float32) for side in (left, right)]
     alike = _agree(grey[0], grey[1])  # turns most down, at a third of the price
     alike[alike] = _agree(left[alike].astype(np.float32), right[alike].astype(np.float32))
-    return alike
+    # Where there is nothing but one colour, any difference of tone could be explained away: colours are compared.
+    plain = np.maximum(*(side.std(axis=(1, 2)).max(axis=1) for side in (left, right))) < PLAIN
+    apart = np.abs(left.mean(axis=(1, 2)) - right.mean(axis=(1, 2))).max(axis=1)
+    return np.where(plain, apart <= LARGEST_DIFFERENCE, alike)
 
 
 def _agree(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,23 +14,37 @@ from fieldguide.errors import InputError
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.model.classifier import Classifier
 from fieldguide.training import features as frozen
+from fieldguide.words import counted
 
 
-def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed: int = 0) -> Score:
+def evaluate(
+    classifier: Classifier,
+    data: Dataset,
+    *,
+    part: str = "test",
+    seed: int = 0,
+    include_seen: bool = False,
+    leaked: Collection[str] = (),
+) -> Score:
     """How well a classifier does on these pictures, each figure with its interval.
+
+    Pictures that it learnt from, or that choices were made by, would flatter every figure and are left out. They are
+    recognised by their bytes, wherever they lie; other versions of them (resized, encoded again) are not.
 
     Args:
         classifier: from `fieldguide.train` or `fieldguide.load`.
         data: pictures it has not seen, in folders named like its classes; not all classes need be there.
         part: what the pictures are called in the result.
         seed: of the bootstrap intervals.
+        include_seen: measure on those that it learnt from too; how many they are is in `seen_scored`.
+        leaked: names of pictures that are known to be other versions of seen ones, such as `Parts.leaked_measured`.
 
     Returns:
-        A Score. Pictures that cannot be read are not scored: they are in its `skipped`.
+        A Score. Pictures that are not scored are in its `skipped`, if they cannot be read, or in its `seen`.
 
     Raises:
-        InputError: if there is no picture, a folder is not named like a class of the classifier, or the pictures come
-            from several parts of a divided folder.
+        InputError: if there is no picture that it has not seen, a folder is not named like a class of the classifier,
+            or the pictures come from several parts of a divided folder.
 
     Example:
         >>> import fieldguide as fg
@@ -45,20 +60,35 @@ def evaluate(classifier: Classifier, data: Dataset, *, part: str = "test", seed:
             f"{data.root} is divided into {names}, and the classifier may have learnt from one of them: "
             f"name the part to measure on, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}."
         )
+    leaked = frozenset(leaked)
     store = PixelStore.build(
         _in_order_of(classifier.class_names, data), target_size=classifier.target_size, resize=classifier.resize
     )
-    features = frozen.compute(store, backbone=classifier.backbone, weights=classifier.weights)
+    named = [store.dataset.name(row) for row in range(len(store))]
+    known = np.isin(store.marks, classifier.seen) | np.array([name in leaked for name in named], bool)
+    used = np.ones(len(store), bool) if include_seen else ~known
+    if not used.any():
+        raise InputError(
+            f"the classifier learnt from or was chosen by every one of the {counted(len(store), 'picture')} in "
+            f"{store.dataset.root}: name a folder of pictures that are new to it."
+        )
+    unseen = store.select(store.dataset.select(used))
+    features = frozen.compute(unseen, backbone=classifier.backbone, weights=classifier.weights)
     result = score(
         classifier.head.probabilities(features.values),
-        store.dataset.labels,
+        unseen.dataset.labels,
         classifier.class_names,
-        [store.dataset.name(row) for row in range(len(store))],
+        [named[row] for row in np.flatnonzero(used)],
         temperature=classifier.temperature,
         part=part,
         seed=seed,
     )
-    return replace(result, skipped=store.dataset.skipped)
+    return replace(
+        result,
+        skipped=store.dataset.skipped,
+        seen=tuple(named[row] for row in np.flatnonzero(~used)),
+        seen_scored=int((known & used).sum()),
+    )
 
 
 def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:

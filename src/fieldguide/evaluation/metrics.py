@@ -12,6 +12,7 @@ from fieldguide.calibration import calibration_error, picture_losses, reliabilit
 from fieldguide.data.dataset import Skipped
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, bootstrap, wilson
+from fieldguide.words import counted
 
 CLASSES_PRINTED = 10
 _NAME_WIDTH = 26
@@ -43,7 +44,7 @@ class ClassScore:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a classifier is worth on pictures that chose nothing. Every picture given was scored.
+    """What a classifier is worth on pictures that chose nothing. Every picture given is scored, skipped or seen.
 
     Example:
         >>> import fieldguide as fg
@@ -70,7 +71,9 @@ class Score:
     confusion: np.ndarray  # int64 (k, k): rows are the truth, columns what was predicted
     bins: np.ndarray  # float64 (bins, 3): stated probability, share right, pictures
     bins_before: np.ndarray  # the same without the temperature
-    skipped: tuple[Skipped, ...] = ()  # files that could not be read, so that scored + skipped = given
+    skipped: tuple[Skipped, ...] = ()  # files that could not be read
+    seen: tuple[str, ...] = ()  # left out, since the classifier learnt from them; scored + skipped + seen = given
+    seen_scored: int = 0  # scored although the classifier learnt from them: they flatter every figure
 
     @property
     def n(self) -> int:
@@ -99,6 +102,10 @@ class Score:
         ]
         if self.skipped:
             lines.insert(1, f"{len(self.skipped):,} more could not be read, {self.skipped[0].path.name} first")
+        if self.seen:
+            lines.insert(1, f"{counted(len(self.seen), 'picture')} left out that it learnt from or was chosen by")
+        if self.seen_scored:
+            lines.insert(1, f"{self.seen_scored:,} of them it learnt from or was chosen by: the figures are too good")
         shown = self.classes
         if len(shown) > CLASSES_PRINTED:
             shown = weakest_classes(self, CLASSES_PRINTED)
@@ -116,6 +123,8 @@ class Score:
             "part": self.part,
             "n": self.n,
             "skipped": [{"path": str(entry.path), "reason": entry.reason} for entry in self.skipped],
+            "seen": len(self.seen),
+            "seen_scored": self.seen_scored,
             "accuracy": self.accuracy.to_dict(),
             "balanced_accuracy": self.balanced_accuracy.to_dict(),
             "log_loss": self.log_loss.to_dict(),

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 NOTE = "fieldguide.json"
+SEEN = "seen.bin"
 MOST_NOTE_BYTES = 10_000_000
+MOST_SEEN_BYTES = 80_000_000  # ten million pictures
 MOST_CONFIG_BYTES = 1_000_000  # Keras writes 150,000
 MOST_WEIGHT_BYTES = 1_000_000_000
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
@@ -67,8 +69,14 @@ class Note:
     fieldguide: str  # version that wrote it
 
 
-def write(path: str | Path, model: keras.Model, note: Note) -> None:
-    """Writes model and note as one file, atomically.
+def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray) -> None:
+    """Writes model, note and the marks of the pictures that were seen as one file, atomically.
+
+    Args:
+        path: that ends in .keras.
+        model: pixels in, probabilities out.
+        note: the rest of what must be known.
+        seen: uint64 (n,), see `PixelStore.marks`.
 
     Raises:
         FileError: if it cannot be written.
@@ -77,6 +85,7 @@ def write(path: str | Path, model: keras.Model, note: Note) -> None:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(NOTE, json.dumps({"format": FORMAT, **asdict(note)}, indent=1))
+            archive.writestr(SEEN, np.unique(seen).astype("<u8").tobytes())
 
 
 def read_note(path: str | Path) -> Note:
@@ -102,6 +111,20 @@ def read_note(path: str | Path) -> Note:
             "upgrade fieldguide, or train the model again."
         )
     return _checked(path, fields)
+
+
+def read_seen(path: str | Path) -> np.ndarray:
+    """The marks of the pictures that the classifier learnt from or was chosen by, sorted: uint64 (n,).
+
+    Raises:
+        FileError: if the file cannot be read.
+        ModelError: if it is damaged.
+    """
+    with _opened(path) as archive:
+        content = _member(path, archive, SEEN, MOST_SEEN_BYTES)
+    if len(content) % 8:
+        raise ModelError(f"{path} is damaged: its {SEEN} is cut off. Copy it again, or train it again.")
+    return np.unique(np.frombuffer(content, "<u8"))
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -40,6 +41,8 @@ class Classifier:
         resize: how they are brought there: "crop", "squash" or "pad".
         backbone: name of the network whose features are used.
         temperature: what the logits were divided by to be calibrated; it is in the weights already.
+        seen: the pictures it learnt from or was chosen by, uint64 (n,) of `PixelStore.marks`, so that measuring can
+            leave them out.
 
     Example:
         >>> import fieldguide as fg
@@ -60,6 +63,7 @@ class Classifier:
         backbone: str = "efficientnet_lite0",
         weights: Mapping[str, np.ndarray] | None = None,
         temperature: float = 1.0,
+        seen: np.ndarray | None = None,
     ) -> None:
         """A classifier from its parts.
 
@@ -71,6 +75,7 @@ class Classifier:
             backbone: a name from `fieldguide.model.backbones`.
             weights: of the backbone where they are not the bundled ones.
             temperature: that `head` was cooled by.
+            seen: marks of the pictures it learnt from; None if it learnt from none.
 
         Raises:
             InputError: if the head does not fit the classes.
@@ -86,6 +91,7 @@ class Classifier:
         self.backbone = backbone
         self.weights = weights
         self.temperature = temperature
+        self.seen = np.zeros(0, np.uint64) if seen is None else np.unique(seen)
 
     def __repr__(self) -> str:
         shown = ", ".join(self.class_names[:4]) + (", ..." if len(self.class_names) > 4 else "")
@@ -164,7 +170,7 @@ class Classifier:
             decoder=decode.DECODER_VERSION,
             fieldguide=__version__,
         )
-        archive.write(path, self.keras_model, note)
+        archive.write(path, self.keras_model, note, self.seen)
         return path
 
     def _read(self, path: Path) -> tuple[Path, np.ndarray | None, str]:
@@ -184,6 +190,9 @@ def load(path: str | Path) -> Classifier:
         FileError: if there is nothing to read.
         ModelError: if the file is damaged, of a newer version, or not fieldguide's.
 
+    Warns:
+        UserWarning: if pictures were read in another way when it was trained.
+
     Example:
         >>> import fieldguide as fg
         >>> fg.load("runs/first").class_names
@@ -201,7 +210,10 @@ def load(path: str | Path) -> Classifier:
             raise FileError(
                 f"there is no model at {path}: name a run folder or a .keras file; `fieldguide train` makes one."
             )
+        if not path.is_file():  # reading a pipe would wait for somebody to write to it
+            raise FileError(f"{path} is a device or a pipe: a model is read from a file or a run folder.")
     note = archive.read_note(path)
+    _compare_readers(path, note)
     head, weights = _sound(path, archive.read_weights(path))
     return Classifier(
         head,
@@ -211,7 +223,23 @@ def load(path: str | Path) -> Classifier:
         backbone=note.backbone,
         weights=weights,
         temperature=note.temperature,
+        seen=archive.read_seen(path),
     )
+
+
+def _compare_readers(path: Path, note: archive.Note) -> None:
+    """Whether pictures are read as they were when the model learnt: other pixels are other probabilities."""
+    if note.decoder > decode.DECODER_VERSION:
+        raise ModelError(
+            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
+            f"{decode.DECODER_VERSION}: upgrade fieldguide (it was written by {note.fieldguide!r})."
+        )
+    if note.decoder < decode.DECODER_VERSION:
+        warnings.warn(
+            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
+            f"{decode.DECODER_VERSION}: its figures may differ slightly; measure again, or train again.",
+            stacklevel=3,
+        )
 
 
 def _sound(path: Path, weights: dict[str, np.ndarray]) -> tuple[Head, dict[str, np.ndarray] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
 import glob
 import io
 import os
@@ -14,7 +15,7 @@ import numpy as np
 
 from fieldguide.console import shown
 from fieldguide.errors import FileError
-from fieldguide.files import is_hidden, write_text
+from fieldguide.files import walk, write_text
 
 NAME_WIDTH = 40  # of the file column in a printed table
 
@@ -133,7 +134,19 @@ def title() -> str:
 
 def header(class_names: Sequence[str]) -> list[str]:
     """The columns of a CSV file of predictions."""
-    return ["file", "label", "probability", *class_names, "error"]
+    return columns(("file", "label", "probability"), class_names, ("error",))
+
+
+def columns(before: Sequence[str], class_names: Sequence[str], after: Sequence[str] = ()) -> list[str]:
+    """Names of columns; that of a class called like another column says what it holds.
+
+    Example:
+        >>> columns(["file"], ["file", "hammer"])
+        ['file', 'probability of file', 'hammer']
+    """
+    taken = {*before, *after}
+    own = [f"probability of {name}" if name in taken else name for name in class_names]
+    return [*before, *own, *after]
 
 
 def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]:
@@ -148,40 +161,43 @@ def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]
     """
     named = [pictures] if isinstance(pictures, (str, Path)) else list(pictures)
     for name in named:
-        if not os.path.lexists(name) and next(glob.iglob(str(name), recursive=True), None) is None:  # noqa: PTH207
+        if not os.path.lexists(name) and next(_matching(str(name)), None) is None:
             raise FileError(f"there is no picture at {name}: name a file, a folder or a pattern such as 'new/*.jpg'.")
     return _files(named)
 
 
 def _files(named: Sequence[str | Path]) -> Iterator[Path]:
     for name in named:
-        path = Path(name)
-        if path.is_dir():
-            yield from _below(path)
-        elif os.path.lexists(path):
-            yield path
+        if os.path.isdir(name):  # noqa: PTH112 - unlike Path's, this bears names that are too long
+            yield from _below(Path(name))
+        elif os.path.lexists(name):
+            yield Path(name)
         else:
-            found = sorted(glob.glob(str(name), recursive=True))  # noqa: PTH207 - `name` may be absolute
-            yield from (Path(path) for path in found if not os.path.isdir(path))  # noqa: PTH112
+            yield from _matching(str(name))
 
 
 def _below(folder: Path) -> Iterator[Path]:
     """The files below a folder. A folder that cannot be read stands for itself, so that it is not passed over."""
-    visited: set[tuple[int, int] | str] = set()
-    waiting = [folder]
-    while waiting:
-        place = waiting.pop()
-        try:
-            status = place.stat()
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError:
-            yield place
-            continue
-        identity = (status.st_dev, status.st_ino) if status.st_ino else str(place.resolve())
-        if identity in visited:
-            continue
-        visited.add(identity)
-        kept = [place / entry.name for entry in entries if not is_hidden(entry.name)]
-        below = {path for path in kept if path.is_dir()}  # unlike an entry's, this is_dir bears a loop of links
-        yield from (path for path in kept if path not in below)
-        waiting.extend(path for path in reversed(kept) if path in below)
+    return (found.path for found in walk(folder, {}) if found.kind in ("file", "closed"))
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    """The files that a pattern stands for."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        found = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
+        yield from (Path(path) for path in found if not os.path.isdir(path))  # noqa: PTH112
+        return
+    # Walked, not globbed: loops of links end, and nothing but the names of one folder is held in memory.
+    fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    start = Path(*parts[:fixed])
+    yield from (path for path in _below(start) if _fits(path.relative_to(start).parts, parts[fixed:]))
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether the parts of a path fit those of a pattern; `**` stands for any number of folders."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return any(_fits(names[place:], pattern[1:]) for place in range(len(names) + 1))
+    return bool(names) and fnmatch.fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])

@@ -17,6 +17,7 @@ from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import write_text
 from fieldguide.model.archive import FORMAT
+from fieldguide.model.predictions import columns
 from fieldguide.training.fit import Run
 from fieldguide.version import __version__
 
@@ -114,11 +115,13 @@ def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     folder, root = _folder_of(run), Path(findings.root)
     skipped = ([relative(entry.path, root), entry.reason] for entry in findings.skipped)
     _write_csv(folder / "skipped.csv", ["file", "reason"], skipped)
-    columns = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
-    history = ([epoch.to_dict()[column] for column in columns] for epoch in run.epochs)
-    _write_csv(folder / "history.csv", columns, history)
+    fields = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
+    history = ([epoch.to_dict()[field] for field in fields] for epoch in run.epochs)
+    _write_csv(folder / "history.csv", fields, history)
     if score is not None:
-        _write_csv(folder / "predictions.csv", ["file", "part", "label", "predicted", *score.class_names], _rows(score))
+        _write_csv(
+            folder / "predictions.csv", columns(("file", "part", "label", "predicted"), score.class_names), _rows(score)
+        )
 
 
 def _folder_of(run: Run) -> Path:

@@ -57,11 +57,6 @@ def interval(estimate: Estimate) -> str:
     return f"{100 * estimate.low:.1f}&ndash;{100 * estimate.high:.1f}%"
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """A number and its noun: '1 picture', '1,024 pictures'."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def details(summary: str, *body: str) -> str:
     """A part folded away behind its summary."""
     return f"<details><summary>{summary}</summary>\n<div>{''.join(body)}</div></details>"

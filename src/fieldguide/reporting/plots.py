@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fieldguide.intervals import Estimate, wilson
+from fieldguide.reporting import svg
 from fieldguide.reporting.markup import escape, percent, short
+from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
 from fieldguide.training.record import Epoch
 
 PANEL_WIDTH, PANEL_HEIGHT = 380, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel
 HALF_LABEL = 56  # half the width of the mark that names the kept epoch
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning"}
 LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
@@ -24,10 +25,7 @@ MATRIX_OF_MANY = 40
 MOST_NUMBERED = 20
 LABEL_LETTERS = 18
 SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
-SHORTEST_AXIS = 0.005
 SHRINKABLE = 460  # pixels; a matrix no wider stays readable on a phone, a wider one scrolls
-
-_Point = tuple[float, float]
 
 
 def interval_bar(estimate: Estimate, floor: float = 0.0) -> str:
@@ -45,7 +43,7 @@ def interval_bar(estimate: Estimate, floor: float = 0.0) -> str:
 
     low, high = x(estimate.low), x(estimate.high)
     stroke = min(99.0, max(0.0, x(estimate.value) - 0.5))
-    return _bar(
+    return svg.bar(
         f'<rect class="band" x="{low:.2f}" width="{max(0.6, high - low):.2f}" height="8"/>'
         f'<rect class="accent" x="{stroke:.2f}" width="1" height="8"/>'
     )
@@ -53,7 +51,7 @@ def interval_bar(estimate: Estimate, floor: float = 0.0) -> str:
 
 def share_bar(share: float) -> str:
     """A bar as wide as its place, filled to `share`."""
-    return _bar(f'<rect class="accent" width="{100 * min(1.0, max(0.0, share)):.2f}" height="8"/>')
+    return svg.bar(f'<rect class="accent" width="{100 * min(1.0, max(0.0, share)):.2f}" height="8"/>')
 
 
 def key(kind: str) -> str:
@@ -63,7 +61,7 @@ def key(kind: str) -> str:
         kind: "training", "held" or "ideal" (lines), "accent" or "before" (dots).
     """
     dot = kind in {"accent", "before"}
-    drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>' if dot else _line(kind, [(1, 6), (29, 6)])
+    drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>' if dot else svg.line(kind, [(1, 6), (29, 6)])
     return f'<svg class="plot" viewBox="0 0 30 12" aria-hidden="true">{drawn}</svg>'
 
 
@@ -78,14 +76,14 @@ def curves(epochs: Sequence[Epoch]) -> tuple[str, str]:
         epochs,
         "Loss",
         ([epoch.loss for epoch in epochs], [epoch.val_loss for epoch in epochs]),
-        (0.0, _round_up(max(losses, default=1.0))),
+        (0.0, svg.round_up(max(losses, default=1.0))),
         lambda value: f"{value:g}",
     )
     accuracy = _panel(
         epochs,
         "Accuracy",
         ([epoch.accuracy for epoch in epochs], [epoch.val_accuracy for epoch in epochs]),
-        (max(0.0, 1 - _round_up(1 - min(shares, default=0.0))), 1.0),
+        (max(0.0, 1 - svg.round_up(1 - min(shares, default=0.0))), 1.0),
         lambda value: f"{100 * value:g}%",
     )
     return loss, accuracy
@@ -101,13 +99,13 @@ def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
     figures = np.concatenate([bins[:, :2].ravel(), bins_before[:, :2].ravel(), [0.9]])
     bounds = (max(0.0, math.floor(10 * figures.min()) / 10), 1.0)
     side = PANEL_HEIGHT + 50
-    x, y = _scales(bounds, bounds, side, side)
-    ticks = _ticks(*bounds)
-    parts = [_grid(bounds, ticks, y, side, lambda value: f"{100 * value:.0f}%")]
-    parts += [_text(x(tick), side - BOTTOM + 16, f"{100 * tick:.0f}%", "middle") for tick in ticks]
-    parts.append(_text((LEFT + side - RIGHT) / 2, side - 8, "stated probability", "middle", "muted"))
-    parts.append(_text(LEFT - 38, 14, "share that was right", "start", "muted"))
-    parts.append(_line("ideal", [(x(bounds[0]), y(bounds[0])), (x(1), y(1))]))
+    x, y = svg.scales(bounds, bounds, side, side)
+    ticks = svg.ticks(*bounds)
+    parts = [svg.grid(bounds, ticks, y, side, lambda value: f"{100 * value:.0f}%")]
+    parts += [svg.text(x(tick), side - BOTTOM + 16, f"{100 * tick:.0f}%", "middle") for tick in ticks]
+    parts.append(svg.text((LEFT + side - RIGHT) / 2, side - 8, "stated probability", "middle", "muted"))
+    parts.append(svg.text(LEFT - 38, 14, "share that was right", "start", "muted"))
+    parts.append(svg.line("ideal", [(x(bounds[0]), y(bounds[0])), (x(1), y(1))]))
     for stated, observed, _ in bins_before:
         parts.append(f'<circle class="before" cx="{x(stated):.1f}" cy="{y(observed):.1f}" r="3.5"/>')
     for stated, observed, held in bins:
@@ -118,7 +116,7 @@ def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
             f'<circle class="accent" cx="{x(stated):.1f}" cy="{y(observed):.1f}" r="3.5"/>'
         )
     told = "; ".join(f"stated {percent(stated)}, right {percent(observed)}" for stated, observed, _ in bins)
-    return _figure(side, side, "Stated and observed accuracy", told, "".join(parts), "square")
+    return svg.figure(side, side, "Stated and observed accuracy", told, "".join(parts), "square")
 
 
 def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
@@ -136,8 +134,8 @@ def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
     top = 44.0 if k <= 3 else 30 + letters * type_size * 0.52
     across = wide / type_size * 1.6 if k <= 3 else LABEL_LETTERS
     parts = [
-        _text(left, 14, "taken for", "start", "muted"),
-        _text(0, top - 8, "truth", "start", "muted") if k <= 3 else "",
+        svg.text(left, 14, "taken for", "start", "muted"),
+        svg.text(0, top - 8, "truth", "start", "muted") if k <= 3 else "",
     ]
     sums = np.maximum(confusion.sum(axis=1), 1)
     for place, label in enumerate(class_names):
@@ -170,7 +168,7 @@ def matrix(confusion: np.ndarray, class_names: Sequence[str]) -> str:
     told = f"{right:,} of {int(confusion.sum()):,} pictures on the diagonal, which is where they belong."
     slant = 0.0 if k <= 3 else letters * type_size * 0.32  # of the last turned label
     width, height = math.ceil(edge_x + slant) + 4, math.ceil(edge_y) + 4
-    return _figure(
+    return svg.figure(
         width, height, "Confusion matrix", told, "".join(parts), "matrix" if width > SHRINKABLE else "matrix small"
     )
 
@@ -191,25 +189,25 @@ def _panel(
     bounds: tuple[float, float],
     shown: Callable[[float], str],
 ) -> str:
-    _, y = _scales((0.0, 1.0), bounds, PANEL_WIDTH, PANEL_HEIGHT)
+    _, y = svg.scales((0.0, 1.0), bounds, PANEL_WIDTH, PANEL_HEIGHT)
     floor = PANEL_HEIGHT - BOTTOM
-    parts = [_grid(bounds, _ticks(*bounds), y, PANEL_WIDTH, shown), _text(0, 14, title, "start", "heading")]
+    parts = [svg.grid(bounds, svg.ticks(*bounds), y, PANEL_WIDTH, shown), svg.text(0, 14, title, "start", "heading")]
     x, borders = _places([epoch.phase for epoch in epochs])
     starts = [place for place, e in enumerate(epochs) if place == 0 or e.phase != epochs[place - 1].phase]
     for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(epochs)], strict=True)):
         phase = epochs[start:end]
-        every = max(1, round(_step(len(phase) * (1 if len(starts) == 1 else len(starts) - 0.5))))
+        every = max(1, round(svg.step(len(phase) * (1 if len(starts) == 1 else len(starts) - 0.5))))
         if order:
             border = borders[order - 1]
             parts.append(f'<line class="border" x1="{border:.1f}" x2="{border:.1f}" y1="{TOP}" y2="{floor}"/>')
         for place, epoch in enumerate(phase, start):
             if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
-                parts.append(_text(x[place], floor + 16, str(epoch.epoch), "middle"))
+                parts.append(svg.text(x[place], floor + 16, str(epoch.epoch), "middle"))
         edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")
-        parts.append(_text(edge, PANEL_HEIGHT - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
+        parts.append(svg.text(edge, PANEL_HEIGHT - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
         for kind, values in zip(("training", "held"), series, strict=True):
             points = [(x[place], y(values[place])) for place in range(start, end) if math.isfinite(values[place])]
-            parts.append(_line(kind, points))
+            parts.append(svg.line(kind, points))
     for place, epoch in enumerate(epochs):
         if epoch.chosen:
             value = series[1][place]
@@ -217,7 +215,7 @@ def _panel(
             parts.append(
                 f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>'
                 f'<circle class="accent" cx="{x[place]:.1f}" cy="{y(value):.1f}" r="4"/>'
-                + _text(
+                + svg.text(
                     across,
                     TOP - 6,
                     f"epoch {epoch.epoch}, {'its last' if epoch.phase == 'head' else 'kept'}",
@@ -227,11 +225,11 @@ def _panel(
             )
     finite = [[value for value in values if math.isfinite(value)] for values in series]
     told = "; ".join(
-        f"{label} from {shown(_rounded(values[0]))} to {shown(_rounded(values[-1]))}"
+        f"{label} from {shown(svg.rounded(values[0]))} to {shown(svg.rounded(values[-1]))}"
         for label, values in zip(("training", "held out"), finite, strict=True)
         if values
     )
-    return _figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
+    return svg.figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
 
 
 def _places(phases: Sequence[str]) -> tuple[list[float], list[float]]:
@@ -252,64 +250,6 @@ def _places(phases: Sequence[str]) -> tuple[list[float], list[float]]:
     return places, borders[:-1]
 
 
-def _line(kind: str, points: Sequence[_Point]) -> str:
-    """A polyline; a single point is a dot, which a line would not show."""
-    if len(points) == 1:
-        return f'<circle class="{kind} dot" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3"/>'
-    return f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
-
-
-def _grid(
-    bounds: tuple[float, float],
-    ticks: Sequence[float],
-    y: Callable[[float], float],
-    width: int,
-    shown: Callable[[float], str],
-) -> str:
-    lines = []
-    for tick in ticks:
-        kind = "axis" if tick == bounds[0] else "rule"
-        lines.append(f'<line class="{kind}" x1="{LEFT}" x2="{width - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        lines.append(_text(LEFT - 8, y(tick) + 4, shown(tick), "end"))
-    return "".join(lines)
-
-
-def _scales(
-    across: tuple[float, float], up: tuple[float, float], width: int, height: int
-) -> tuple[Callable[[float], float], Callable[[float], float]]:
-    """From values to places, for x and for y."""
-
-    def x(value: float) -> float:
-        return LEFT + (width - LEFT - RIGHT) * (value - across[0]) / (across[1] - across[0])
-
-    def y(value: float) -> float:
-        return height - BOTTOM - (height - TOP - BOTTOM) * (value - up[0]) / (up[1] - up[0])
-
-    return x, y
-
-
-def _step(reach: float) -> float:
-    """A round distance between ticks (1, 2 or 5 times a power of ten) that makes four to ten of them."""
-    power = 10.0 ** math.floor(math.log10(reach))
-    return next(power * factor for factor in (0.1, 0.2, 0.5, 1.0, 2.0) if reach <= 6 * power * factor)
-
-
-def _round_up(reach: float) -> float:
-    """The end of an axis from 0 that holds `reach` and ends at a tick."""
-    reach = max(reach, SHORTEST_AXIS)
-    return _step(reach) * math.ceil(reach / _step(reach) - 1e-9)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    step = _step(high - low)
-    return [_rounded(low + place * step) for place in range(round((high - low) / step) + 1)]
-
-
-def _rounded(value: float) -> float:
-    """To four figures: what is left of 0.1 + 0.2 beyond them is no part of a label."""
-    return float(f"{value:.4g}")
-
-
 def _cell(k: int) -> tuple[int, int]:
     """Width and height of a matrix cell."""
     if k <= 3:
@@ -317,22 +257,3 @@ def _cell(k: int) -> tuple[int, int]:
     sides = ((8, 44), (12, 36), (MOST_NUMBERED, 30), (50, 14), (LARGEST_MATRIX, 10))
     side = next(side for most, side in sides if k <= most)
     return side, side
-
-
-def _text(x: float, y: float, words: str, anchor: str, kind: str = "") -> str:
-    label = f' class="{kind}"' if kind else ""
-    return f'<text{label} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _bar(body: str) -> str:
-    track = '<rect class="track" width="100" height="8"/>'
-    return f'<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{track}{body}</svg>'
-
-
-def _figure(width: int, height: int, title: str, told: str, body: str, kind: str = "panel") -> str:
-    """An SVG that speaks: its title and description are its label, so that nothing needs an id."""
-    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    label = f'role="img" aria-label="{escape(f"{title}. {told}")}"'
-    return (
-        f'<svg class="plot {kind}" {size} {label}><title>{escape(title)}</title><desc>{escape(told)}</desc>{body}</svg>'
-    )

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
-from fieldguide.evaluation.diagnose import Diagnosis, where_leaked
+from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.evidence import where_leaked
 from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import plots
 from fieldguide.reporting.markup import (
     bullets,
-    count,
     details,
     escape,
     file_name,
@@ -25,6 +25,7 @@ from fieldguide.reporting.markup import (
     section,
 )
 from fieldguide.training.fit import Run
+from fieldguide.words import counted
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
 FILES_SHOWN = 200
@@ -41,7 +42,7 @@ def headline(run: Run, score: Score | None) -> str:
             '<p class="lede">No pictures were kept to measure with, so nothing is known of how well it does on '
             "pictures it has not seen.</p>"
         )
-    unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score) else "pictures it had not seen"
+    unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score.names) else "pictures it had not seen"
     part = independence(run, score)
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
@@ -52,7 +53,7 @@ def headline(run: Run, score: Score | None) -> str:
 
 def independence(run: Run, score: Score) -> str:
     """Whether what measured took part in anything else, as a clause."""
-    where = where_leaked(run.parts, score)
+    where = where_leaked(run.parts, score.names)
     if not where:
         return "they took no part in the training or in any choice"
     return f"some of them stand in another part too, which flatters the figure: {where}"
@@ -65,7 +66,7 @@ def comparison(run: Run, score: Score) -> str:
     rows = [
         ("Pictures it learnt from", run.train_accuracy, f"n={run.train_accuracy.n:,}"),
         (
-            "Pictures it had not seen" if not where_leaked(run.parts, score) else f"{score.part} pictures",
+            "Pictures it had not seen" if not where_leaked(run.parts, score.names) else f"{score.part} pictures",
             score.accuracy,
             f"n={score.n:,}",
         ),
@@ -106,7 +107,7 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) 
     """The most confident mistakes as pictures, and which classes are taken for one another."""
     wrong = int((~score.right).sum())
     if not wrong:
-        said = f"It made no mistake on {count(score.n, 'picture')}."
+        said = f"It made no mistake on {counted(score.n, 'picture')}."
         return section("mistakes", "Where it goes wrong", f"<p>{said}</p>" + _confusion(score))
     if wrong == 1:
         said = "Its one mistake. It may be right, and the label wrong."
@@ -149,7 +150,7 @@ def classes(score: Score) -> str:
     body += scrolling("Recall and precision of the classes", _class_table(shown, floor))
     if rest:
         table = scrolling("Recall and precision of the other classes", _class_table(rest, floor))
-        body += details(f"The other {count(len(rest), 'class', 'classes')}", table)
+        body += details(f"The other {counted(len(rest), 'class', 'classes')}", table)
     return section("classes", "Class by class", body)
 
 
@@ -178,7 +179,7 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     found = findings.found if findings is not None else used + len(skipped)
     hidden = f" Hidden files left aside: {findings.hidden:,}." if findings is not None and findings.hidden else ""
     body = (
-        f"<p>{count(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden} Divided "
+        f"<p>{counted(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden} Divided "
         f"{escape(parts.how)}.</p>" + _counts(run)
     )
     if findings is not None:
@@ -186,13 +187,13 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     if skipped:
         root = Path(findings.root) if findings is not None else parts.train.root
         rows = [f"{name(relative(entry.path, root))}: {escape(entry.reason)}" for entry in skipped[:FILES_SHOWN]]
-        body += details(f"Skipped: {count(len(skipped), 'file')}, with reasons", _capped(rows, len(skipped)))
+        body += details(f"Skipped: {counted(len(skipped), 'file')}, with reasons", _capped(rows, len(skipped)))
     if parts.leaks:
         pairs = [
             f"{name(leak.name)} ({leak.part}) is also {name(leak.other)} ({leak.other_part})"
             for leak in parts.leaks[:FILES_SHOWN]
         ]
-        leaks = count(len(parts.leaks), "picture stands", "pictures stand")
+        leaks = counted(len(parts.leaks), "picture stands", "pictures stand")
         measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
         body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
@@ -223,7 +224,7 @@ def _confusion(score: Score) -> str:
         left_out = int(score.confusion.sum() - shown.sum())
         said += (
             f" The {len(rows)} of {len(score.class_names)} classes with the most mistakes are drawn; "
-            f"{count(left_out, 'picture')} of or taken for the others {'is' if left_out == 1 else 'are'} left out."
+            f"{counted(left_out, 'picture')} of or taken for the others {'is' if left_out == 1 else 'are'} left out."
         )
     drawn = scrolling("Confusion matrix", figure)
     return f"<h3>Confusion matrix</h3><figure>{drawn}<figcaption>{said}</figcaption></figure>"

@@ -93,7 +93,9 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
     start = None
     with console.progress("Choosing settings", len(recipe.penalties)) as bar:
         for penalty in sorted(recipe.penalties, reverse=True):
-            heads, start = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
+            heads, start = fit(
+                examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH, watch=lambda _: bar.advance(0)
+            )
             logits = _held_out(heads, examples, folds)
             tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits, start))
             bar.advance()
@@ -113,8 +115,8 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 
 
-def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float) -> tuple[Epoch, ...]:
-    """The head's way to its minimum on one fold: an epoch for each pass over its pictures that improved it."""
+def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float) -> tuple[tuple[Epoch, ...], Head]:
+    """The head's way to its minimum on one fold, an epoch for each pass that improved it, and the head there."""
     labels = examples.labels
     epochs: list[Epoch] = []
 
@@ -123,11 +125,13 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
         loss, accuracy = loss_and_accuracy(logits[fold.fitted], labels[fold.fitted])
         val_loss, val_accuracy = loss_and_accuracy(logits[fold.held], labels[fold.held])
         epochs.append(Epoch("head", len(epochs) + 1, loss, accuracy, val_loss, val_accuracy))
+        bar.advance()
 
-    heads, _ = fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
-    if not epochs:  # nothing could be learnt: the start is the minimum
-        watch(heads)
-    return tuple(epochs)
+    with console.progress("Following the head", 0) as bar:
+        heads, _ = fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
+        if not epochs:  # nothing could be learnt: the start is the minimum
+            watch(heads)
+    return tuple(epochs), heads[0]
 
 
 def _weighted(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 ROOM_TO_GAIN = 0.03  # held-out errors below this share are too few to show that fine-tuning helps
+FEWEST_HELD_OUT = 40  # pictures, below which chance alone looks like a gain
 SMALLEST_GAIN = 0.02  # of the loss: rounding alone may lower it by less, and on every picture alike
 FORWARD_BATCH = 128
 WARM_UP = 0.15  # share of the steps in which the rate rises: at full rate from the start, Adam undoes the head

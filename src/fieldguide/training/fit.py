@@ -9,19 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldguide.calibration import fit_temperature, softmax
+from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.errors import InputError, ModelError
 from fieldguide.files import require_writable
-from fieldguide.intervals import Estimate, wilson
+from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
-from fieldguide.model.head import Head
 from fieldguide.training import features as frozen
-from fieldguide.training.choose import Chosen, choose, folds_for, learning_curve
-from fieldguide.training.finetune import ROOM_TO_GAIN, clearly_better, fine_tune
-from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Stage, Watch
 
@@ -105,22 +102,26 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
     watch = Watch()
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
+        held_out = hold_out(parts, recipe)
         store = _whole_store(parts, recipe)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
         try:
-            features = frozen.compute(store, backbone=recipe.backbone, with_cut=recipe.fine_tune_epochs > 0)
+            features = frozen.compute(store, backbone=recipe.backbone, with_cut=not held_out.objection)
         finally:
             # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
             # often and briefly, and would wait for the interpreter's lock at every call.
             if place is not None:
-                loading.join()
+                with console.progress("Loading Keras", 0) as bar:
+                    while loading.is_alive():
+                        loading.join(0.1)
+                        bar.advance(0)
     with watch.stage("head"):
-        learnt = _fit_head(features.values, parts, recipe)
+        learnt = fit_head(features.values, parts, recipe, held_out)
     with watch.stage("fine-tuning"):
-        learnt = _fine_tuned(learnt, features, parts, recipe)
+        learnt = fine_tuned(learnt, features, parts, recipe, held_out)
     classifier = Classifier(
         learnt.head.cooled(learnt.choices.temperature),
         parts.train.class_names,
@@ -129,6 +130,7 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
         backbone=recipe.backbone,
         weights=learnt.weights,
         temperature=learnt.choices.temperature,
+        seen=store.marks[: len(parts.train) + len(parts.validation)],
     )
     agreement = None
     if place is not None:
@@ -151,18 +153,6 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Learnt:
-    """What has been learnt so far."""
-
-    head: Head  # not yet calibrated
-    weights: dict[str, np.ndarray] | None  # of the backbone, once it was trained too
-    epochs: tuple[Epoch, ...]
-    choices: Choices
-    train_accuracy: Estimate
-    chosen: Chosen
-
-
 def _whole_store(parts: Parts, recipe: Recipe) -> PixelStore:
     """The pictures of all parts, one after the other, at the recipe's size."""
     every = (parts.train, parts.validation, parts.test)
@@ -183,105 +173,21 @@ def _whole_store(parts: Parts, recipe: Recipe) -> PixelStore:
     return store
 
 
-def _fit_head(values: np.ndarray, parts: Parts, recipe: Recipe) -> _Learnt:
-    """The head on the frozen backbone: settings chosen on held-out pictures, then fitted to all of train."""
-    count, classes = len(parts.train), len(parts.train.class_names)
-    labels = np.concatenate([parts.train.labels, parts.validation.labels])
-    seen = Examples(values[: len(labels)], labels, classes)
-    folds, how = folds_for(labels, parts.groups, len(parts.validation), recipe)
-    if not folds:
-        raise InputError(
-            f"{parts.train.root} has too few different pictures to train on: in each class at least two are needed "
-            "that are no copies of each other, besides those that measure, and 50 are a sensible beginning."
-        )
-    chosen = choose(seen, folds, recipe)
-    epochs = learning_curve(seen, folds[0], chosen.penalty, chosen.power)
-    head = _fitted(seen, np.arange(count), chosen)
-    right = int((head.probabilities(values[:count]).argmax(axis=1) == parts.train.labels).sum())
-    choices = Choices(
-        how=how,
-        trials=chosen.trials,
-        penalty=chosen.penalty,
-        class_weight_power=chosen.power,
-        temperature=chosen.temperature,
-        held_out=wilson(int(chosen.right.sum()), len(chosen.right)),
-        fine_tuned=False,
-        fine_tune_reason="",
-    )
-    epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
-    return _Learnt(head, None, epochs, choices, wilson(right, count), chosen)
-
-
-def _fitted(examples: Examples, rows: np.ndarray, chosen: Chosen) -> Head:
-    """The head with the chosen settings, fitted to these rows."""
-    heads, _ = fit(examples, [problem_for(examples, rows, chosen.power)], penalty=chosen.penalty)
-    return heads[0]
-
-
-def _fine_tuned(learnt: _Learnt, features: frozen.Features, parts: Parts, recipe: Recipe) -> _Learnt:
-    """What was learnt, with the last blocks trained too where that clearly helps on held-out pictures."""
-    wrong = 1 - learnt.choices.held_out.value
-    if not recipe.fine_tune_epochs:
-        return _without(learnt, "the recipe leaves the backbone as it is")
-    if wrong < ROOM_TO_GAIN:
-        return _without(
-            learnt,
-            f"not tried: the head errs on {100 * wrong:.1f}% of the held-out pictures, and below "
-            f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
-        )
-    labels = np.concatenate([parts.train.labels, parts.validation.labels])
-    chosen = learnt.chosen
-    fold = chosen.folds[0]
-    examples = Examples(features.values[: len(labels)], labels, len(parts.train.class_names))
-    head = _fitted(examples, fold.fitted, chosen)
-    tuned = fine_tune(features, examples, fold, head, recipe=recipe, power=chosen.power)
-    before = head.logits(examples.features[fold.held])
-    truth = labels[fold.held]
-    was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
-    if not clearly_better(tuned.logits, before, truth):
-        reason = (
-            f"tried and dropped: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, and the loss did not fall clearly"
-        )
-        return replace(
-            _without(learnt, reason), epochs=(*learnt.epochs, *(replace(e, chosen=False) for e in tuned.epochs))
-        )
-    best = next(epoch for epoch in tuned.epochs if epoch.chosen)
-    choices = replace(
-        learnt.choices,
-        temperature=fit_temperature(tuned.logits, truth),
-        held_out=now,
-        fine_tuned=True,
-        fine_tune_reason=(
-            f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, and the loss fell clearly"
-        ),
-    )
-    return _Learnt(
-        head=tuned.head,
-        weights=tuned.weights,
-        epochs=(*(replace(epoch, chosen=False) for epoch in learnt.epochs), *tuned.epochs),
-        choices=choices,
-        train_accuracy=wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted)),
-        chosen=chosen,
-    )
-
-
-def _without(learnt: _Learnt, reason: str) -> _Learnt:
-    return replace(learnt, choices=replace(learnt.choices, fine_tune_reason=reason))
-
-
 def _save(classifier: Classifier, path: Path, pixels: np.ndarray) -> float:
     """Writes the model; the largest difference of its probabilities, as Keras computes them, from the engine's.
 
     Raises:
         ModelError: if they disagree.
     """
-    classifier.save(path)
-    given = np.asarray(classifier.keras_model.predict_on_batch(pixels.astype(np.float32)))
-    if given.shape[1] == 1:
-        given = np.concatenate([1 - given, given], axis=1)
-    difference = float(np.abs(given - load(path).probabilities(pixels)).max())
+    with console.progress("Saving, comparing", 3) as bar:
+        classifier.save(path)
+        bar.advance()
+        given = np.asarray(classifier.keras_model.predict_on_batch(pixels.astype(np.float32)))
+        bar.advance()
+        if given.shape[1] == 1:
+            given = np.concatenate([1 - given, given], axis=1)
+        difference = float(np.abs(given - load(path).probabilities(pixels)).max())
+        bar.advance()
     if not difference <= AGREEMENT:
         raise ModelError(
             f"{path} disagrees with its own fast forward pass by {difference:.4f} in a probability; "

@@ -107,7 +107,6 @@ def fit(
 
     features, units = examples.features, units_for(examples.classes)
     shape = (len(problems), features.shape[1] + 1, units)
-    weights = np.repeat(np.stack([problem.weights for problem in problems], axis=1), units, axis=1)
     targets = _targets(examples.labels, examples.classes)
 
     def heads(coefficients: np.ndarray) -> list[Head]:
@@ -120,12 +119,12 @@ def fit(
         logits = features @ np.concatenate([head.kernel for head in found], axis=1)
         logits += np.concatenate([head.bias for head in found])
         loss = 0.0
-        for place in range(len(problems)):
+        for place, problem in enumerate(problems):
             columns = slice(place * units, (place + 1) * units)
-            losses, logits[:, columns] = _cross_entropy(logits[:, columns], targets)
-            loss += float(losses @ weights[:, columns.start])
-        residual = logits * weights
-        kernels, biases = features.T @ residual, residual.sum(axis=0, dtype=np.float64)
+            losses, slopes = _cross_entropy(logits[:, columns], targets)
+            loss += float(losses @ problem.weights)
+            np.multiply(slopes, problem.weights[:, None], out=logits[:, columns])
+        kernels, biases = features.T @ logits, logits.sum(axis=0, dtype=np.float64)
         gradient = np.empty(shape)
         for place, problem in enumerate(problems):
             columns = slice(place * units, (place + 1) * units)

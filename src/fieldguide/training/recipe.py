@@ -13,6 +13,7 @@ from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
+from fieldguide.words import counted
 
 # Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
 FINE_TUNE_PASSES = 12_000
@@ -95,7 +96,7 @@ class Recipe:
         epochs, about_epochs = _epochs(count, fine_tune)
         loss = "one sigmoid unit with binary" if classes == 2 else f"{classes} softmax units with categorical"
         reasons = (
-            f"backbone {known.title}: comes with fieldguide, and fits {_plural(count, 'picture')} on a laptop",
+            f"backbone {known.title}: comes with fieldguide, and fits {counted(count, 'picture')} on a laptop",
             about_size,
             f"head: {loss} cross-entropy, its L2 penalty chosen on held-out pictures",
             about_epochs,
@@ -139,15 +140,11 @@ def _epochs(count: int, allowed: bool) -> tuple[int, str]:
     if not allowed:
         return 0, "no fine-tuning: switched off"
     if count < FEWEST_TO_FINE_TUNE:
-        return 0, f"no fine-tuning: {_plural(count, 'picture')} are too few to show that it helps"
+        return 0, f"no fine-tuning: {counted(count, 'picture')} are too few to show that it helps"
     epochs = min(FINE_TUNE_EPOCHS, FINE_TUNE_PASSES // count)
     if epochs < 2:
-        return 0, f"no fine-tuning: with {_plural(count, 'picture')} the head learns enough, and it would take long"
+        return 0, f"no fine-tuning: with {counted(count, 'picture')} the head learns enough, and it would take long"
     return (
         epochs,
         f"fine-tuning of the last blocks, up to {epochs} epochs, if the head leaves errors that it could mend",
     )
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,183 @@
+"""What speaks for and against overfitting, and what else a score shows: a sentence for each, or none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldguide.evaluation.explain import most_confused
+from fieldguide.evaluation.metrics import Score, weakest_classes
+from fieldguide.intervals import Estimate
+from fieldguide.words import counted
+
+if TYPE_CHECKING:
+    from fieldguide.data.split import Parts
+    from fieldguide.training.record import Epoch
+
+WIDE = 0.10  # an interval this wide leaves much open
+NOTICEABLE = 0.02  # between accuracy and balanced accuracy, or stated and observed
+FEW_IN_A_CLASS = 10
+PHASES = {"head": "the head's training", "fine-tune": "fine-tuning"}
+RISEN, RISEN_BY = 1.05, 0.01  # a loss that has grown by 5%, and by 0.01 nats, has risen
+
+
+def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str) -> str:
+    """How accurate it is on pictures it learnt from and on unseen ones, and what can be said of the gap."""
+    pair = (
+        f"It recognises {percent(trained)} of the {trained.n:,} pictures it learnt from and {percent(unseen)} of "
+        f"{counted(unseen.n, 'picture')} it has not seen"
+    )
+    between = f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"
+    if gap.low > 0:
+        small = ", too small to matter" if overfits == "no" else ""
+        return f"{pair}: a gap of {points(gap.value)} ({between}){small}."
+    if overfits == "cannot tell":
+        return (
+            f"{pair}. The gap may be anything from {100 * gap.low:.1f} to {100 * gap.high:.1f} points (95% CI): with "
+            "this few pictures neither overfitting nor its absence can be shown."
+        )
+    return f"{pair}: no gap can be shown ({points(gap.value)}, {between})."
+
+
+def on_leaks(parts: Parts, score: Score, unseen: Estimate, leaked: int) -> str:
+    """How many of the measured pictures stand in another part too, and what the accuracy is without them."""
+    if score.seen:
+        one = len(score.seen) == 1
+        where = where_leaked(parts, score.seen) or f"{len(score.seen):,} among the training pictures"
+        return (
+            f"{counted(len(score.seen), f'{score.part} picture')} {'was' if one else 'were'} left out of every figure, "
+            f"since {'it stands' if one else 'they stand'} in another part too ({where})."
+        )
+    if not leaked:
+        return ""
+    stand = "stands" if leaked == 1 else "stand"
+    return (
+        f"{leaked:,} of the {score.n:,} {score.part} pictures {stand} in another part too "
+        f"({where_leaked(parts, score.names)}), which flatters the accuracy: without them it is {unseen.percent}."
+    )
+
+
+def where_leaked(parts: Parts, measured: Collection[str]) -> str:
+    """How many of these measured pictures stand in which other part too; empty if none does.
+
+    Args:
+        parts: of the run.
+        measured: names of pictures of the measuring part.
+    """
+    names = set(measured)
+    held = [leak.part for leak in parts.leaks if leak.other_part == parts.measured and leak.other in names]
+    named = (("train", "the training pictures"), ("validation", "those that made choices"))
+    return ", ".join(f"{held.count(part):,} among {pictures}" for part, pictures in named if part in held)
+
+
+def on_chance(score: Score) -> str:
+    """That it is not shown to be better than always answering the commonest class, where that is so."""
+    largest = max(score.classes, key=lambda one: one.support)
+    share = largest.support / score.n
+    if score.accuracy.low > share:
+        return ""
+    return (
+        f"Always answering '{largest.name}' would be right for {100 * share:.1f}% of these {score.n:,} pictures: "
+        "that it is better than this is not shown."
+    )
+
+
+def on_the_curves(epochs: Sequence[Epoch]) -> str:
+    """Whether the loss on held-out pictures rose again while the loss on the training pictures still fell."""
+    if not epochs:
+        return ""
+    kept = next((epoch for epoch in epochs if epoch.chosen), epochs[-1])
+    of_phase = [epoch for epoch in epochs if epoch.phase == kept.phase]  # what was tried and not kept is no evidence
+    losses = [epoch.val_loss for epoch in of_phase]
+    if len(losses) < 2 or not all(math.isfinite(loss) for loss in losses):
+        return ""
+    best, last = of_phase[int(np.argmin(losses))], of_phase[-1]
+    phase = PHASES.get(best.phase, best.phase)
+    risen = last.val_loss > RISEN * best.val_loss and last.val_loss - best.val_loss > RISEN_BY
+    if risen and last.loss < best.loss:
+        harmless = f" The weights of epoch {best.epoch} were kept, so this did no harm." if kept is best else ""
+        return (
+            f"After epoch {best.epoch} of {phase} the loss on held-out pictures rose from {best.val_loss:.3f} to "
+            f"{last.val_loss:.3f} while that on training pictures still fell ({best.loss:.3f} to {last.loss:.3f}): "
+            f"from there on it learnt by heart.{harmless}"
+        )
+    if risen:
+        return (
+            f"The loss on held-out pictures was lowest after epoch {best.epoch} of {phase} ({best.val_loss:.3f}, at "
+            f"last {last.val_loss:.3f}); that on training pictures did not fall meanwhile: not a sign of overfitting."
+        )
+    if best is last and len(losses) > 2 and losses[-2] > RISEN * losses[-1]:
+        return f"The loss on held-out pictures was still falling at the last epoch of {phase} ({best.val_loss:.3f})."
+    return (
+        f"The loss on held-out pictures did not rise noticeably again during {phase}: {best.val_loss:.3f} at best, "
+        f"{last.val_loss:.3f} at last."
+    )
+
+
+def on_the_number_of_pictures(score: Score) -> str:
+    """That the accuracy is known roughly only, where its interval is wide."""
+    low, high = score.accuracy.low, score.accuracy.high
+    if high - low < WIDE:
+        return ""
+    return (
+        f"With {counted(score.n, 'picture')} the accuracy is known roughly only: it may be {100 * low:.0f}% or "
+        f"{100 * high:.0f}%."
+    )
+
+
+def on_balance(score: Score) -> str:
+    """Whether rare classes fare worse, and which classes were measured on too few pictures or on none."""
+    missing = [one.name for one in score.classes if not one.support]
+    few = [one for one in score.classes if 0 < one.support < FEW_IN_A_CLASS]
+    lines = []
+    weakest = weakest_classes(score, 1)
+    if weakest and score.accuracy.value - score.balanced_accuracy.value > NOTICEABLE:
+        one = weakest[0]
+        lines.append(
+            f"Counting every class alike, the accuracy is {score.balanced_accuracy.percent}, less than the "
+            f"{percent(score.accuracy)} over all pictures: rare classes fare worse, '{one.name}' worst with "
+            f"{one.recall.percent} of {one.support:,}."
+        )
+    if few:
+        lines.append(
+            f"{counted(len(few), 'class', 'classes')} of {len(score.classes)} with fewer than {FEW_IN_A_CLASS} "
+            f"pictures here (such as '{few[0].name}' with {few[0].support}) cannot be judged one by one."
+        )
+    if missing:
+        lines.append(
+            f"{counted(len(missing), 'class', 'classes')} without a picture here, such as '{missing[0]}': not measured."
+        )
+    return " ".join(lines)
+
+
+def on_confusion(score: Score) -> str:
+    """The pairs of classes most often confused, where a pair was confused more than once."""
+    pairs = [pair for pair in most_confused(score, 3) if pair.count > 1]
+    if not pairs:
+        return ""
+    return "Most often confused: " + "; ".join(str(pair) for pair in pairs) + "."
+
+
+def on_calibration(score: Score) -> str:
+    """Compares the mean stated probability with the interval of the accuracy."""
+    stated = float(score.probabilities.max(axis=1).mean())
+    right = score.accuracy
+    said = f"It states {100 * stated:.1f}% on average and is right for {right.percent}"
+    if stated > right.high and stated - right.value > NOTICEABLE:
+        return f"{said}: it is surer than it should be."
+    if stated < right.low and right.value - stated > NOTICEABLE:
+        return f"{said}: it is better than it says."
+    return f"{said}, n={score.n:,}: its percentages can be taken at their word on average."
+
+
+def percent(estimate: Estimate) -> str:
+    """The value of a share: '98.4%'."""
+    return f"{100 * estimate.value:.1f}%"
+
+
+def points(gap: float) -> str:
+    """A difference of shares in percentage points: '1.6 points'."""
+    return f"{round(100 * gap, 1) + 0.0:.1f} points"  # + 0.0 makes -0.0 a plain zero

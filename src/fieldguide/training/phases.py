@@ -1,0 +1,153 @@
+"""The phases of a training, decided on held-out pictures: the head, then perhaps the backbone's last blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fieldguide import console
+from fieldguide.calibration import fit_temperature, softmax
+from fieldguide.data.split import Parts
+from fieldguide.errors import InputError
+from fieldguide.intervals import Estimate, wilson
+from fieldguide.model.head import Head
+from fieldguide.training.choose import Chosen, Fold, choose, folds_for, learning_curve
+from fieldguide.training.features import Features
+from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, clearly_better, fine_tune
+from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Choices, Epoch
+from fieldguide.words import counted
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Which pictures make choices, and whether they could judge a fine-tuning."""
+
+    labels: np.ndarray  # int (n,), of train and then of validation
+    folds: tuple[Fold, ...]
+    how: str
+    objection: str  # to fine-tuning, before anything is known of the head; empty where there is none
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What has been learnt so far."""
+
+    head: Head  # not yet calibrated
+    weights: dict[str, np.ndarray] | None  # of the backbone, once it was trained too
+    epochs: tuple[Epoch, ...]
+    choices: Choices
+    train_accuracy: Estimate
+    chosen: Chosen
+
+
+def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
+    """The pictures that make choices, and whether they could say anything of fine-tuning.
+
+    Raises:
+        InputError: if there are too few to hold any out.
+    """
+    labels = np.concatenate([parts.train.labels, parts.validation.labels])
+    folds, how = folds_for(labels, parts.groups, len(parts.validation), recipe)
+    if not folds:
+        raise InputError(
+            f"{parts.train.root} has too few different pictures to train on: in each class at least two are needed "
+            "that are no copies of each other, besides those that measure, and 50 are a sensible beginning."
+        )
+    objection = ""
+    if not recipe.fine_tune_epochs:
+        objection = "the recipe leaves the backbone as it is"
+    elif len(folds[0].held) < FEWEST_HELD_OUT:
+        held = counted(len(folds[0].held), "held-out picture")
+        objection = f"not tried: {held} are too few to show that it helps"
+    elif len(np.unique(labels[folds[0].fitted])) < len(parts.train.class_names):
+        objection = "not tried: a class has too few pictures to hold some out and still learn from others"
+    return HeldOut(labels, folds, how, objection)
+
+
+def fit_head(values: np.ndarray, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
+    """The head on the frozen backbone: settings chosen on held-out pictures, then fitted to all of train."""
+    count = len(parts.train)
+    seen = Examples(values[: len(held_out.labels)], held_out.labels, len(parts.train.class_names))
+    chosen = choose(seen, held_out.folds, recipe)
+    epochs, head = learning_curve(seen, held_out.folds[0], chosen.penalty, chosen.power)
+    if len(held_out.folds[0].fitted) < count:
+        head = _fitted(seen, np.arange(count), chosen)
+    right = int((head.probabilities(values[:count]).argmax(axis=1) == parts.train.labels).sum())
+    choices = Choices(
+        how=held_out.how,
+        trials=chosen.trials,
+        penalty=chosen.penalty,
+        class_weight_power=chosen.power,
+        temperature=chosen.temperature,
+        held_out=wilson(int(chosen.right.sum()), len(chosen.right)),
+        fine_tuned=False,
+        fine_tune_reason="",
+    )
+    epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
+    return Learnt(head, None, epochs, choices, wilson(right, count), chosen)
+
+
+def _fitted(examples: Examples, rows: np.ndarray, chosen: Chosen) -> Head:
+    """The head with the chosen settings, fitted to these rows."""
+    problem = problem_for(examples, rows, chosen.power)
+    with console.progress("Fitting the head", 0) as bar:
+        heads, _ = fit(examples, [problem], penalty=chosen.penalty, watch=lambda _: bar.advance())
+    return heads[0]
+
+
+def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
+    """What was learnt, with the last blocks trained too where that clearly helps on held-out pictures.
+
+    The held-out pictures are those of the first fold. A tuned network is not fitted to them: it is kept as it was
+    judged.
+    """
+    wrong = 1 - learnt.choices.held_out.value
+    if held_out.objection:
+        return _without(learnt, held_out.objection)
+    if wrong < ROOM_TO_GAIN:
+        return _without(
+            learnt,
+            f"not tried: the head errs on {100 * wrong:.1f}% of the held-out pictures, and below "
+            f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
+        )
+    labels, chosen, fold = held_out.labels, learnt.chosen, held_out.folds[0]
+    examples = Examples(features.values[: len(labels)], labels, len(parts.train.class_names))
+    head = _fitted(examples, fold.fitted, chosen)
+    tuned = fine_tune(features, examples, fold, head, recipe=recipe, power=chosen.power)
+    before = head.logits(examples.features[fold.held])
+    truth = labels[fold.held]
+    was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
+    if not clearly_better(tuned.logits, before, truth):
+        reason = (
+            f"tried and dropped: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
+            f"{100 * now.value:.1f}%, and the loss did not fall clearly"
+        )
+        return replace(
+            _without(learnt, reason), epochs=(*learnt.epochs, *(replace(e, chosen=False) for e in tuned.epochs))
+        )
+    best = next(epoch for epoch in tuned.epochs if epoch.chosen)
+    choices = replace(
+        learnt.choices,
+        temperature=fit_temperature(tuned.logits, truth),
+        held_out=now,
+        fine_tuned=True,
+        fine_tune_reason=(
+            f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
+            f"{100 * now.value:.1f}%, and the loss fell clearly"
+        ),
+    )
+    return Learnt(
+        head=tuned.head,
+        weights=tuned.weights,
+        epochs=(*(replace(epoch, chosen=False) for epoch in learnt.epochs), *tuned.epochs),
+        choices=choices,
+        train_accuracy=wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted)),
+        chosen=chosen,
+    )
+
+
+def _without(learnt: Learnt, reason: str) -> Learnt:
+    return replace(learnt, choices=replace(learnt.choices, fine_tune_reason=reason))

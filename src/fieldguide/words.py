@@ -1,0 +1,23 @@
+"""Numbers in sentences."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun.
+
+    Example:
+        >>> counted(1, "picture"), counted(1024, "picture"), counted(3, "class", "classes")
+        ('1 picture', '1,024 pictures', '3 classes')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def are(number: int, noun: str, plural: str = "") -> str:
+    """A number, its noun and 'is' or 'are'.
+
+    Example:
+        >>> are(1, "file"), are(2, "file")
+        ('1 file is', '2 files are')
+    """
+    return f"{counted(number, noun, plural)} {'is' if number == 1 else 'are'}"
