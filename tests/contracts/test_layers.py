@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
     0: "errors version files console intervals words calibration parallel rows cache",
-    1: "data.header data.phash data.resample data.decode data.dataset data.known data.samples",
+    1: "data.header data.phash data.resample data.jpeg data.decode data.dataset data.known data.samples",
     2: "data.pixels data.twins data.check data.split",
     4: "model.backbones model.lite0 model.graph model.engine model.head model.predictions model.archive model.build "
     "model.classifier",
@@ -32,9 +32,9 @@ LAYERS: dict[int, str] = {
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...
-LOADS_PILLOW = {"data.decode"}  # ... but here, where nearly every function needs it
+LOADS_PILLOW = {"data.decode", "data.jpeg"}  # ... but here, where nearly every function needs it
 ONLY_IN: dict[str, set[str]] = {
-    "PIL": {"data.decode"},  # the one place that opens a picture
+    "PIL": {"data.decode", "data.jpeg"},  # the one place that opens a picture, and its JPEG half
     "jax": set(),
     "matplotlib": set(),
     "pickle": set(),

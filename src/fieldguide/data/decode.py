@@ -11,7 +11,6 @@ import errno
 import hashlib
 import io
 import os
-import re
 import stat
 import threading
 from contextlib import nullcontext
@@ -26,14 +25,14 @@ from PIL import (
     IcoImagePlugin,
     Image,
     ImageFile,
-    JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
-from fieldguide.data import header, resample
+from fieldguide.data import header, jpeg, resample
+from fieldguide.data.header import MAX_PIXELS
 from fieldguide.data.phash import describe
 from fieldguide.data.resample import BACKGROUND, RESIZE_RULES
 from fieldguide.errors import InputError, PictureError
@@ -52,14 +51,11 @@ __all__ = [
 ]
 
 DECODER_VERSION = 1  # part of the pixel store's key: raise it when a pixel could change
-MAX_PIXELS = 200_000_000  # width x height; more is taken for a decompression bomb
 MAX_FILE_BYTES = 512 * 2**20
 
 _LARGE_PIXELS = 25_000_000  # pictures above this are decoded one at a time, to bound memory
 _one_large_picture = threading.Lock()
 _BAND_PIXELS = 1_000_000
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # the end of a JPEG scan's data
-_FILLING = bytes(range(1, 255)) * 16  # data of no meaning for a decoder that wants more
 
 # Opened by name, not by Image.open, which warns by a limit that is global to the process.
 _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
@@ -67,7 +63,6 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "BMP": BmpImagePlugin.BmpImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "ICO": IcoImagePlugin.IcoImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "PPM": PpmImagePlugin.PpmImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
@@ -192,19 +187,20 @@ def decode(content: bytes, target_size: tuple[int, int], resize: str = "crop") -
 def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str) -> Picture:
     container = header.unwrap(content, form)
     turned = container.orientation >= 5  # by a quarter: height and width change places
-    image = _open(container.content, container.format)
-    mode, stored = image.mode, (image.height, image.width)
+    image = None if form == "JPEG" else _open(container.content, container.format)
+    mode, stored = jpeg.look(container) if image is None else (image.mode, (image.height, image.width))
     height, width = stored[::-1] if turned else stored
     box, size = resample.plan((height, width), target_size, resize)
     wanted = (box[2] / size[0], box[3] / size[1])  # how many pixels of the picture become one
     ratios = wanted[::-1] if turned else wanted
-    if form == "JPEG":
-        _draft(image, ratios)
-    held = image.width * image.height if form == "JPEG" and not container.progressive else height * width
+    # The JPEG decoder can reduce by 2, 4 or 8, which is cheap; twice the target's size is left.
+    factor = next((each for each in (8, 4, 2) if min(ratios) >= 2 * each), 1) if image is None else 1
+    held = height * width // (1 if container.progressive else factor**2)
     with _one_large_picture if held > _LARGE_PIXELS else nullcontext():
+        if image is None:
+            image = jpeg.read(container, factor)
+            jpeg.refuse_incomplete(image, container, factor)
         image.load()
-        if form == "JPEG":
-            _refuse_incomplete(image, container, ratios)
         left = (ratios[0] * image.height / stored[0], ratios[1] * image.width / stored[1])
         whole = _pixels(image, (max(1, int(left[0] / 2)), max(1, int(left[1] / 2))))
         image.close()  # gives its memory to the next steps, and a large one's back before the next large one starts
@@ -216,47 +212,14 @@ def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str
 def _open(content: bytes, form: str) -> Image.Image:
     """The picture, its size checked, its pixels not yet decoded."""
     image = _OPENERS[form](io.BytesIO(content))
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise PictureError(f"damaged: a picture of {width} x {height} pixels")
-    if width * height > MAX_PIXELS:
-        megapixels, limit = width * height / 1e6, MAX_PIXELS // 1_000_000
-        raise PictureError(f"too large: {width} x {height} is {megapixels:,.0f} megapixels, the limit is {limit}")
+    header.refuse_size(*image.size)
     return image
-
-
-def _draft(image: Image.Image, ratios: tuple[float, float]) -> None:
-    """Lets the JPEG decoder reduce by 2, 4 or 8, which is cheap, as long as twice the target's size is left."""
-    factor = next((each for each in (8, 4, 2) if min(ratios) >= 2 * each), 1)
-    if factor > 1:
-        image.draft(None, (image.width // factor, image.height // factor))
-
-
-def _refuse_incomplete(image: Image.Image, container: header.Container, ratios: tuple[float, float]) -> None:
-    """Raises PictureError where a JPEG's data ended early and the decoder went on, quietly, with grey (or noise).
-
-    A decoder that runs out of data fills up with mid-grey. Where the last pixel is mid-grey, a second decoding with
-    bytes added at the end of the data tells: it changes the picture only if the decoder wanted more.
-    """
-    content = container.content
-    if content.rfind(b"\xff\xd9", container.scan) < 0 and content.endswith(bytes(16)):
-        raise PictureError(f"{header.TRUNCATED} (its end is only zeros)")
-    last = image.getpixel((image.width - 1, image.height - 1))
-    if not all(level in (127, 128) for level in (last if isinstance(last, tuple) else (last,))):
-        return
-    end = _MARKER.search(content, container.scan + 2)
-    if end is None:
-        return
-    with _open(content[: end.start()] + _FILLING + content[end.start() :], "JPEG") as longer:
-        _draft(longer, ratios)
-        if longer.tobytes() != image.tobytes():
-            raise PictureError(header.TRUNCATED)
 
 
 def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:
     """Grey or RGB pixels, averaged over areas of (down, across) whole pixels; uint8 (h, w) or (h, w, 3)."""
     if factors == (1, 1):
-        return np.asarray(_flat(image))
+        return _array(_flat(image))
     # Band after band: neither the RGB nor the RGBA version of a large picture is ever held whole.
     down, across = factors
     rows = down * max(1, _BAND_PIXELS // (down * image.width))
@@ -265,6 +228,17 @@ def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:
         band = _flat(image.crop((0, top, image.width, min(top + rows, image.height))))
         bands.append(np.asarray(band.reduce((across, down))))
     return np.concatenate(bands)
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    """The pixels of a grey or RGB picture, uint8 (h, w) or (h, w, 3)."""
+    import cv2
+
+    if image.mode == "L":
+        return np.asarray(image)
+    # As Pillow holds them, four bytes each: to pack them it would keep all other threads waiting.
+    held = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8).reshape(image.height, image.width, 4)
+    return cv2.cvtColor(held, cv2.COLOR_RGBA2RGB)
 
 
 def _flat(image: Image.Image) -> Image.Image:

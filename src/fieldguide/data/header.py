@@ -62,6 +62,8 @@ _OTHERS = (
 )
 
 
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MAX_PIXELS = 200_000_000  # width x height; more is taken for a decompression bomb
 _BEFORE_MARKER = re.compile(rb"[^\xff]*\xff+")
 
 
@@ -75,6 +77,7 @@ class Container:
         orientation: EXIF's number, 1 (upright) to 8.
         progressive: Whether the decoder must hold the whole picture at once (a progressive JPEG).
         scan: Where a JPEG's first scan starts in `content`.
+        frame: Of a JPEG: bits of a sample, height, width, and how many colours a pixel has.
     """
 
     content: bytes
@@ -82,6 +85,7 @@ class Container:
     orientation: int = 1
     progressive: bool = False
     scan: int = 0
+    frame: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 def sniff(head: bytes) -> str:
@@ -151,7 +155,7 @@ def _is_text(head: bytes) -> bool:
 
 def _jpeg(content: bytes) -> Container:
     """Keeps the tables and scans, with JFIF and Adobe markers, which decide how colours are stored (ITU T.81, B)."""
-    kept, upright, progressive = [b"\xff\xd8"], 1, False
+    kept, upright, progressive, frame = [b"\xff\xd8"], 1, False, (0, 0, 0, 0)
     position = 2
     while True:
         before = _BEFORE_MARKER.match(content, position)  # stray bytes between segments are forgiven
@@ -168,12 +172,14 @@ def _jpeg(content: bytes) -> Container:
         following = position + 1 + length
         if marker == 0xDA:
             tables = b"".join(kept)
-            return Container(tables + content[position - 1 :], "JPEG", upright, progressive, len(tables))
+            return Container(tables + content[position - 1 :], "JPEG", upright, progressive, len(tables), frame)
         if marker == 0xE1 and content[position + 3 : position + 9] == b"Exif\0\0":
             upright = orientation(content[position + 3 : following])
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(content[position - 1 : following])
-        progressive = progressive or marker in (0xC2, 0xC6, 0xCA, 0xCE)
+        if marker in _FRAMES:
+            frame = struct.unpack_from(">BHHB", content, position + 3)
+            progressive = progressive or marker in (0xC2, 0xC6, 0xCA, 0xCE)
         position = following
 
 
@@ -297,3 +303,12 @@ def _icon(content: bytes) -> Container:
     if (width, height) != (entry[0] or 256, 2 * (entry[1] or 256)):  # the colours and, below them, the mask
         raise PictureError("damaged: the icon's size disagrees with its directory")
     return Container(content[:4] + b"\1\0" + entry[:12] + struct.pack("<I", 22) + body, "ICO")
+
+
+def refuse_size(width: int, height: int) -> None:
+    """Raises PictureError for a picture without pixels, and for one of more than MAX_PIXELS."""
+    if width < 1 or height < 1:
+        raise PictureError(f"damaged: a picture of {width} x {height} pixels")
+    if width * height > MAX_PIXELS:
+        megapixels, limit = width * height / 1e6, MAX_PIXELS // 1_000_000
+        raise PictureError(f"too large: {width} x {height} is {megapixels:,.0f} megapixels, the limit is {limit}")
