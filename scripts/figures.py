@@ -67,7 +67,8 @@ def time_to_accuracy(rows: Sequence[Row]) -> str:
     ]
     rounds = f"median of {ours['runs']} rounds" if int(ours["runs"]) > 1 else "one round"
     if once := [row["row"] for row in rows if row["runs"] == "1"]:
-        rounds += f"; {' and '.join(once)} ran in the first round only"
+        names = {"fastai": "fastai", "classic": "InceptionV3"}
+        rounds += f"; {' and '.join(names.get(row, row) for row in once)} ran in the first round only"
     return _section(
         "From files to a saved, measured classifier",
         f"2,000 training and {int(ours['count']):,} validation photos of cats and dogs (Kaggle); seconds from start to "
@@ -93,7 +94,7 @@ def frozen_features(rows: Sequence[Row]) -> str:
     most = max(float(row["largest_difference"]) for row in shown)
     text = (
         f"Same backbone, size and batch, {rows[0]['pictures']} photos; median of {rows[0]['rounds']} rounds; features "
-        f"differ by {most:.0e} at most."
+        f"differ by {most:.1e} at most."
     )
     return _section(
         "Features on a processor", text, ["", "pictures a second", "times Keras's", "over the rounds"], lines, rows[0]

@@ -113,7 +113,7 @@ def test_evaluate_prints_words_or_json(
     assert main(["evaluate", str(small_job.folder), str(later)]) == 0
     words = capfd.readouterr()
     assert words.out.startswith("accuracy ")
-    assert "n=6 later pictures" in words.out
+    assert "n=6 pictures in later" in words.out
     assert words.err == ""
     assert main(["evaluate", str(small_job.folder / "model.keras"), str(later), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["n"] == 6
@@ -213,7 +213,14 @@ def kept_rows(cache: Path) -> int:
 def interrupted(arguments: list[str], ready: object) -> subprocess.CompletedProcess[str]:
     """Runs a command and presses Ctrl-C as soon as `ready()` is true."""
     assert callable(ready)
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    # Where the tests run in the background, Ctrl-C is ignored, and by default in what they start, too.
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
         until = time.monotonic() + 60
         while not ready():
             assert running.poll() is None, "it ended before it could be interrupted"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pictures import folder_of
+from pictures import encoded, folder_of, scene
 
 from fieldguide.data.split import Leak
 from fieldguide.errors import FileError, InputError
+from fieldguide.evaluation.diagnose import diagnose
+from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome, run_job
 from fieldguide.reporting.card import versions
@@ -214,6 +217,54 @@ def test_measured_pictures_that_leak_are_not_called_independent(small_job: Outco
     leaking = " ".join(str(replace(small_job, run=replace(run, parts=replace(parts, leaks=(leak,))))).split())
     assert said not in leaking
     assert "(some of them stand in another part too, which flatters the figure: 1 among the training" in leaking
+
+
+def divided(root: Path) -> Path:
+    """A folder of 10 + 6 pictures of each of two classes, divided into train and validation."""
+    folder_of(root / "train", {"cats": 10, "dogs": 10})
+    return folder_of(root / "validation", {"cats": 6, "dogs": 6}, first_seed=100).parent
+
+
+@pytest.mark.keras
+def test_pictures_that_leak_are_left_out_of_every_figure(tmp_path: Path) -> None:
+    photos = divided(tmp_path / "photos")
+    shutil.copy(photos / "train" / "cats" / "3.jpg", photos / "validation" / "cats" / "same.jpg")
+    (photos / "validation" / "dogs" / "resaved.jpg").write_bytes(encoded(scene(12), 70))  # train/dogs/2.jpg
+    outcome = run_job(photos, folder=tmp_path / "run", fine_tune=False)
+    assert set(outcome.run.parts.leaked_measured) == {"validation/cats/same.jpg", "validation/dogs/resaved.jpg"}
+    assert outcome.score is not None
+    assert outcome.diagnosis is not None
+    assert (outcome.score.n, len(outcome.score.seen)) == (12, 2)
+    left_out = (
+        "2 validation pictures were left out of every figure, since they stand in another part too (2 among the "
+        "training pictures)."
+    )
+    assert left_out in outcome.diagnosis.evidence
+    assert left_out in " ".join(str(outcome).split())
+    assert (
+        "Remove the pictures that stand in two parts from one of them, and measure again." in outcome.diagnosis.advice
+    )
+    rows = (outcome.folder / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 13
+    assert not any("same.jpg" in row or "resaved.jpg" in row for row in rows)
+    from_python = evaluate(outcome.run.classifier, outcome.run.parts.test)  # knows of the same bytes only
+    evidence = " ".join(diagnose(outcome.run, from_python).evidence)
+    assert "1 test picture was left out of every figure" in evidence
+    assert "1 of the 13 pictures measured stands in another part too" in evidence
+
+
+@pytest.mark.keras
+def test_where_every_measured_picture_leaks_nothing_is_measured(tmp_path: Path) -> None:
+    folder_of(tmp_path / "photos" / "train", {"cats": 6, "dogs": 6})
+    folder_of(tmp_path / "photos" / "validation", {"cats": 3, "dogs": 0})
+    shutil.copy(tmp_path / "photos/train/dogs/0.jpg", tmp_path / "photos/validation/dogs/0.jpg")
+    outcome = run_job(tmp_path / "photos", folder=tmp_path / "run", fine_tune=False)
+    assert outcome.score is None
+    said = "not measured: every one of the 4 validation pictures stands in another part too"
+    assert said in " ".join(str(outcome).split())
+    page = (outcome.folder / "report.html").read_text()
+    assert "Cats or dogs: not measured" in re.sub("<[^>]*>", "", page)
+    assert "every one of the 4 validation pictures stands in another part too" in page
 
 
 def test_paths_and_commands_can_be_copied_however_long(small_job: Outcome) -> None:

@@ -135,7 +135,7 @@ def _predict(options: argparse.Namespace) -> int:
             f"fieldguide: {failed:,} of {total:,} files could not be read; each is listed with its reason.",
             file=sys.stderr,
         )
-    return DONE
+    return PROBLEMS if failed == total else DONE
 
 
 def _cache(options: argparse.Namespace) -> int:

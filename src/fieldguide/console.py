@@ -16,6 +16,7 @@ from pathlib import Path
 from fieldguide.errors import FieldguideError
 
 WHEN_WIDTH = len("10 min 05 s so far")  # the longest there is, so that a shorter one leaves nothing of it
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # they belong to words and to emoji
 SHOW_AFTER_SECONDS = 0.4  # shorter work stays silent
 REDRAW_SECONDS = 0.1
 LOG_SECONDS = 15.0  # between lines when stderr is a file or a pipe
@@ -167,6 +168,8 @@ def shown(text: str) -> str:
         'birds\\\\x1b[2J.jpg'
     """
     return "".join(
-        character.encode("unicode_escape").decode() if unicodedata.category(character) in ("Cc", "Cf") else character
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cf") and character not in JOINERS
+        else character
         for character in text
     )

@@ -138,21 +138,23 @@ class Found(NamedTuple):
     why: OSError | Path | None = None  # of "closed" the error, of "again" where it was read
 
 
-def walk(folder: Path, visited: dict[tuple[int, int] | str, Path]) -> Iterator[Found]:
+def walk(folder: Path, visited: dict[tuple[int, int] | str, Path] | None = None) -> Iterator[Found]:
     """What lies below a folder, folder by folder in sorted order, as it is asked for.
 
-    Links to folders are followed, but no folder is read twice, so loops of links end. Of the folder that is being
-    read the names are held in memory, and nothing else.
+    Links to folders are followed. Of the folder that is being read the names are held in memory, and nothing else.
 
     Args:
         folder: where to begin.
-        visited: the folders read so far, by `identity`; it is added to.
+        visited: the folders read so far, by `identity`, none of which is read again; it is added to. None reads a
+            folder once for each path that leads to it, but never inside itself.
     """
-    waiting = [folder]
+    above: dict[tuple[int, int] | str, Path] = {}
+    waiting = [(folder, above)]
     while waiting:
-        place = waiting.pop()
+        place, above = waiting.pop()
         try:
-            first = visited.setdefault(identity(place), place)
+            mark = identity(place)
+            first = above.get(mark, place) if visited is None else visited.setdefault(mark, place)
             names = sorted(os.listdir(place))  # noqa: PTH208 - names alone, as there may be a million
         except OSError as error:
             yield Found("closed", place, error)
@@ -169,7 +171,7 @@ def walk(folder: Path, visited: dict[tuple[int, int] | str, Path]) -> Iterator[F
                 below.append(path)
             else:
                 yield Found("file", path)
-        waiting.extend(reversed(below))
+        waiting.extend((path, {**above, mark: place}) for path in reversed(below))
 
 
 def identity(folder: Path) -> tuple[int, int] | str:

@@ -117,3 +117,34 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     low = gap - math.hypot(first.value - first.low, second.high - second.value)
     high = gap + math.hypot(first.high - first.value, second.value - second.low)
     return Estimate(gap, low, high, min(first.n, second.n))
+
+
+def chance(first: Estimate, second: Estimate) -> float:
+    """How likely the second share would be this low, or lower, if both came from one and the same share.
+
+    Args:
+        first: of one set of pictures.
+        second: of another set.
+
+    Returns:
+        A one-sided probability, 0..1; exact however few the pictures are, but a little too large for few.
+
+    Source:
+        R. A. Fisher (1935), "The logic of inductive inference", Journal of the Royal Statistical Society 98.
+
+    Example:
+        >>> round(chance(wilson(79, 79), wilson(10, 11)), 3)
+        0.122
+    """
+    n, right = second.n, round(second.value * second.n)
+    everything, successes = first.n + n, round(first.value * first.n) + right
+
+    def ways(of: int, some: int) -> float:
+        return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)
+
+    whole = ways(everything, n)
+    fewest = max(0, n - (everything - successes))
+    logs = [
+        ways(successes, drawn) + ways(everything - successes, n - drawn) - whole for drawn in range(fewest, right + 1)
+    ]
+    return min(1.0, math.fsum(math.exp(log) for log in logs))

@@ -23,12 +23,13 @@ from fieldguide.data.twins import find_twins
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.evaluate import evaluate
+from fieldguide.evaluation.evidence import on_leaks
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
-from fieldguide.reporting.sections import independence
+from fieldguide.reporting.sections import independence, why_unmeasured
 from fieldguide.training.fit import Run, train
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Stage, Watch, merged
@@ -78,8 +79,8 @@ class Outcome:
             for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
                 lines.append(_line(level.capitalize(), finding.text))
                 lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
-                if finding.paths and finding.count > SHOWN_PATHS:
-                    lines.append(_line("", f"  ... and {finding.count - SHOWN_PATHS:,} more, in the report"))
+                if len(finding.paths) > SHOWN_PATHS:
+                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in card.json"))
         if notes := sum(finding.level == "note" for finding in found.findings):
             lines.append(_line("Notes", f"{notes} more in the report"))
         return lines
@@ -93,11 +94,12 @@ class Outcome:
     def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [_line("Result", "not measured: no picture was kept for it; give --test a share above 0")]
+            return [_line("Result", why_unmeasured(self.run))]
         before, after = score.calibration_error_before, score.calibration_error
         lines = [
             _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
             _line("", f"({independence(self.run, score)})"),
+            *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
             _line("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
         ]
@@ -177,7 +179,7 @@ def run_job(
         if len(parts.test):
             with watch.stage("measuring"):
                 score = _measured(run)
-                diagnosis = diagnose(run, score)
+                diagnosis = diagnose(run, score) if score is not None else None
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))
             write_tables(run, score, findings)
@@ -187,21 +189,13 @@ def run_job(
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
 
 
-def _measured(run: Run) -> Score:
-    """The score on the pictures that were kept for it, without those that stand in another part too.
-
-    Where all of them do, they are scored all the same: the diagnosis says that nothing is known.
-    """
+def _measured(run: Run) -> Score | None:
+    """The score on the pictures that were kept for it and stand in no other part; None where there are none."""
     parts = run.parts
     leaked = parts.leaked_measured
-    return evaluate(
-        run.classifier,
-        parts.test,
-        part=parts.measured,
-        seed=parts.seed,
-        include_seen=len(leaked) == len(parts.test),
-        leaked=leaked,
-    )
+    if len(leaked) == len(parts.test):
+        return None
+    return evaluate(run.classifier, parts.test, part=parts.measured, seed=parts.seed, leaked=leaked)
 
 
 def _refuse_shares(validation: float | None, test: float | None) -> None:

@@ -36,10 +36,14 @@ def write_predictions(
     Raises:
         FileError: if a name fits nothing, or the CSV file cannot be written.
         ModelError: if the model cannot be used.
-        InputError: if no file was found.
+        InputError: if no file was found, or the CSV file's name does not end in .csv.
     """
     if style not in STYLES:
         raise InputError(f"style is {style!r}; expected one of {', '.join(STYLES)}.")
+    if csv_path is not None and Path(csv_path).suffix.lower() != ".csv":
+        raise InputError(
+            f"{csv_path} would be overwritten with a table: give --csv a name that ends in .csv, such as labels.csv."
+        )
     paths = find_pictures(pictures)
     first = next(paths, None)
     if first is None:

@@ -89,14 +89,9 @@ class RowStore:
             result[wanted] = mapped[rows - first]
         return result
 
-    def mark_used(self, digests: Iterable[bytes] | None) -> None:
-        """Notes that these rows are wanted now, so that they are the last to be removed to make room for others.
-
-        Args:
-            digests: of the rows; None for all.
-        """
-        wanted = self._places if digests is None else (digest for digest in digests if digest in self._places)
-        for number in {self._places[digest][0] for digest in wanted}:
+    def mark_used(self, digests: Iterable[bytes]) -> None:
+        """Notes that these rows are wanted now, so that they are the last to be removed to make room for others."""
+        for number in {self._places[digest][0] for digest in digests if digest in self._places}:
             with suppress(OSError):  # where nothing can be written, nothing is removed either
                 os.utime(self._segments[number])
 

@@ -309,6 +309,23 @@ def test_moved_pictures_are_found_however_little_room_there_is(
         build(photos)
 
 
+def test_the_cache_keeps_to_its_limit_whatever_comes(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    for turn in range(4):
+        photos = folder_of(tmp_path / f"set {turn}", {"cats": 8, "dogs": 8}, first_seed=100 * turn)
+        (photos / "cats" / "odd.jpg").write_text("no picture")  # its content is asked for every time
+        for segment in own_cache.rglob("segment-*"):
+            os.utime(segment, (1000, 1000))
+        kept = cache.cache_size().total_bytes
+        monkeypatch.setattr(cache, "_free_bytes", lambda folder, kept=kept: 330_000 - kept)  # a disk of this size
+        store = build(photos, (40, 40))
+        assert is_right(store)
+        sizes.append(len(list(own_cache.rglob("segment-*"))))
+    assert sizes == [1, 1, 1, 1]
+
+
 def test_a_part_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "validation", "test")):
         folder_of(tmp_path / part, {"cats": 2, "dogs": 2}, first_seed=10 * number)

@@ -128,7 +128,9 @@ def test_names_folders_and_patterns(asked: str | list[str], expected: list[str],
     assert [path.as_posix() for path in find_pictures(asked)] == expected
 
 
-@pytest.mark.parametrize("asked", ["c.jpg", "b/*.gif", ["a.jpg", "nowhere/"], "", "x" * 5000, "[2].jpg"])
+@pytest.mark.parametrize(
+    "asked", ["c.jpg", "b/*.gif", ["a.jpg", "nowhere/"], "nowhere/**", "a.jpg/**/*.jpg", "", "x" * 5000, "[2].jpg"]
+)
 def test_what_fits_nothing_is_refused_at_once(asked: str | list[str], tree: Path) -> None:
     with pytest.raises(FileError, match="there is no picture at "):
         find_pictures(asked)
@@ -148,6 +150,9 @@ def test_patterns_end_where_links_lead_in_circles(tree: Path) -> None:
     (tree / "b" / "one").symlink_to(tree / "b")
     (tree / "b" / "two").symlink_to(tree / "b")
     assert [path.as_posix() for path in find_pictures("**/*.jpg")] == ["[1].jpg", "a.jpg", "b/1.jpg", "b/2.jpg"]
+    (tree / "also").symlink_to(tree / "b")  # another way to the same pictures, which a pattern may ask for
+    assert [path.as_posix() for path in find_pictures("**/b/1.*")] == ["b/1.jpg"]
+    assert [path.as_posix() for path in find_pictures("**/also/1.*")] == ["also/1.jpg"]
 
 
 def test_files_are_found_as_they_are_asked_for(tree: Path) -> None:

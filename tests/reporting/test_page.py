@@ -152,7 +152,7 @@ def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
 def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
     names = ("<script>alert(1)<", "תפוח \"'&", "x" * 120)
     run = run_on(tmp_path / "<img src=x>", names)
-    finding = Finding("odd", "warning", "<i>odd</i>", ("a/<b>.jpg", "\udcff.jpg"), 9)
+    finding = Finding("odd", "warning", "<i>odd</i>", ("a/<b>.jpg", "\udcff.jpg", *(f"{n}.jpg" for n in range(205))))
     findings = Findings(str(tmp_path), 20, 18, (Skipped(tmp_path / "<u>", "</details>"),), 1, {}, (finding,))
     page = report(run, scored(run, [0, 7, 13]), tmp_path / "r.html", findings=findings).read_text(encoding="utf-8")
     found = Outline(page)
@@ -160,7 +160,7 @@ def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
     assert all((image["src"] or "").startswith("data:image/jpeg") for image in found.all("img"))
     assert "<script>alert(1)<" in found.text
     assert "\\udcff.jpg" in found.text
-    assert "and 7 more" in found.text
+    assert "and 7 more, in card.json" in found.text
 
 
 def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:
     run = run_on(root, ("owl", "wren"), leaks=[Leak("owl/9.png", "train", "owl/1.png", "test")])
     findings = Findings(
         str(root), 64, 60, (Skipped(root / "owl" / "notes.txt", "it is text"),), 2, {"owl": 30, "wren": 30},
-        (Finding("two labels", "problem", "one picture is in two classes", ("owl/2.png", "wren/3.png"), 1),),
+        (Finding("two labels", "problem", "one picture is in two classes", ("owl/2.png", "wren/3.png")),),
     )  # fmt: skip
     text = Outline(
         report(run, scored(run, [0]), tmp_path / "r.html", findings=findings).read_text(encoding="utf-8")

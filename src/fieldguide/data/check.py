@@ -16,7 +16,7 @@ from fieldguide.words import are, counted
 
 WIDTH = 80  # columns
 NAMED_COPIES = 3  # files of one picture that are named
-LISTED = 20  # files named in a finding; the others are counted
+LISTED = 10  # skipped files that are named on a terminal
 TINY_SIDE = 48  # pixels on the shorter side
 FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
 FEW_PICTURES = 30  # of a class
@@ -39,8 +39,12 @@ class Finding:
     kind: str
     level: str  # "problem": figures may be wrong; "warning": it may cost accuracy; "note"
     text: str
-    paths: tuple[str, ...] = ()  # relative to the folder, LISTED at the most
-    count: int = 0  # how many files or pairs there are in all
+    paths: tuple[str, ...] = ()  # of the files or pairs, relative to the folder
+
+    @property
+    def count(self) -> int:
+        """How many files or pairs it concerns; 0 where it is about whole classes."""
+        return len(self.paths)
 
     def __str__(self) -> str:
         return self.shown(3)
@@ -48,9 +52,8 @@ class Finding:
     def shown(self, most: int) -> str:
         """The finding with the first files it concerns, `most` at the most."""
         shown = [_wrapped(console.shown(path), "    ") for path in self.paths[:most]]
-        more = self.count - len(shown)
-        if self.paths and more > 0:
-            shown.append(f"    ... and {more:,} more")
+        if len(self.paths) > most:
+            shown.append(f"    ... and {len(self.paths) - most:,} more; --json lists all")
         return "\n".join([_wrapped(f"{self.level}: {self.text}"), *shown])
 
 
@@ -82,7 +85,10 @@ class Findings:
             f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
             + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
-            *(finding.shown(3 if len(self.findings) <= 4 else 1) for finding in self.findings),  # to fit a screen
+            *(
+                finding.shown(LISTED if finding.kind == "skipped" else 3 if len(self.findings) <= 4 else 1)
+                for finding in self.findings
+            ),
         ]
         return "\n".join(lines if self.findings else [*lines, "nothing to remark"])
 
@@ -198,8 +204,8 @@ def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
             yield _finding(
                 "leaks",
                 "problem",
-                f"{are(len(names), 'picture')} in more than one of {', '.join(parts)}: what was learnt by heart is "
-                "measured as if it were new",
+                f"{are(len(names), 'picture')} in more than one of {', '.join(parts)}: what is learnt by heart would "
+                "be measured as if it were new",
                 names,
             )
     if twins.exact:
@@ -208,13 +214,14 @@ def _copies(dataset: Dataset, twins: Twins) -> Iterator[Finding]:
             "duplicates", "warning", f"{are(len(names), 'picture')} there more than once, byte for byte", names
         )
     if twins.near:
-        names = [f"{dataset.name(one)} ~ {dataset.name(other)}" for one, other in twins.near]
-        yield _finding(
-            "near-duplicates",
-            "note",
-            f"{counted(len(names), 'pair')} of pictures that look the same; they are kept together",
-            names,
-        )
+        part_of = np.zeros(len(dataset), np.int8) if dataset.given is None else dataset.given
+        divided = len(np.unique(part_of)) > 1
+        pairs = [(one, other) for one, other in twins.near if part_of[one] == part_of[other]]
+        names = [f"{dataset.name(one)} ~ {dataset.name(other)}" for one, other in pairs]
+        where = " within one part" if divided else "; they are kept together"
+        if names:
+            text = f"{counted(len(names), 'pair')} of pictures that look the same{where}"
+            yield _finding("near-duplicates", "note", text, names)
 
 
 def _balance(dataset: Dataset) -> Iterator[Finding]:
@@ -242,22 +249,17 @@ def _looks(store: PixelStore) -> Iterator[Finding]:
     facts = store.facts
     tiny = np.flatnonzero(np.minimum(facts["width"], facts["height"]) < TINY_SIDE)
     if len(tiny):
-        names = [f"{store.dataset.name(row)}: {facts['width'][row]}x{facts['height'][row]}" for row in tiny[:LISTED]]
-        yield _finding(
-            "tiny",
-            "note",
-            f"{counted(len(tiny), 'picture')} of fewer than {TINY_SIDE} pixels on a side",
-            names,
-            len(tiny),
-        )
+        names = [f"{store.dataset.name(row)}: {facts['width'][row]}x{facts['height'][row]}" for row in tiny.tolist()]
+        text = f"{counted(len(tiny), 'picture')} of fewer than {TINY_SIDE} pixels on a side"
+        yield _finding("tiny", "note", text, names)
     flat = np.flatnonzero(facts["contrast"] < FLAT_CONTRAST)
     if len(flat):
-        names = [store.dataset.name(row) for row in flat[:LISTED]]
-        yield _finding("blank", "warning", f"{counted(len(flat), 'picture')} of one plain colour", names, len(flat))
+        names = [store.dataset.name(row) for row in flat.tolist()]
+        yield _finding("blank", "warning", f"{counted(len(flat), 'picture')} of one plain colour", names)
 
 
-def _finding(kind: str, level: str, text: str, names: list[str], count: int | None = None) -> Finding:
-    return Finding(kind, level, text, tuple(names[:LISTED]), len(names) if count is None else count)
+def _finding(kind: str, level: str, text: str, names: list[str]) -> Finding:
+    return Finding(kind, level, text, tuple(names))
 
 
 def _wrapped(text: str, indent: str = "") -> str:

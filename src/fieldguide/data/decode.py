@@ -50,7 +50,7 @@ __all__ = [
     "read",
 ]
 
-DECODER_VERSION = 1  # part of the pixel store's key: raise it when a pixel could change
+DECODER_VERSION = 2  # part of the pixel store's key: raise it when a pixel or a fact could change
 MAX_FILE_BYTES = 512 * 2**20
 
 _LARGE_PIXELS = 25_000_000  # pictures above this are decoded one at a time, to bound memory

@@ -169,6 +169,8 @@ def _jpeg(content: bytes) -> Container:
         if marker == 0xD9:
             raise PictureError(TRUNCATED)
         (length,) = struct.unpack_from(">H", content, position + 1)
+        if length < 2:  # decoders go on from different places
+            raise PictureError("damaged: a segment of its header has no length")
         following = position + 1 + length
         if marker == 0xDA:
             tables = b"".join(kept)

@@ -57,7 +57,7 @@ def small_grey(pixels: np.ndarray) -> np.ndarray:
     import cv2
 
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    while min(grey.shape) >= 2 * _HALFWAY:  # an odd row or column is lost, less than a 250th of the picture
+    while min(grey.shape) >= 2 * _HALFWAY:  # an odd row or column is lost: less than a 250th, each time
         height, width = grey.shape[0] // 2, grey.shape[1] // 2
         grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     if min(grey.shape) > _HALFWAY:  # averages over whole pixels are much faster than over parts of them

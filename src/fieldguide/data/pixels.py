@@ -87,13 +87,14 @@ class PixelStore:
             raise InputError(f"target_size is {target_size}; expected (height, width), each from 16 to 1024 pixels.")
         rows = _open(target_size, resize)
         digests = known.recall(dataset.paths)
-        # Where a content is not known yet, any row may turn out to be wanted.
-        rows.mark_used(None if None in digests else [digest for digest in digests if digest is not None])
-        missing = [row for row, digest in enumerate(digests) if digest is None or digest not in rows]
+        rows.mark_used(digest for digest in digests if digest is not None)
         reasons: dict[int, str] = {}
         decoded = 0
-        if missing:
-            reasons, decoded = _gather(_fill(rows, dataset.paths, missing, target_size, resize), dataset.paths, digests)
+        if _missing(digests, rows):
+            refusal = _make_room(len(_missing(digests, rows)) * rows.row_bytes)
+            rows = _open(target_size, resize)  # without what went to make room
+            outcomes = _fill(rows, dataset.paths, _missing(digests, rows), (target_size, resize), refusal)
+            reasons, decoded = _gather(outcomes, dataset.paths, digests)
         readable = dataset.without(reasons)
         _refuse_losses(dataset, readable, reasons)
         kept = tuple(digest for row, digest in enumerate(digests) if digest is not None and row not in reasons)
@@ -174,8 +175,25 @@ def _open(target_size: tuple[int, int], resize: str) -> RowStore:
     return RowStore(files.cache_folder() / "pixels" / name, columns)
 
 
+def _missing(digests: Sequence[bytes | None], rows: RowStore) -> list[int]:
+    return [row for row, digest in enumerate(digests) if digest is None or digest not in rows]
+
+
+def _make_room(needed_bytes: int) -> FileError | None:
+    """Makes room where that can be; the error where it cannot, which is of no matter if all turns out to be kept."""
+    try:
+        cache.make_room(needed_bytes)
+    except FileError as error:
+        return error
+    return None
+
+
 def _fill(
-    rows: RowStore, paths: Sequence[Path], missing: Sequence[int], target_size: tuple[int, int], resize: str
+    rows: RowStore,
+    paths: Sequence[Path],
+    missing: Sequence[int],
+    shape: tuple[tuple[int, int], str],
+    refusal: FileError | None,
 ) -> Iterator[_Outcome]:
     """Reads the missing pictures and keeps their rows; yields what became of each, in order."""
     started: dict[bytes, int] = {}  # the row that decodes this content, so that copies of it need not be
@@ -189,15 +207,10 @@ def _fill(
             digest = decode.digest(content)
             if digest in rows or started.setdefault(digest, row) != row:
                 return _Outcome(row, stamp, digest)
-            return _Outcome(row, stamp, digest, decode.decode(content, target_size, resize))
+            return _Outcome(row, stamp, digest, decode.decode(content, *shape))
         except PictureError as error:
             return _Outcome(row, stamp, digest, reason=str(error))
 
-    refusal = None
-    try:
-        cache.make_room(len(missing) * rows.row_bytes)
-    except FileError as error:  # of no matter where all of them turn out to be kept, under other names
-        refusal = error
     with console.progress("Reading pictures", len(missing)) as bar, rows.writer(len(missing), refusal) as writer:
         for outcome in bounded_map(work, missing):
             if outcome.picture is not None and outcome.digest is not None:

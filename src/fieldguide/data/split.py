@@ -110,7 +110,7 @@ def split(
     if dataset.given is not None and len(np.unique(dataset.given)) > 1:
         return _as_given(dataset, twins, seed)
     part_of = assign(dataset.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
-    sizes = (f"{100 * test:.0f}% to measure", f"{100 * validation:.0f}% to choose" if validation else "")
+    sizes = (f"{100 * test:.2g}% to measure", f"{100 * validation:.2g}% to choose" if validation else "")
     how = f"at random by class (seed {seed}), {', '.join(size for size in sizes if size)}; copies stay together"
     return _parts(dataset, part_of, twins, seed, how)
 

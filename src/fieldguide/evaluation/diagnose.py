@@ -9,7 +9,7 @@ import numpy as np
 
 from fieldguide.evaluation import evidence
 from fieldguide.evaluation.metrics import Score, weakest_classes
-from fieldguide.intervals import Estimate, difference, wilson
+from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Differences of shares: 0.02 is two of a hundred pictures.
 SMALL_GAP = 0.02  # a gap that is surely below it harms nobody
 LARGE_GAP = 0.05
+CHANCE = 0.025  # one-sided
 NOT_LEARNT = 0.90  # fewer training pictures right: it has not even learnt what it was shown
 
 
@@ -75,8 +76,9 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
     if unseen is None:
         return _nothing_unseen(run, score)
     gap = difference(run.train_accuracy, unseen)
-    overfits = _judge(gap)
+    overfits = _judge(gap, chance(run.train_accuracy, unseen))
     learnt = run.train_accuracy.value >= NOT_LEARNT
+    leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     findings = [
         evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits),
         evidence.on_leaks(run.parts, score, unseen, leaked),
@@ -91,13 +93,13 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
         verdict=_verdict(overfits, learnt, gap, unseen),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
-        advice=tuple(_advice(score, overfits, learnt, leaked + len(score.seen))),
+        advice=tuple(_advice(score, overfits, learnt, bool(leaks))),
     )
 
 
 def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
     """Of a measurement on pictures that all stand in another part too: figures of it are no evidence."""
-    where = evidence.where_leaked(run.parts, score.names)
+    where = evidence.where_leaked(run.parts, score)
     chose = " or made choices" if "choices" in where else ""
     lines = (
         f"Every one of the {score.n:,} {score.part} pictures stands in another part too ({where}): none is unseen.",
@@ -111,22 +113,27 @@ def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
     )
 
 
-def _judge(gap: Estimate) -> str:
+def _judge(gap: Estimate, by_chance: float) -> str:
+    """The verdict's kind, from the gap's interval and the probability of such a gap where there is none.
+
+    The interval alone promises too much where nearly all pictures are right and there are few.
+    """
     if gap.high <= SMALL_GAP:
         return "no"
-    if gap.low > 0:
+    if gap.low > 0 and by_chance < CHANCE:
         return "yes" if gap.value >= LARGE_GAP else "mild"
     return "no" if gap.high <= LARGE_GAP else "cannot tell"
 
 
 def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate) -> str:
     pictures = counted(unseen.n, "unseen picture")
-    if overfits == "yes":
+    if overfits in ("yes", "mild"):
+        mildly = " mildly" if overfits == "mild" else ""
+        learnt_from = f"{100 * (unseen.value + gap.value):.1f}%"
         return (
-            f"It overfits: on {pictures} it is {evidence.points(gap.value)} less accurate than on those it learnt from."
+            f"It overfits{mildly}: {learnt_from} on the pictures it learnt from, {evidence.percent(unseen)} on "
+            f"{pictures}; expect the latter."
         )
-    if overfits == "mild":
-        return f"It overfits mildly: it loses {evidence.points(gap.value)} of accuracy on {pictures}."
     if overfits == "cannot tell":
         return f"Whether it overfits cannot be told from {pictures}."
     if not learnt:
@@ -136,9 +143,9 @@ def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate) -> st
     return f"It does not overfit, as far as {pictures} can show."
 
 
-def _advice(score: Score, overfits: str, learnt: bool, leaked: int) -> list[str]:
+def _advice(score: Score, overfits: str, learnt: bool, leaks: bool) -> list[str]:
     advice = []
-    if leaked:
+    if leaks:
         advice.append("Remove the pictures that stand in two parts from one of them, and measure again.")
     if overfits == "yes":
         advice.append(
@@ -166,7 +173,7 @@ def _advice(score: Score, overfits: str, learnt: bool, leaked: int) -> list[str]
 
 def _without_leaks(run: Run, score: Score) -> tuple[Estimate | None, int]:
     """The accuracy on the scored pictures that stand in no other part (None: there are none), and how many do."""
-    leaked = set(run.parts.leaked_measured)
+    leaked = {*run.parts.leaked_measured, *score.seen_scored}
     clean = np.array([name not in leaked for name in score.names])
     if not clean.any():
         return None, len(clean)

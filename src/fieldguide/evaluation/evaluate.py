@@ -36,7 +36,7 @@ def evaluate(
         data: pictures it has not seen, in folders named like its classes; not all classes need be there.
         part: what the pictures are called in the result.
         seed: of the bootstrap intervals.
-        include_seen: measure on those that it learnt from too; how many they are is in `seen_scored`.
+        include_seen: measure on those that it learnt from too; they are named in `seen_scored`.
         leaked: names of pictures that are known to be other versions of seen ones, such as `Parts.leaked_measured`.
 
     Returns:
@@ -87,7 +87,7 @@ def evaluate(
         result,
         skipped=store.dataset.skipped,
         seen=tuple(named[row] for row in np.flatnonzero(~used)),
-        seen_scored=int((known & used).sum()),
+        seen_scored=tuple(named[row] for row in np.flatnonzero(known & used)),
     )
 
 

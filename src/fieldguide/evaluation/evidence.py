@@ -31,7 +31,7 @@ def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str
         f"{counted(unseen.n, 'picture')} it has not seen"
     )
     between = f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"
-    if gap.low > 0:
+    if gap.low > 0 and overfits != "cannot tell":
         small = ", too small to matter" if overfits == "no" else ""
         return f"{pair}: a gap of {points(gap.value)} ({between}){small}."
     if overfits == "cannot tell":
@@ -42,35 +42,47 @@ def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str
     return f"{pair}: no gap can be shown ({points(gap.value)}, {between})."
 
 
-def on_leaks(parts: Parts, score: Score, unseen: Estimate, leaked: int) -> str:
-    """How many of the measured pictures stand in another part too, and what the accuracy is without them."""
-    if score.seen:
-        one = len(score.seen) == 1
-        where = where_leaked(parts, score.seen) or f"{len(score.seen):,} among the training pictures"
-        return (
-            f"{counted(len(score.seen), f'{score.part} picture')} {'was' if one else 'were'} left out of every figure, "
-            f"since {'it stands' if one else 'they stand'} in another part too ({where})."
-        )
-    if not leaked:
-        return ""
-    stand = "stands" if leaked == 1 else "stand"
-    return (
-        f"{leaked:,} of the {score.n:,} {score.part} pictures {stand} in another part too "
-        f"({where_leaked(parts, score.names)}), which flatters the accuracy: without them it is {unseen.percent}."
-    )
-
-
-def where_leaked(parts: Parts, measured: Collection[str]) -> str:
-    """How many of these measured pictures stand in which other part too; empty if none does.
+def on_leaks(parts: Parts, score: Score, unseen: Estimate | None = None, leaked: int = 0) -> str:
+    """How many pictures of the measuring part stand in another part too, and were left out or flatter the figures.
 
     Args:
         parts: of the run.
-        measured: names of pictures of the measuring part.
+        score: on pictures of the measuring part.
+        unseen: the accuracy on those scored that stand in no other part; needed where some do.
+        leaked: how many of those scored stand in another part.
     """
-    names = set(measured)
-    held = [leak.part for leak in parts.leaks if leak.other_part == parts.measured and leak.other in names]
+    lines = []
+    there = [name for name in score.seen if name in set(parts.leaked_measured)]
+    if there:
+        was, stands = ("was", "it stands") if len(there) == 1 else ("were", "they stand")
+        lines.append(
+            f"{counted(len(there), f'{score.part} picture')} {was} left out of every figure, since {stands} in another "
+            f"part too ({_where(parts, there)})."
+        )
+    if others := len(score.seen) - len(there):
+        was = "was" if others == 1 else "were"
+        lines.append(f"{counted(others, 'picture')} {was} left out, since it learnt from or was chosen by them.")
+    if unseen is not None and leaked:
+        stand = "stands" if leaked == 1 else "stand"
+        lines.append(
+            f"{leaked:,} of the {counted(score.n, 'picture')} measured {stand} in another part too "
+            f"({where_leaked(parts, score)}), which flatters the accuracy: without them it is {unseen.percent}."
+        )
+    return " ".join(lines)
+
+
+def where_leaked(parts: Parts, score: Score) -> str:
+    """How many of the scored pictures stand in which other part too; empty if none does."""
+    return _where(parts, score.names, known=score.seen_scored)
+
+
+def _where(parts: Parts, names: Collection[str], known: Collection[str] = ()) -> str:
+    """How many of these measured pictures stand in which other part; `known` ones were learnt from, leak or not."""
+    held = {leak.other: leak.part for leak in parts.leaks if leak.other_part == parts.measured}
+    found = [held[name] for name in names if name in held]
+    found += ["train" for name in known if name not in held]
     named = (("train", "the training pictures"), ("validation", "those that made choices"))
-    return ", ".join(f"{held.count(part):,} among {pictures}" for part, pictures in named if part in held)
+    return ", ".join(f"{found.count(part):,} among {pictures}" for part, pictures in named if part in found)
 
 
 def on_chance(score: Score) -> str:
@@ -165,6 +177,11 @@ def on_calibration(score: Score) -> str:
     """Compares the mean stated probability with the interval of the accuracy."""
     stated = float(score.probabilities.max(axis=1).mean())
     right = score.accuracy
+    if right.high - right.low >= WIDE:
+        return (
+            f"It states {100 * stated:.1f}% on average and is right for {right.percent}: {counted(score.n, 'picture')} "
+            "are too few to tell whether its percentages can be taken at their word."
+        )
     said = f"It states {100 * stated:.1f}% on average and is right for {right.percent}"
     if stated > right.high and stated - right.value > NOTICEABLE:
         return f"{said}: it is surer than it should be."

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fieldguide.calibration import calibration_error, picture_losses, reliability_bins, temper
-from fieldguide.data.dataset import Skipped
+from fieldguide.data.dataset import PARTS, Skipped
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, bootstrap, wilson
 from fieldguide.words import counted
 
 CLASSES_PRINTED = 10
+SKIPPED_PRINTED = 5
 _NAME_WIDTH = 26
 _RESAMPLED_ROWS = 20_000_000  # in all rounds of a bootstrap together, so that 100,000 pictures take a second too
 _FEWEST_ROUNDS, _MOST_ROUNDS = 200, 1000
@@ -73,12 +74,17 @@ class Score:
     bins_before: np.ndarray  # the same without the temperature
     skipped: tuple[Skipped, ...] = ()  # files that could not be read
     seen: tuple[str, ...] = ()  # left out, since the classifier learnt from them; scored + skipped + seen = given
-    seen_scored: int = 0  # scored although the classifier learnt from them: they flatter every figure
+    seen_scored: tuple[str, ...] = ()  # scored although the classifier learnt from them: they flatter every figure
 
     @property
     def n(self) -> int:
         """How many pictures were scored."""
         return len(self.labels)
+
+    @property
+    def pictures(self) -> str:
+        """What the pictures are called: 'test pictures', or 'pictures in another-day'."""
+        return f"{self.part} pictures" if self.part in PARTS else f"pictures in {self.part}"
 
     @property
     def predicted(self) -> np.ndarray:
@@ -93,7 +99,7 @@ class Score:
     def __str__(self) -> str:
         by = f"by temperature {self.temperature:.2f}"
         lines = [
-            f"accuracy {self.accuracy.percent}, n={self.n:,} {self.part} pictures",
+            f"accuracy {self.accuracy.percent}, n={self.n:,} {self.pictures}",
             f"balanced accuracy {self.balanced_accuracy.percent}",
             f"log loss {self.log_loss}",
             f"calibration error {self.calibration_error_before:.3f} -> {self.calibration_error:.3f} {by}",
@@ -101,11 +107,16 @@ class Score:
             f"{'class':<{_NAME_WIDTH}} {'n':>6}  {'recall':<20}  precision",
         ]
         if self.skipped:
-            lines.insert(1, f"{len(self.skipped):,} more could not be read, {self.skipped[0].path.name} first")
+            named = [f"  {entry.path.name}: {entry.reason}" for entry in self.skipped[:SKIPPED_PRINTED]]
+            if more := len(self.skipped) - len(named):
+                named.append(f"  ... and {more:,} more; --json lists all")
+            lines[1:1] = [f"{counted(len(self.skipped), 'file')} left out:", *named]
         if self.seen:
             lines.insert(1, f"{counted(len(self.seen), 'picture')} left out that it learnt from or was chosen by")
         if self.seen_scored:
-            lines.insert(1, f"{self.seen_scored:,} of them it learnt from or was chosen by: the figures are too good")
+            lines.insert(
+                1, f"{len(self.seen_scored):,} of them it learnt from or was chosen by: the figures are too good"
+            )
         shown = self.classes
         if len(shown) > CLASSES_PRINTED:
             shown = weakest_classes(self, CLASSES_PRINTED)
@@ -124,7 +135,7 @@ class Score:
             "n": self.n,
             "skipped": [{"path": str(entry.path), "reason": entry.reason} for entry in self.skipped],
             "seen": len(self.seen),
-            "seen_scored": self.seen_scored,
+            "seen_scored": len(self.seen_scored),
             "accuracy": self.accuracy.to_dict(),
             "balanced_accuracy": self.balanced_accuracy.to_dict(),
             "log_loss": self.log_loss.to_dict(),

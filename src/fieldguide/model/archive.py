@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import h5py
     import keras
 
-FORMAT = 1
+FORMAT = 2  # 1 did not say which pictures it had seen
 NOTE = "fieldguide.json"
 SEEN = "seen.bin"
 MOST_NOTE_BYTES = 10_000_000

@@ -185,13 +185,17 @@ def _matching(pattern: str) -> Iterator[Path]:
     """The files that a pattern stands for."""
     parts = Path(pattern).parts
     if "**" not in parts:
-        found = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
-        yield from (Path(path) for path in found if not os.path.isdir(path))  # noqa: PTH112
+        names = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
+        yield from (Path(path) for path in names if not os.path.isdir(path))  # noqa: PTH112
         return
     # Walked, not globbed: loops of links end, and nothing but the names of one folder is held in memory.
     fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
     start = Path(*parts[:fixed])
-    yield from (path for path in _below(start) if _fits(path.relative_to(start).parts, parts[fixed:]))
+    if os.path.isdir(start):  # noqa: PTH112
+        for found in walk(start):
+            fits = found.kind == "file" and _fits(found.path.relative_to(start).parts, parts[fixed:])
+            if fits or found.kind == "closed":  # what may lie in a closed folder is not passed over
+                yield found.path
 
 
 def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:

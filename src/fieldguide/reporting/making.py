@@ -68,6 +68,7 @@ def _times(run: Run, total: float) -> str:
         f'<tr><th scope="row">{escape(stage.name)}</th><td class="number">{stage.seconds:.1f} s</td>'
         f'<td class="wide">{plots.share_bar(stage.seconds / total if total else 0.0)}</td></tr>'
         for stage in run.stages
+        if stage.seconds >= 0.05
     )
     return f"<table><tbody>{rows}</tbody></table>"
 

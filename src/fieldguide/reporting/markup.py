@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import unicodedata
 
+from fieldguide.console import JOINERS
 from fieldguide.intervals import Estimate
 
 _SHOWN_INSTEAD = "\N{REPLACEMENT CHARACTER}"
-_KEPT_CONTROLS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}  # they belong to words and to emoji
 
 
 def escape(value: object) -> str:
@@ -25,8 +25,7 @@ def escape(value: object) -> str:
     # Cc: control, Cf: format, Cn: not a character, Zl and Zp: line and paragraph separators.
     odd = {"Cc", "Cf", "Cn", "Zl", "Zp"}
     text = "".join(
-        _SHOWN_INSTEAD if unicodedata.category(letter) in odd and letter not in _KEPT_CONTROLS else letter
-        for letter in text
+        _SHOWN_INSTEAD if unicodedata.category(letter) in odd and letter not in JOINERS else letter for letter in text
     )
     return html.escape(text, quote=True)
 

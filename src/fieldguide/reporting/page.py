@@ -76,6 +76,7 @@ def report(
     body = [sections.headline(run, score)]
     if diagnosis is not None:
         body.append(f'<p class="verdict">{escape(diagnosis.verdict)}</p>')
+    body.append(sections.problems(findings))
     if score is not None:
         body.append(sections.comparison(run, score))
     body.append(sections.evidence(run, diagnosis))

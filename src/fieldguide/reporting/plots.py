@@ -18,6 +18,7 @@ from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
 from fieldguide.training.record import Epoch
 
 PANEL_WIDTH, PANEL_HEIGHT = 380, 250
+LABEL_ROOM = 22  # between the numbers of two epochs
 HALF_LABEL = 56  # half the width of the mark that names the kept epoch
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning"}
 LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
@@ -96,7 +97,8 @@ def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
         bins: float64 (bins, 3) from `reliability_bins`.
         bins_before: the same without the temperature.
     """
-    figures = np.concatenate([bins[:, :2].ravel(), bins_before[:, :2].ravel(), [0.9]])
+    lows = [wilson(round(observed * held), round(held)).low for _, observed, held in bins]
+    figures = np.concatenate([bins[:, :2].ravel(), bins_before[:, :2].ravel(), lows, [0.9]])
     bounds = (max(0.0, math.floor(10 * figures.min()) / 10), 1.0)
     side = PANEL_HEIGHT + 50
     x, y = svg.scales(bounds, bounds, side, side)
@@ -201,6 +203,8 @@ def _panel(
             border = borders[order - 1]
             parts.append(f'<line class="border" x1="{border:.1f}" x2="{border:.1f}" y1="{TOP}" y2="{floor}"/>')
         for place, epoch in enumerate(phase, start):
+            if end < len(epochs) and x[end] - x[place] < LABEL_ROOM:
+                continue  # the next phase begins with a label of its own
             if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
                 parts.append(svg.text(x[place], floor + 16, str(epoch.epoch), "middle"))
         edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")

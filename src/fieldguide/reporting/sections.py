@@ -39,10 +39,10 @@ def headline(run: Run, score: Score | None) -> str:
     if score is None:
         return (
             f"<h1>{task}: not measured</h1>"
-            '<p class="lede">No pictures were kept to measure with, so nothing is known of how well it does on '
-            "pictures it has not seen.</p>"
+            f'<p class="lede">Nothing is known of how well it does on pictures it has not seen: '
+            f"{escape(why_unmeasured(run).removeprefix('not measured: '))}.</p>"
         )
-    unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score.names) else "pictures it had not seen"
+    unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score) else "pictures it had not seen"
     part = independence(run, score)
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
@@ -51,12 +51,32 @@ def headline(run: Run, score: Score | None) -> str:
     )
 
 
+def why_unmeasured(run: Run) -> str:
+    """Why there is no score, and what to do."""
+    parts = run.parts
+    if not len(parts.test):
+        return "not measured: no picture was kept for it; give --test a share above 0"
+    return (
+        f"not measured: every one of the {len(parts.test):,} {parts.measured} pictures stands in another part too; add "
+        "pictures that stand in no other part"
+    )
+
+
 def independence(run: Run, score: Score) -> str:
     """Whether what measured took part in anything else, as a clause."""
-    where = where_leaked(run.parts, score.names)
+    where = where_leaked(run.parts, score)
     if not where:
         return "they took no part in the training or in any choice"
     return f"some of them stand in another part too, which flatters the figure: {where}"
+
+
+def problems(findings: Findings | None) -> str:
+    """What may make the figures wrong, named where they are read."""
+    if findings is None:
+        return ""
+    worst = [escape(one.text) for one in findings.findings if one.level == "problem"]
+    lines = "".join(f'<p class="problem"><b>Problem.</b> {text}.</p>' for text in worst)
+    return lines + ('<p class="note"><a href="#pictures">Which pictures</a></p>' if worst else "")
 
 
 def comparison(run: Run, score: Score) -> str:
@@ -66,7 +86,7 @@ def comparison(run: Run, score: Score) -> str:
     rows = [
         ("Pictures it learnt from", run.train_accuracy, f"n={run.train_accuracy.n:,}"),
         (
-            "Pictures it had not seen" if not where_leaked(run.parts, score.names) else f"{score.part} pictures",
+            "Pictures it had not seen" if not where_leaked(run.parts, score) else f"{score.part} pictures",
             score.accuracy,
             f"n={score.n:,}",
         ),
@@ -183,7 +203,7 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         f"{escape(parts.how)}.</p>" + _counts(run)
     )
     if findings is not None:
-        body += "".join(_finding(one) for one in findings.findings)
+        body += "".join(_finding(one) for one in findings.findings if one.kind != "skipped")  # they come below
     if skipped:
         root = Path(findings.root) if findings is not None else parts.train.root
         rows = [f"{name(relative(entry.path, root))}: {escape(entry.reason)}" for entry in skipped[:FILES_SHOWN]]
@@ -280,9 +300,9 @@ def _finding(finding: Finding) -> str:
     words = f"<b>{escape(finding.level.capitalize())}.</b> {escape(finding.text)}"
     if not finding.paths:
         return f'<p class="finding">{words}</p>'
-    return details(words, _capped([name(path) for path in finding.paths], max(finding.count, len(finding.paths))))
+    return details(words, _capped([name(path) for path in finding.paths[:FILES_SHOWN]], len(finding.paths)))
 
 
 def _capped(lines: list[str], total: int) -> str:
-    more = f"<p>and {total - len(lines):,} more</p>" if total > len(lines) else ""
+    more = f"<p>and {total - len(lines):,} more, in card.json</p>" if total > len(lines) else ""
     return bullets(lines) + more

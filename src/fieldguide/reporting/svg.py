@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fieldguide.reporting.markup import escape
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel
-SHORTEST_AXIS = 0.005
+SHORTEST_AXIS = 0.05  # nats, or share: differences far below it are no news
 
 Point = tuple[float, float]
 
