@@ -223,7 +223,10 @@ def _on_what_was_kept(run: Run) -> str:
     """What the marked epoch has to do with the classifier that was kept, and what an epoch of the head is."""
     lines = []
     if any(epoch.phase == "head" for epoch in run.epochs):
-        lines.append("An epoch of the head is one step of L-BFGS, which looks at all of its pictures at once.")
+        lines.append(
+            "An epoch of the head is one step of L-BFGS, which looks at all of its pictures at once and also keeps the "
+            "head's coefficients small, so that the loss alone may rise a little on the way."
+        )
     kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
     if kept == "head" and not len(run.parts.validation):
         lines.append(
