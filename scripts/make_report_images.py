@@ -34,8 +34,8 @@ def main() -> None:
         print(outcome)
         shot(place / "run" / "report.html", place / "whole.png")
         with Image.open(place / "whole.png") as whole:
-            whole.crop((0, 0, WIDTH, UPPER)).save(IMAGES / "report.png", optimize=True)
-            whole.crop((40, *MISTAKES)).save(IMAGES / "mistakes.png", optimize=True)
+            whole.crop((0, 0, WIDTH, UPPER)).quantize(256).save(IMAGES / "report.png", optimize=True)
+            whole.crop((40, *MISTAKES)).quantize(256).save(IMAGES / "mistakes.png", optimize=True)
 
 
 def shot(page: Path, target: Path) -> None:
