@@ -119,6 +119,14 @@ def test_evaluate_prints_words_or_json(
     assert json.loads(capfd.readouterr().out)["n"] == 6
 
 
+def test_predict_of_nothing_that_can_be_read_is_a_problem(
+    small_job: Outcome, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert main(["predict", str(small_job.folder), str(tmp_path / "notes.txt")]) == 1
+    assert "1 of 1 files could not be read" in capfd.readouterr().err
+
+
 def test_predict_says_on_stderr_what_was_not_read(
     small_job: Outcome, small_photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
