@@ -66,7 +66,7 @@ class Outcome:
             "parts": self.run.parts.to_dict(),
             "metrics": self.score.to_dict() if self.score else None,
             "verdict": self.diagnosis.verdict if self.diagnosis else None,
-            "findings": [str(finding) for finding in self.findings.findings],
+            "findings": self.findings.to_dict()["findings"],
             "skipped": len(self.findings.skipped),
             "seconds": round(self.seconds, 2),
         }

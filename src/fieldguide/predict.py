@@ -42,7 +42,8 @@ def write_predictions(
         raise InputError(f"style is {style!r}; expected one of {', '.join(STYLES)}.")
     if csv_path is not None and Path(csv_path).suffix.lower() != ".csv":
         raise InputError(
-            f"{csv_path} would be overwritten with a table: give --csv a name that ends in .csv, such as labels.csv."
+            f"--csv writes a table, and {csv_path} is no name of one: give it a name that ends in .csv, such as "
+            "labels.csv."
         )
     paths = find_pictures(pictures)
     first = next(paths, None)

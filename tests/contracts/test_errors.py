@@ -252,7 +252,7 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     (lambda place: ["train", "photos", "--test", "0.6", "--validation", "0.5"], r"share of 0\.5 .* share of 0\.6"),
     (
         lambda place: ["predict", str(place.run), "--csv", "photos/cats/0.jpg", "photos/cats/1.jpg"],
-        r"photos/cats/0\.jpg would be overwritten with a table: give --csv a name that ends in \.csv",
+        r"--csv writes a table, and photos/cats/0\.jpg is no name of one: give it a name that ends in \.csv",
     ),
 ]
 

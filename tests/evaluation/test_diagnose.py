@@ -8,7 +8,9 @@ import pytest
 from finished_runs import curves, dataset, finished_run, scored
 
 from fieldguide.data.split import Leak
+from fieldguide.evaluation import evidence
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.evaluation.metrics import score
 from fieldguide.training.fit import Run
 
 CATS = ("cat", "dog")
@@ -180,3 +182,19 @@ def test_a_diagnosis_prints_and_is_ready_for_json() -> None:
     assert str(found).startswith("It overfits: 100.0% on the pictures it learnt from, 88.0% on 1,000 unseen")
     assert "What would help:" in str(found)
     assert json.loads(json.dumps(found.to_dict()))["overfits"] == "yes"
+
+
+def test_few_pictures_hide_no_plain_overconfidence() -> None:
+    names = ("a", "b")
+    stated = np.tile([0.99, 0.01], (20, 1))
+    files = [f"{number}.jpg" for number in range(20)]
+    half = score(stated, np.arange(20) % 2, names, files)
+    assert evidence.on_calibration(half).endswith("it is surer than it should be.")
+    nearly = score(stated, (np.arange(20) == 0).astype(int), names, files)
+    assert "20 pictures are too few to tell whether" in evidence.on_calibration(nearly)
+
+
+def test_a_gap_that_may_be_chance_is_called_so() -> None:
+    found = verdict(80, 20, 2)
+    assert found.overfits == "cannot tell"
+    assert "a gap of 10.0 points, which may be chance (Fisher's exact test)" in found.evidence[0]

@@ -53,7 +53,7 @@ class Finding:
         """The finding with the first files it concerns, `most` at the most."""
         shown = [_wrapped(console.shown(path), "    ") for path in self.paths[:most]]
         if len(self.paths) > most:
-            shown.append(f"    ... and {len(self.paths) - most:,} more; --json lists all")
+            shown.append(f"    ... and {len(self.paths) - most:,} more")
         return "\n".join([_wrapped(f"{self.level}: {self.text}"), *shown])
 
 
@@ -85,12 +85,15 @@ class Findings:
             f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
             + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
-            *(
-                finding.shown(LISTED if finding.kind == "skipped" else 3 if len(self.findings) <= 4 else 1)
-                for finding in self.findings
-            ),
+            *(finding.shown(self._most(finding)) for finding in self.findings),
         ]
+        if any(finding.count > self._most(finding) for finding in self.findings):
+            lines.append("--json lists all files (in Python, `to_dict` does)")
         return "\n".join(lines if self.findings else [*lines, "nothing to remark"])
+
+    def _most(self, finding: Finding) -> int:
+        """How many files of a finding are named, so that all fits a screen."""
+        return LISTED if finding.kind == "skipped" else 3 if len(self.findings) <= 4 else 1
 
     @property
     def worst(self) -> str | None:

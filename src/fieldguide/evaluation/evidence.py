@@ -35,6 +35,11 @@ def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str
         small = ", too small to matter" if overfits == "no" else ""
         return f"{pair}: a gap of {points(gap.value)} ({between}){small}."
     if overfits == "cannot tell":
+        if gap.low > 0:
+            return (
+                f"{pair}: a gap of {points(gap.value)}, which may be chance (Fisher's exact test): with this few "
+                "pictures neither overfitting nor its absence can be shown."
+            )
         return (
             f"{pair}. The gap may be anything from {100 * gap.low:.1f} to {100 * gap.high:.1f} points (95% CI): with "
             "this few pictures neither overfitting nor its absence can be shown."
@@ -80,8 +85,12 @@ def _where(parts: Parts, names: Collection[str], known: Collection[str] = ()) ->
     """How many of these measured pictures stand in which other part; `known` ones were learnt from, leak or not."""
     held = {leak.other: leak.part for leak in parts.leaks if leak.other_part == parts.measured}
     found = [held[name] for name in names if name in held]
-    found += ["train" for name in known if name not in held]
-    named = (("train", "the training pictures"), ("validation", "those that made choices"))
+    found += ["known" for name in known if name not in held]
+    named = (
+        ("train", "the training pictures"),
+        ("validation", "those that made choices"),
+        ("known", "those that it learnt from or was chosen by"),
+    )
     return ", ".join(f"{found.count(part):,} among {pictures}" for part, pictures in named if part in found)
 
 
@@ -177,16 +186,14 @@ def on_calibration(score: Score) -> str:
     """Compares the mean stated probability with the interval of the accuracy."""
     stated = float(score.probabilities.max(axis=1).mean())
     right = score.accuracy
-    if right.high - right.low >= WIDE:
-        return (
-            f"It states {100 * stated:.1f}% on average and is right for {right.percent}: {counted(score.n, 'picture')} "
-            "are too few to tell whether its percentages can be taken at their word."
-        )
     said = f"It states {100 * stated:.1f}% on average and is right for {right.percent}"
     if stated > right.high and stated - right.value > NOTICEABLE:
         return f"{said}: it is surer than it should be."
     if stated < right.low and right.value - stated > NOTICEABLE:
         return f"{said}: it is better than it says."
+    if right.high - right.low >= WIDE:
+        few = f"{counted(score.n, 'picture')} are too few to tell"
+        return f"{said}: {few} whether its percentages can be taken at their word."
     return f"{said}, n={score.n:,}: its percentages can be taken at their word on average."
 
 

@@ -154,7 +154,8 @@ def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]
 
     Args:
         pictures: files, folders and patterns (`*`, `?`, `**`). A folder is searched with its sub-folders, also where
-            they are links, each once; what is hidden is left out.
+            they are links, each once; what is hidden is left out. A pattern is asked of every path, so that a file
+            that links make known under several names may come several times; no folder is searched inside itself.
 
     Raises:
         FileError: if one of them fits nothing; all are checked before the first file is given.

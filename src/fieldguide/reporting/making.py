@@ -97,7 +97,8 @@ def _repeat(command: str) -> str:
 
 def _folder(run: Run) -> str:
     where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
-    there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or len(run.parts.test)}
+    measured = len(run.parts.test) > len(run.parts.leaked_measured)
+    there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or measured}
     return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})
 
 
