@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 
 from fieldguide.console import JOINERS
@@ -28,6 +29,16 @@ def escape(value: object) -> str:
         _SHOWN_INSTEAD if unicodedata.category(letter) in odd and letter not in JOINERS else letter for letter in text
     )
     return html.escape(text, quote=True)
+
+
+def sentence(text: str) -> str:
+    """A sentence of a diagnosis for HTML, with dashes between the ends of its intervals.
+
+    Example:
+        >>> sentence("right for 98.4% (95% CI 97.6-99.0%)")
+        'right for 98.4% (95% CI 97.6&ndash;99.0%)'
+    """
+    return re.sub(r"(?<=CI )(\d+\.\d)-(?=\d+\.\d%)", r"\1&ndash;", escape(text))
 
 
 def name(value: object) -> str:

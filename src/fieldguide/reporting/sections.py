@@ -23,6 +23,7 @@ from fieldguide.reporting.markup import (
     percent,
     scrolling,
     section,
+    sentence,
 )
 from fieldguide.training.fit import Run
 from fieldguide.words import counted
@@ -107,7 +108,7 @@ def comparison(run: Run, score: Score) -> str:
 
 def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     """Does it overfit: what says so, the curves, what would help."""
-    body = bullets([escape(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
+    body = bullets([sentence(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
     if run.epochs:
         loss, accuracy = plots.curves(run.epochs)
         body += (
@@ -119,7 +120,7 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
             "augmentation.</figcaption></figure>"
         )
     if diagnosis is not None and diagnosis.advice:
-        body += "<h3>What would help</h3>" + bullets([escape(line) for line in diagnosis.advice])
+        body += "<h3>What would help</h3>" + bullets([sentence(line) for line in diagnosis.advice])
     return section("overfitting", "Does it overfit?", body)
 
 
