@@ -160,10 +160,10 @@ def run_job(
     """
     started = time.perf_counter()
     watch = Watch()
-    _refuse_shares(validation, test)
+    shares = _shares(validation, test)
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
-    shares = _shares(data, validation, test)
+    _refuse_shares_of_parts(data, validation, test)
     again = _command(source, validation=validation, test=test, seed=seed, fine_tune=fine_tune)
     with _new_folder(Path(source), folder) as place:
         with watch.stage("reading pictures"):
@@ -198,27 +198,26 @@ def _measured(run: Run) -> Score | None:
     return evaluate(run.classifier, parts.test, part=parts.measured, seed=parts.seed, leaked=leaked)
 
 
-def _refuse_shares(validation: float | None, test: float | None) -> None:
-    """Before the pictures are read: shares that leave nothing to train on."""
+def _shares(validation: float | None, test: float | None) -> tuple[float, float]:
+    """The shares that choose and that measure; refused, before anything is read, if they leave nothing to train on."""
     chosen, measured = VALIDATION_SHARE if validation is None else validation, TEST_SHARE if test is None else test
     if chosen + measured >= 1:
         raise InputError(
-            f"a validation share of {chosen:g} and a test share of {measured:g} (0.2 unless given) leave nothing to "
-            "train on: give --validation and --test shares that add up to less than 1."
+            f"a validation share of {chosen:g} and a test share of {measured:g} ({TEST_SHARE:g} unless given) leave "
+            "nothing to train on: give --validation and --test shares that add up to less than 1."
         )
+    return chosen, measured
 
 
-def _shares(data: Dataset, validation: float | None, test: float | None) -> tuple[float, float]:
-    """The shares that choose and that measure; none may be given where the folder says which picture is where."""
+def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float | None) -> None:
+    """None may be given where the folder says which picture is where."""
     present = [] if data.given is None else np.unique(data.given).tolist()
-    if len(present) > 1:
-        given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
-        if given:
-            raise InputError(
-                f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
-                f"is: leave out {' and '.join(given)}."
-            )
-    return VALIDATION_SHARE if validation is None else validation, TEST_SHARE if test is None else test
+    given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
+    if len(present) > 1 and given:
+        raise InputError(
+            f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
+            f"is: leave out {' and '.join(given)}."
+        )
 
 
 def _command(source: str | Path, *, validation: float | None, test: float | None, seed: int, fine_tune: bool) -> str:

@@ -222,20 +222,21 @@ def test_leaks_between_given_parts_are_listed_by_name(tmp_path: Path) -> None:
     assert [Leak(**leak) for leak in json.loads(json.dumps(parts.to_dict()))["leaks"]] == list(parts.leaks)
 
 
-def test_a_leak_between_validation_and_test_is_listed_too(tmp_path: Path) -> None:
-    root = divided(tmp_path, "train", "validation", "test")
-    shutil.copy(root / "validation" / "a" / "1.jpg", root / "test" / "a" / "copy.jpg")
+@pytest.mark.parametrize(
+    ("given", "part", "measured"),
+    [
+        (("train", "validation", "test"), "validation", "test"),
+        (("train", "validation"), "train", "validation"),  # validation alone only measures
+    ],
+)
+def test_a_leak_into_the_measuring_part_counts(
+    tmp_path: Path, given: tuple[str, ...], part: str, measured: str
+) -> None:
+    root = divided(tmp_path, *given)
+    shutil.copy(root / part / "a" / "1.jpg", root / measured / "a" / "copy.jpg")
     parts = split(store_of(root))
-    assert parts.leaks == (Leak("validation/a/1.jpg", "validation", "test/a/copy.jpg", "test"),)
-    assert parts.leaked_measured == ("test/a/copy.jpg",)
-
-
-def test_where_validation_only_measures_its_leaks_count_as_measured(tmp_path: Path) -> None:
-    root = divided(tmp_path, "train", "validation")
-    shutil.copy(root / "train" / "a" / "1.jpg", root / "validation" / "a" / "copy.jpg")
-    parts = split(store_of(root))
-    assert parts.leaks == (Leak("train/a/1.jpg", "train", "validation/a/copy.jpg", "validation"),)
-    assert parts.leaked_measured == ("validation/a/copy.jpg",)
+    assert parts.leaks == (Leak(f"{part}/a/1.jpg", part, f"{measured}/a/copy.jpg", measured),)
+    assert parts.leaked_measured == (f"{measured}/a/copy.jpg",)
 
 
 def test_a_class_without_pictures_to_train_on_is_refused(tmp_path: Path) -> None:

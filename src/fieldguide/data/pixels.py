@@ -90,8 +90,8 @@ class PixelStore:
         rows.mark_used(digest for digest in digests if digest is not None)
         reasons: dict[int, str] = {}
         decoded = 0
-        if _missing(digests, rows):
-            refusal = _make_room(len(_missing(digests, rows)) * rows.row_bytes)
+        if missing := _missing(digests, rows):
+            refusal = _make_room(len(missing) * rows.row_bytes)
             rows = _open(target_size, resize)  # without what went to make room
             outcomes = _fill(rows, dataset.paths, _missing(digests, rows), (target_size, resize), refusal)
             reasons, decoded = _gather(outcomes, dataset.paths, digests)

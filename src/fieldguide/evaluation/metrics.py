@@ -72,7 +72,7 @@ class Score:
     confusion: np.ndarray  # int64 (k, k): rows are the truth, columns what was predicted
     bins: np.ndarray  # float64 (bins, 3): stated probability, share right, pictures
     bins_before: np.ndarray  # the same without the temperature
-    skipped: tuple[Skipped, ...] = ()  # files that could not be read
+    skipped: tuple[Skipped, ...] = ()  # files that are no pictures of a class, with reasons
     seen: tuple[str, ...] = ()  # left out, since the classifier learnt from them; scored + skipped + seen = given
     seen_scored: tuple[str, ...] = ()  # scored although the classifier learnt from them: they flatter every figure
 
