@@ -29,6 +29,19 @@ class InputError(FieldguideError, ValueError):
     """
 
 
+class InputTypeError(InputError, TypeError):
+    """An argument of a kind that cannot be used: a list where a number belongs. Also a TypeError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.ImageDataGenerator().flow_from_directory("photos", batch_size=16.5)
+        ... except fg.InputTypeError as error:
+        ...     print(error)
+        batch_size is 16.5 (float); expected a whole number, 1 or larger, such as 32.
+    """
+
+
 class FileError(FieldguideError, OSError):
     """A file or folder that is missing, unreadable, read-only or on a full disk. Also an OSError.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -46,3 +47,56 @@ def bounded_map(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class Crew:
+    """Threads that stay, for many small pieces of work one after the other: no thread is started for each of them.
+
+    Example:
+        >>> squares = [0] * 5
+        >>> def square(number: int) -> None:
+        ...     squares[number] = number**2
+        >>> Crew(2).each(square, 5)
+        >>> squares
+        [0, 1, 4, 9, 16]
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        """A crew that has not begun: its threads start with the first piece of work.
+
+        Args:
+            threads: how many work at once, the caller's among them; default all processors.
+        """
+        self.threads = threads or thread_count()
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0  # the threads of a process do not live on in its forks
+
+    def each(self, function: Callable[[int], None], count: int) -> None:
+        """Calls `function` with every number below `count`, in any order, and returns when all is done.
+
+        An error in `function` ends the work and is raised.
+        """
+        numbers = itertools.count()
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                for number in numbers:  # shared: taking the next one is atomic
+                    if number >= count or errors:
+                        return
+                    function(number)
+            except BaseException as error:  # raised below, once no thread works any more
+                errors.append(error)
+
+        helpers = min(self.threads, count) - 1
+        if helpers > 0 and (self._pool is None or self._process != os.getpid()):
+            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="fieldguide-crew")
+            self._process = os.getpid()
+        waiting = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
+        work()
+        wait(waiting)
+        if errors:
+            raise errors[0]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"threads": self.threads, "_pool": None, "_process": 0}

@@ -1,0 +1,1 @@
+"""Pictures varied at random: drawn first, then applied in one warp."""

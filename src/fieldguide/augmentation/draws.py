@@ -1,0 +1,169 @@
+"""What happens to each picture, drawn from (seed, epoch, row) alone and from nothing else.
+
+So a picture's draw does not depend on the batch it comes in, on how many threads or workers there are, or on whether
+training was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.affine import matrices
+from fieldguide.augmentation.settings import Settings
+from fieldguide.errors import InputError
+
+NUMBERS = 18  # random numbers that a picture's draw takes, in this order:
+ROTATION, SHIFT_DOWN, SHIFT_ACROSS, SHEAR, ZOOM_DOWN, ZOOM_ACROSS = range(6)
+FLIP_DOWN, FLIP_ACROSS, BRIGHTNESS, CONTRAST = range(6, 10)
+COLOURS = slice(10, 13)
+ERASED, ERASED_AREA, ERASED_RATIO, ERASED_TOP, ERASED_LEFT = range(13, NUMBERS)
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_LARGEST = 2**64 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What happens to the pictures of a batch, one row each. `ops.ndarray`s, or a backend's tensors.
+
+    Args:
+        matrices: float (n, 2, 3), from a pixel (x, y) of the result to a point of the picture.
+        factors: float (n,), by which all levels are multiplied.
+        contrasts: float (n,), factors of the distance to the picture's mean level.
+        offsets: float (n, 3), added to each colour's levels; grey pictures take the first.
+        boxes: float (n, 4), the erased rectangle's top, left, bottom and right edge in pixels; empty where all are 0.
+    """
+
+    matrices: Any
+    factors: Any
+    contrasts: Any
+    offsets: Any
+    boxes: Any
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+
+def draw(
+    settings: Settings, size: tuple[int, int], rows: Sequence[int] | np.ndarray, *, seed: int = 0, epoch: int = 0
+) -> Draws:
+    """What happens to these pictures in this epoch.
+
+    Args:
+        settings: what may vary.
+        size: (height, width) of the pictures in pixels.
+        rows: which pictures, by their number in the whole set.
+        seed: of everything random; any whole number, 0 or larger.
+        epoch: how often the set was gone through before.
+
+    Returns:
+        Draws of NumPy arrays, a row for each of `rows`.
+
+    Raises:
+        InputError: a number is negative.
+
+    Example:
+        >>> settings = Settings(rotation_range=40, horizontal_flip=True)
+        >>> whole = draw(settings, (150, 150), range(100), seed=1, epoch=3)
+        >>> alone = draw(settings, (150, 150), [42], seed=1, epoch=3)
+        >>> bool((whole.matrices[42] == alone.matrices[0]).all())
+        True
+    """
+    return draws_of(settings, size, uniforms(rows, NUMBERS, seed=seed, epoch=epoch))
+
+
+def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any = np) -> Draws:
+    """The draws that these random numbers make.
+
+    Args:
+        settings: what may vary.
+        size: (height, width) of the pictures.
+        numbers: float (n, NUMBERS) in 0..1, 1 excluded.
+        ops: the module that computes: NumPy or `keras.ops`.
+    """
+    height, width = size
+
+    def between(place: int, low: float, high: float) -> Any:
+        return low + (high - low) * numbers[:, place]
+
+    def either_way(place: int, most: float) -> Any:
+        return between(place, -most, most)
+
+    zoom = settings.zoom_factors
+    table = matrices(
+        size,
+        rotation=either_way(ROTATION, settings.rotation_range),
+        shift=(
+            either_way(SHIFT_DOWN, settings.height_shift_range * height),
+            either_way(SHIFT_ACROSS, settings.width_shift_range * width),
+        ),
+        shear=either_way(SHEAR, settings.shear_range),
+        zoom=(between(ZOOM_DOWN, *zoom), between(ZOOM_ACROSS, *zoom)),
+        flip=(
+            (numbers[:, FLIP_DOWN] < 0.5) & settings.vertical_flip,
+            (numbers[:, FLIP_ACROSS] < 0.5) & settings.horizontal_flip,
+        ),
+        ops=ops,
+    )
+    return Draws(
+        table,
+        between(BRIGHTNESS, *(settings.brightness_range or (1, 1))),
+        between(CONTRAST, *(settings.contrast_range or (1, 1))),
+        settings.channel_shift_range * (2 * numbers[:, COLOURS] - 1),
+        _boxes(settings, size, numbers, ops),
+    )
+
+
+def _boxes(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any) -> Any:
+    """The erased rectangles: (n, 4)."""
+    height, width = size
+    low, high = settings.erasing_area
+    area = (low + (high - low) * numbers[:, ERASED_AREA]) * height * width
+    flat, tall = np.log(settings.erasing_ratio[0]), np.log(settings.erasing_ratio[1])
+    ratio = ops.exp(flat + (tall - flat) * numbers[:, ERASED_RATIO])  # evenly over its logarithm
+    # One that is too high or too wide for the picture is cut to fit.
+    rows = ops.minimum(ops.round(ops.sqrt(area * ratio)), height)
+    columns = ops.minimum(ops.round(ops.sqrt(area / ratio)), width)
+    top = ops.floor(numbers[:, ERASED_TOP] * (height - rows + 1))
+    left = ops.floor(numbers[:, ERASED_LEFT] * (width - columns + 1))
+    there = ops.where(numbers[:, ERASED] < settings.erasing, 1.0, 0.0)
+    return ops.stack([top, left, top + rows, left + columns], axis=-1) * there[:, None]
+
+
+def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: int, epoch: int) -> np.ndarray:
+    """Random numbers for these rows: float64 (len(rows), count), evenly in 0..1, 1 excluded.
+
+    A row's numbers are a function of (seed, epoch, row) and of nothing else, and are found for a whole batch at once:
+    a generator of its own for every picture would take longer than a warp of a small one.
+
+    Raises:
+        InputError: a number is negative.
+
+    Source:
+        G. Steele, D. Lea, C. Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA (SplitMix64).
+    """
+    rows = np.asarray(rows, np.int64).reshape(-1)
+    if seed < 0 or epoch < 0 or (len(rows) and rows.min() < 0):
+        raise InputError(
+            f"seed is {seed}, epoch {epoch}, first row {rows.min(initial=0)}; expected whole numbers from 0."
+        )
+    state = np.full(1, seed & _LARGEST, np.uint64)
+    while seed := seed >> 64:  # longer seeds count in full
+        state = _mixed(state) ^ np.uint64(seed & _LARGEST)
+    state = _mixed(_mixed(state) ^ np.uint64(epoch))
+    state = _mixed(state ^ rows.astype(np.uint64))  # (n,)
+    steps = (np.arange(1, count + 1, dtype=np.uint64)) * np.uint64(_GOLDEN)
+    mixed = _mixed(state[:, None] + steps)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mixed(state: np.ndarray) -> np.ndarray:
+    """Every bit of a 64-bit number made to depend on every bit: the finaliser of SplitMix64, after one step."""
+    state = state + np.uint64(_GOLDEN)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
