@@ -13,7 +13,8 @@ import io
 import os
 import stat
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +45,13 @@ __all__ = [
     "MAX_PIXELS",
     "RESIZE_RULES",
     "Picture",
+    "array",
+    "bounded",
     "decode",
     "digest",
     "load_bytes",
+    "opened",
+    "plain_reasons",
     "read",
 ]
 
@@ -173,9 +178,19 @@ def decode(content: bytes, target_size: tuple[int, int], resize: str = "crop") -
         raise InputError(f"target_size is {target_size}; expected (height, width), each at least 1 pixel.")
     if resize not in RESIZE_RULES:
         raise InputError(f"resize is {resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
-    form = header.sniff(content[: header.HEAD_BYTES])
+    with plain_reasons():
+        return _decode(content, header.sniff(content[: header.HEAD_BYTES]), target_size, resize)
+
+
+@contextmanager
+def plain_reasons() -> Iterator[None]:
+    """Turns whatever a decoder raises inside into a PictureError with the plain reason.
+
+    Raises:
+        PictureError: In place of any other error.
+    """
     try:
-        return _decode(content, form, target_size, resize)
+        yield
     except PictureError:
         raise
     except MemoryError:
@@ -184,10 +199,20 @@ def decode(content: bytes, target_size: tuple[int, int], resize: str = "crop") -
         raise PictureError(_reason(error)) from error
 
 
+@contextmanager
+def bounded(pixels: int) -> Iterator[None]:
+    """A block that holds this many pixels: waits its turn if they are many, so that memory stays bounded."""
+    if pixels <= _LARGE_PIXELS:
+        yield
+        return
+    with _one_large_picture:
+        yield
+
+
 def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str) -> Picture:
     container = header.unwrap(content, form)
     turned = container.orientation >= 5  # by a quarter: height and width change places
-    image = None if form == "JPEG" else _open(container.content, container.format)
+    image = None if form == "JPEG" else opened(container.content, container.format)
     mode, stored = jpeg.look(container) if image is None else (image.mode, (image.height, image.width))
     height, width = stored[::-1] if turned else stored
     box, size = resample.plan((height, width), target_size, resize)
@@ -196,7 +221,7 @@ def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str
     # The JPEG decoder can reduce by 2, 4 or 8, which is cheap; twice the target's size is left.
     factor = next((each for each in (8, 4, 2) if min(ratios) >= 2 * each), 1) if image is None else 1
     held = height * width // (1 if container.progressive else factor**2)
-    with _one_large_picture if held > _LARGE_PIXELS else nullcontext():
+    with bounded(held):
         if image is None:
             image = jpeg.read(container, factor)
             jpeg.refuse_incomplete(image, container, factor)
@@ -209,8 +234,8 @@ def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str
     return Picture(pixels, width, height, form, mode, *describe(whole))
 
 
-def _open(content: bytes, form: str) -> Image.Image:
-    """The picture, its size checked, its pixels not yet decoded."""
+def opened(content: bytes, form: str) -> Image.Image:
+    """The picture, its size checked, its pixels not yet decoded; any format but JPEG, which `jpeg` reads."""
     image = _OPENERS[form](io.BytesIO(content))
     header.refuse_size(*image.size)
     return image
@@ -219,7 +244,7 @@ def _open(content: bytes, form: str) -> Image.Image:
 def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:
     """Grey or RGB pixels, averaged over areas of (down, across) whole pixels; uint8 (h, w) or (h, w, 3)."""
     if factors == (1, 1):
-        return _array(_flat(image))
+        return array(_flat(image))
     # Band after band: neither the RGB nor the RGBA version of a large picture is ever held whole.
     down, across = factors
     rows = down * max(1, _BAND_PIXELS // (down * image.width))
@@ -230,7 +255,7 @@ def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:
     return np.concatenate(bands)
 
 
-def _array(image: Image.Image) -> np.ndarray:
+def array(image: Image.Image) -> np.ndarray:
     """The pixels of a grey or RGB picture, uint8 (h, w) or (h, w, 3)."""
     import cv2
 
