@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from fieldguide.data import decode, header, jpeg
-from fieldguide.errors import InputError, InputTypeError
+from fieldguide.errors import InputError, InputTypeError, PictureError
 
 PICTURE_VERSION = 1  # part of the names of kept pixels: raise it when a pixel could change
 COLOR_MODES = ("grayscale", "rgb", "rgba")
@@ -172,17 +172,20 @@ def _decoded(content: bytes) -> tuple[Image.Image, int]:
 
 def _png(content: bytes) -> header.Container:
     """Keeps the parts that make the default picture as they are: Pillow reads on where a checksum of them is wrong."""
-    kept, upright, position = [content[:8]], 1, 8
+    kept, upright, position, has_pixels = [content[:8]], 1, 8, False
     while position + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, position)
         following = position + 12 + length
         if kind in _PNG_PARTS:
             kept.append(content[position:following])
+            has_pixels = has_pixels or kind == b"IDAT"
         elif kind == b"eXIf":
             upright = header.orientation(content[position + 8 : position + 8 + length])
         if kind == b"IEND":
             break
         position = following
+    if not has_pixels:
+        raise PictureError(header.TRUNCATED)
     return header.Container(b"".join(kept), "PNG", upright)
 
 
