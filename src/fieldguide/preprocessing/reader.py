@@ -295,15 +295,23 @@ class _Kept:
             yield
         except FileError as error:
             self._writer = None
-            if self._writes:
+            if (
+                self._store is not None and len(self._store) and not self._folder.is_dir()
+            ):  # the cache was cleared: it can be filled again
+                self._open()
+            elif self._writes:
                 self._writes = False
-                count, row_bytes = max(1, len(self._left)), int(np.prod(self._columns["pixels"][1]))
-                sizes = f"{files.size_text(row_bytes)} each, {files.size_text(count * row_bytes)} together"
-                warnings.warn(
-                    f"{counted(count, 'decoded picture')} ({sizes}) cannot be kept, so each epoch decodes them again: "
-                    f"{error}",
-                    stacklevel=2,
-                )
+                warnings.warn(self._loss(error), stacklevel=2)
+
+    def _loss(self, error: FileError) -> str:
+        """What it means that no more can be kept."""
+        store = self._store
+        count = sum(digest is None or store is None or digest not in store for digest in self._contents)
+        row_bytes = int(np.prod(self._columns["pixels"][1]))
+        sizes = f"{files.size_text(row_bytes)} each, {files.size_text(count * row_bytes)} together"
+        return (
+            f"{counted(count, 'decoded picture')} ({sizes}) cannot be kept, so each epoch decodes them again: {error}"
+        )
 
 
 def _stamp(path: str | Path) -> Stamp | None:
