@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import pickle
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,7 @@ import pytest
 from pictures import put
 from PIL import Image
 
-from fieldguide import cache
+from fieldguide import cache, rows
 from fieldguide.data import known, pillow
 from fieldguide.errors import FileError, InputError
 from fieldguide.preprocessing.reader import Reader, Shape
@@ -81,11 +83,11 @@ def kept_files(own_cache: Path, name: str) -> list[Path]:
 def test_rows_in_any_order_hold_the_right_pixels(photos: list[str], shape: Shape, keep: bool) -> None:
     reader = Reader(photos, shape=shape, keep=keep)
     expected = decoded(photos, shape)
-    for rows in ([3], [7, 3, 7, 0], np.random.default_rng(0).permutation(COUNT), list(range(COUNT)), []):
-        pixels, reasons = reader.read(rows)
+    for asked in ([3], [7, 3, 7, 0], np.random.default_rng(0).permutation(COUNT), list(range(COUNT)), []):
+        pixels, reasons = reader.read(asked)
         assert pixels.dtype == np.uint8
         assert reasons == {}
-        np.testing.assert_array_equal(pixels, expected[np.asarray(rows, int)])
+        np.testing.assert_array_equal(pixels, expected[np.asarray(asked, int)])
     reader.close()
 
 
@@ -265,6 +267,37 @@ def test_a_cache_that_cannot_be_written_is_said_and_passed_over(
     reader.close()
 
 
+def test_a_disk_that_fills_up_in_mid_epoch_keeps_what_was_written(
+    photos: list[str], decodings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(photos, shape=SMALL, keep=True)
+    reader.read(range(20))
+
+    def no_space(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rows, "_append", no_space)
+    with pytest.warns(UserWarning, match="^20 decoded pictures .* cannot be kept.*the disk is full") as said:
+        reader.read(range(20, COUNT))
+    assert len(said) == 1
+    pixels, _ = reader.read(range(COUNT))
+    assert len(decodings) == 20 + 20 + 20
+    np.testing.assert_array_equal(pixels, decoded(photos))
+
+
+def test_what_is_being_read_is_marked_as_used(photos: list[str], own_cache: Path) -> None:
+    reader = Reader(photos, shape=SMALL, keep=True)
+    reader.read(range(COUNT))
+    (segment,) = own_cache.glob("pixels/*/segment-*")
+    os.utime(segment, (0, 0))
+    reader.read([0])
+    assert segment.stat().st_mtime == 0
+    assert reader._kept is not None
+    reader._kept._marked -= cache.IN_USE_SECONDS  # as if that long had passed
+    reader.read([0])
+    assert segment.stat().st_mtime > time.time() - 60
+
+
 def test_a_cache_cleared_while_in_use_is_filled_again(photos: list[str], own_cache: Path, decodings: list[int]) -> None:
     reader = Reader(photos, shape=SMALL, keep=True)
     first, _ = reader.read(range(COUNT))
@@ -287,9 +320,9 @@ def test_threads_may_read_at_the_same_time(photos: list[str], own_cache: Path) -
     expected = decoded(photos)
     batches = [np.random.default_rng(seed).permutation(COUNT)[:12] for seed in range(60)]
     with ThreadPoolExecutor(6) as pool:
-        for rows, (pixels, reasons) in zip(batches, pool.map(reader.read, batches), strict=True):
+        for asked, (pixels, reasons) in zip(batches, pool.map(reader.read, batches), strict=True):
             assert reasons == {}
-            np.testing.assert_array_equal(pixels, expected[rows])
+            np.testing.assert_array_equal(pixels, expected[asked])
     reader.close()
     (segment,) = kept_files(own_cache, "pixels.bin")
     assert segment.stat().st_size <= COUNT * 20 * 30 * 3
