@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pictures import scene
 from PIL import Image, ImageOps
@@ -170,6 +170,8 @@ def test_every_kind_of_file_gives_what_keras_gives(
     interpolation=st.sampled_from(pillow.INTERPOLATIONS),
     keep_aspect_ratio=st.booleans(),
 )
+@example("jpeg", "rgb", (1, 65), "bilinear", True)  # cut to nothing
+@example("jpeg", "rgb", (90, 1), "nearest", True)
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 def test_every_size_and_rule_gives_what_keras_gives(
     name: str, color_mode: str, size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool
@@ -185,10 +187,7 @@ def test_every_size_and_rule_gives_what_keras_gives(
     content = FILES[name]()
     try:
         expected(load_img, content, **options)
-    except ValueError as refused:
-        if "empty" in str(refused):  # Keras cuts a thin picture to nothing
-            assert pillow.pixels(content, **options).shape[:2] == size
-            return
+    except ValueError:  # a kind of numbers that Pillow does not convert or resize so
         with pytest.raises(PictureError):
             pillow.pixels(content, **options)
         return

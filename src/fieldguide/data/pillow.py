@@ -198,7 +198,8 @@ def _resized(
     (height, width), (rows, columns) = image.size[::-1], size
     box = None
     if keep_aspect_ratio:
-        used = (max(1, min(height, width * rows // columns)), max(1, min(width, height * columns // rows)))
+        # Of a target far narrower than the picture nothing may be left: Pillow takes that for a line between pixels.
+        used = (min(height, width * rows // columns), min(width, height * columns // rows))
         top, left = (height - used[0]) // 2, (width - used[1]) // 2
         box = (left, top, left + used[1], top + used[0])
     return image.resize((columns, rows), Image.Resampling[interpolation.upper()], box=box)
