@@ -153,6 +153,8 @@ def test_class_indices_of_another_iterator_may_be_given(tmp_path: Path) -> None:
     indices = list_directory(tmp_path).class_indices
     assert list_directory(tmp_path, classes=indices).class_indices == indices
     assert list_directory(tmp_path, classes=indices.keys()).class_indices == indices
+    assert list_directory(tmp_path, classes=np.array(["dogs", "cats"])).class_indices == {"dogs": 0, "cats": 1}
+    assert list_directory(tmp_path, classes=[]).class_indices == indices
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ def test_no_file_found(tmp_path: Path) -> None:
         read_table(frame)
 
 
+def test_classes_may_be_an_array(tmp_path: Path) -> None:
+    lay(tmp_path / "root")
+    frame = frame_of(**{"class": list("bab")})
+    table = read_table(frame, tmp_path / "root", classes=frame["class"].unique(), class_mode="binary")
+    assert table.class_indices == {"b": 0, "a": 1}
+    assert table.num_classes == 2
+
+
 def test_classes_that_are_not_used_are_noted(tmp_path: Path) -> None:
     lay(tmp_path / "root")
     table = read_table(frame_of(y=[1, 2]), tmp_path / "root", y_col="y", class_mode="raw", classes=["a"])

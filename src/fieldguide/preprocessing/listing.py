@@ -93,7 +93,7 @@ def list_directory(
         raise InputTypeError(f"directory is {directory!r}; expected the path of a folder.")
     root = str(directory)
     there = class_folders(root)
-    names = _named(root, classes, there) if classes else there
+    names = _named(root, classes, there) if classes is not None else there
     below = list(bounded_map(lambda name: find(os.path.join(root, name), EXTENSIONS, follow_links), names))
     skipped = [folder for _, closed in below for folder in closed]
     if not any(found for found, _ in below):
@@ -192,7 +192,7 @@ def _named(root: str, classes: Collection[str], there: Sequence[str]) -> list[st
         raise InputTypeError(
             f"classes is {classes!r}; expected a list of names of folders, whose order gives the class indices."
         )
-    names = list(classes)
+    names = list(classes) or list(there)
     if not all(isinstance(name, str) for name in names):
         raise InputTypeError(f"classes is {classes!r}; expected names of folders, such as {list(there[:2]) or ['.']}.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -204,7 +204,7 @@ def _named(root: str, classes: Collection[str], there: Sequence[str]) -> list[st
             f"classes names {listed([repr(name) for name in missing])}, but {root} has no such "
             f"{'folder' if len(missing) == 1 else 'folders'}; {has}."
         )
-    return names
+    return [str(name) for name in names]
 
 
 def _nothing(root: str, names: Sequence[str], closed: Sequence[Skipped]) -> str:

@@ -98,6 +98,9 @@ def read_table(
     if not hasattr(dataframe, "columns") or not hasattr(dataframe, "iloc"):
         raise InputTypeError(f"dataframe is a {type(dataframe).__name__}; expected a pandas DataFrame.")
     root = str(directory or "")
+    if isinstance(classes, (str, set, frozenset)) or not (classes is None or isinstance(classes, Collection)):
+        raise InputTypeError(f"classes is {classes!r}; expected a list, whose order gives the class indices.")
+    classes = None if classes is None else list(classes)
     names = _file_names(dataframe, x_col)
     paths = [os.path.join(root, name) for name in names]
     labels = _labels(dataframe, y_col, class_mode, classes) if class_mode in _WITH_CLASSES else None
@@ -180,8 +183,6 @@ def _file_names(dataframe: Any, x_col: Any) -> list[str]:
 
 def _labels(dataframe: Any, y_col: Any, class_mode: str | None, classes: Collection[Any] | None) -> list[Any]:
     """The column of labels, once each is seen to be of a kind that the mode takes."""
-    if isinstance(classes, (str, set, frozenset)) or not (classes is None or isinstance(classes, Collection)):
-        raise InputTypeError(f"classes is {classes!r}; expected a list, whose order gives the class indices.")
     labels: list[Any] = _column(dataframe, y_col, "y_col").tolist()
     kinds = (str, list, tuple) if class_mode == "categorical" else (str,)
     expected = "strings, or lists or tuples of strings" if class_mode == "categorical" else "strings"
