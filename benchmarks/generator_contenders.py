@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,11 +137,22 @@ class Worker:
             raise SystemExit(f"an epoch had {count} pictures, not {self._count}")
         return count
 
-    def fit(self) -> int:
+    def fit(self) -> turns.Turn:
+        import keras
+
         if self._model is None:
             self._model = course_network(self._job.side)
-        self._model.fit(self._data, epochs=1, verbose=0)
-        return self._count
+        # Timed from the epoch's begin to its end: behind it `fit` waits up to half a second for a thread of tf.data,
+        # which is once for all epochs, and by chance.
+        moments: list[tuple[float, float]] = []
+
+        def note(*_: object) -> None:
+            moments.append((time.perf_counter(), time.process_time()))
+
+        clock = keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note)
+        self._model.fit(self._data, epochs=1, verbose=0, callbacks=[clock])
+        (begin, busy), (end, busy_after) = moments
+        return turns.Turn(end - begin, busy_after - busy, self._count)
 
 
 def main() -> None:
