@@ -11,24 +11,38 @@ from typing import TYPE_CHECKING, Any
 from fieldguide.version import __version__
 
 if TYPE_CHECKING:
+    from fieldguide.augmentation.layer import Augment
     from fieldguide.cache import cache_size, clear_cache
     from fieldguide.data import samples
     from fieldguide.data.check import Finding, Findings, check
     from fieldguide.data.dataset import Dataset, Skipped
     from fieldguide.data.pixels import PixelStore
     from fieldguide.data.split import Parts, split
-    from fieldguide.errors import FieldguideError, FileError, InputError, ModelError, PictureError
+    from fieldguide.errors import FieldguideError, FileError, InputError, InputTypeError, ModelError, PictureError
     from fieldguide.evaluation.diagnose import Diagnosis, diagnose
     from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.evaluation.metrics import Score
     from fieldguide.intervals import Estimate
     from fieldguide.model.classifier import Classifier, load
     from fieldguide.model.predictions import Prediction, Predictions
+    from fieldguide.preprocessing.folders import image_dataset_from_directory
+    from fieldguide.preprocessing.generator import ImageDataGenerator
+    from fieldguide.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
+    from fieldguide.preprocessing.transforms import (
+        apply_affine_transform,
+        apply_brightness_shift,
+        apply_channel_shift,
+        random_rotation,
+        random_shear,
+        random_shift,
+        random_zoom,
+    )
     from fieldguide.reporting.page import report
     from fieldguide.training.fit import Run, train
     from fieldguide.training.recipe import Recipe
 
 _MODULE_OF = {
+    "Augment": "augmentation.layer",
     "Classifier": "model.classifier",
     "Dataset": "data.dataset",
     "Diagnosis": "evaluation.diagnose",
@@ -37,7 +51,9 @@ _MODULE_OF = {
     "FileError": "errors",
     "Finding": "data.check",
     "Findings": "data.check",
+    "ImageDataGenerator": "preprocessing.generator",
     "InputError": "errors",
+    "InputTypeError": "errors",
     "ModelError": "errors",
     "Parts": "data.split",
     "PictureError": "errors",
@@ -48,14 +64,26 @@ _MODULE_OF = {
     "Run": "training.fit",
     "Score": "evaluation.metrics",
     "Skipped": "data.dataset",
+    "apply_affine_transform": "preprocessing.transforms",
+    "apply_brightness_shift": "preprocessing.transforms",
+    "apply_channel_shift": "preprocessing.transforms",
+    "array_to_img": "preprocessing.pictures",
     "cache_size": "cache",
     "check": "data.check",
     "clear_cache": "cache",
     "diagnose": "evaluation.diagnose",
     "evaluate": "evaluation.evaluate",
+    "image_dataset_from_directory": "preprocessing.folders",
+    "img_to_array": "preprocessing.pictures",
     "load": "model.classifier",
+    "load_img": "preprocessing.pictures",
+    "random_rotation": "preprocessing.transforms",
+    "random_shear": "preprocessing.transforms",
+    "random_shift": "preprocessing.transforms",
+    "random_zoom": "preprocessing.transforms",
     "report": "reporting.page",
     "samples": "data.samples",
+    "save_img": "preprocessing.pictures",
     "split": "data.split",
     "train": "training.fit",
 }

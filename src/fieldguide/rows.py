@@ -30,6 +30,7 @@ from fieldguide.files import explained, require_writable, write_text
 FORMAT = 1
 DIGEST_BYTES = 32
 FLUSH_ROWS = 64
+_LARGE_ROW_BYTES = 4096
 _RECORD = np.dtype([("digest", f"V{DIGEST_BYTES}"), ("crc", "<u4")])
 
 Columns = Mapping[str, tuple[np.dtype, tuple[int, ...]]]
@@ -86,7 +87,12 @@ class RowStore:
                 raise FileError(
                     f"the cache at {path} was cleared or damaged while in use: run the command again."
                 ) from error
-            result[wanted] = mapped[rows - first]
+            if _bytes_of((dtype, shape)) < _LARGE_ROW_BYTES:
+                result[wanted] = mapped[rows - first]
+                continue
+            view = mapped.view(np.ndarray)  # row by row: indexed at once, they would be copied twice
+            for place, row in zip(wanted.tolist(), (rows - first).tolist(), strict=True):
+                result[place] = view[row]
         return result
 
     def mark_used(self, digests: Iterable[bytes]) -> None:

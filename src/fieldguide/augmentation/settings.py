@@ -82,12 +82,10 @@ class Settings:
             _check_number(name, getattr(self, name), 0, 1, "as a share of the picture")
         for name in ("horizontal_flip", "vertical_flip"):
             _check_flag(name, getattr(self, name))
-        if isinstance(self.zoom_range, numbers.Real):
-            _check_number(
-                "zoom_range", self.zoom_range, 0, 0.99, "or the lowest and highest factor, such as (0.8, 1.2)"
-            )
-        else:
+        if isinstance(self.zoom_range, tuple | list):
             object.__setattr__(self, "zoom_range", _pair("zoom_range", self.zoom_range, 0.01, 100))
+        else:
+            _check_number("zoom_range", self.zoom_range, 0, 0.99, "or two factors, such as (0.8, 1.2)")
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _pair(name, getattr(self, name), 0, 100))

@@ -19,6 +19,7 @@ from fieldguide.augmentation.settings import Settings
 from fieldguide.parallel import Crew
 
 _AT_ONCE = (1, 3, 4)  # channels that OpenCV takes at once, and exactly; of 2 it rounds the places to 1/32 pixel
+SCIPY_MODES = ("mirror", "grid-constant", "grid-mirror", "grid-wrap")  # further fill modes, by SciPy itself
 _ROUNDING = 1e-6  # pixels: a point so little beyond the edge is on it
 
 Finish = Callable[[np.ndarray, int], None]
@@ -123,11 +124,12 @@ class Warper:
         """
         result = np.empty((len(rows), *pictures.shape[1:]), np.float32) if out is None else out
         table = _levels(scale) if pictures.dtype == np.uint8 else None
+        still = [True] * len(rows) if matrices is None else (matrices == IDENTITY).all(axis=(1, 2)).tolist()
         scaled = Sampling(sampling.fill_mode, sampling.cval * scale, sampling.order, sampling.channels_first)
 
         def work(place: int) -> None:
             picture = pictures[rows[place]]
-            if matrices is None or np.array_equal(matrices[place], IDENTITY):
+            if matrices is None or still[place]:
                 _convert(picture, result[place], table, scale)
             else:
                 levels = self._scratch.like(picture)
@@ -159,7 +161,7 @@ def warp(picture: np.ndarray, matrix: np.ndarray, sampling: Sampling) -> np.ndar
 
 def _warp(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, sampling: Sampling) -> None:
     """Warps float32 pixels, contiguous, into `result`."""
-    if sampling.order > 1:
+    if sampling.order > 1 or sampling.fill_mode in SCIPY_MODES:
         _spline(picture, result, matrix, sampling)
     elif sampling.channels_first:
         for plane, place in zip(picture, result, strict=True):
@@ -222,7 +224,7 @@ def _beyond(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _spline(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, sampling: Sampling) -> None:
-    """Warps by splines of order 2 to 5, channel by channel."""
+    """Warps by SciPy, channel by channel: splines of order 2 to 5, and its own fill modes."""
     from scipy import ndimage
 
     planes = picture if sampling.channels_first else np.moveaxis(picture, 2, 0)

@@ -1,0 +1,251 @@
+"""Batches of pictures that are read from files: what `flow_from_directory` and `flow_from_dataframe` return."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.warp import Warper
+from fieldguide.data.dataset import Skipped
+from fieldguide.errors import PictureError
+from fieldguide.preprocessing import arguments
+from fieldguide.preprocessing.drawing import draw_many
+from fieldguide.preprocessing.iterators import Iterator, Saving
+from fieldguide.preprocessing.listing import EXTENSIONS, list_directory
+from fieldguide.preprocessing.reader import Reader, Shape
+from fieldguide.preprocessing.table import read_table
+from fieldguide.preprocessing.transformer import Transformer
+
+_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+
+
+class FileIterator(Iterator):
+    """What both kinds of batches from files have in common: they are read, transformed and given their labels."""
+
+    white_list_formats = EXTENSIONS
+    filenames: list[str]
+    class_mode: str | None
+    classes: Any
+    class_indices: dict[Any, int]
+    skipped: tuple[Skipped, ...]
+
+    def _take_settings(
+        self,
+        image_data_generator: Transformer,
+        target_size: tuple[int, int],
+        color_mode: str,
+        data_format: str | None,
+        subset: str | None,
+        interpolation: str,
+        keep_aspect_ratio: bool,
+    ) -> None:
+        """Checks how pictures are to be read, before any is looked for."""
+        self.image_data_generator = image_data_generator
+        self.target_size = arguments.target_size(target_size)
+        self.color_mode = arguments.choice("color_mode", color_mode, tuple(_CHANNELS))
+        self.data_format = arguments.data_format(data_format)
+        self.interpolation = arguments.choice("interpolation", interpolation, _INTERPOLATIONS)
+        self.keep_aspect_ratio = keep_aspect_ratio
+        self.subset = subset
+        self.split = arguments.subset_span(subset, image_data_generator.validation_split)
+        channels = _CHANNELS[color_mode]
+        last = self.data_format == "channels_last"
+        self.image_shape = (*self.target_size, channels) if last else (channels, *self.target_size)
+
+    def _open(self, filepaths: list[str], notes: Sequence[str], found: str, cache: bool) -> None:
+        """Says what was found and what was left out, and makes ready to read."""
+        self._filepaths = filepaths
+        self.samples = len(filepaths)
+        sys.stdout.write(f"Found {found}\n")
+        for note in notes:
+            warnings.warn(note, stacklevel=5)
+        shape = Shape(self.target_size, self.color_mode, self.interpolation, self.keep_aspect_ratio)
+        self._reader = Reader(filepaths, shape=shape, keep=cache)
+        self._warper = Warper()
+
+    @property
+    def filepaths(self) -> list[str]:
+        """Where the pictures are, in the order of `filenames`."""
+        return self._filepaths
+
+    @property
+    def labels(self) -> Any:
+        """What the pictures are labelled, in the order of `filenames`."""
+        return self.classes
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """A weight for each picture, if there are any."""
+        return None
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
+        generator = self.image_data_generator
+        drawn = draw_many(generator.ranges, generator.size_of(self.image_shape), source, len(index_array))
+        pixels, failed = self._reader.read(index_array)
+        if failed:
+            good = np.array([row not in failed for row in index_array.tolist()])
+            self._leave_out(failed, bool(good.any()))
+            index_array, drawn = index_array[good], drawn.select(good)
+        pixels = pixels if self.data_format == "channels_last" else np.ascontiguousarray(np.moveaxis(pixels, 3, 1))
+        varied = drawn if self.subset != "validation" else None
+        batch = generator.batch(pixels, range(len(pixels)), varied, self._warper)
+        self._saving.write(batch, index_array, source, 1e7)
+        if self.class_mode is None:
+            return batch
+        targets = self._targets_of(index_array, batch)
+        if self.sample_weight is None:
+            return batch, targets
+        return batch, targets, self.sample_weight[index_array]
+
+    def _targets_of(self, rows: np.ndarray, batch: np.ndarray) -> Any:
+        if self.class_mode == "input":
+            return batch.copy()
+        if self.class_mode in ("binary", "sparse"):
+            return np.array([self.classes[row] for row in rows], self.dtype)
+        if self.class_mode == "categorical":
+            targets = np.zeros((len(rows), len(self.class_indices)), self.dtype)
+            for place, row in enumerate(rows):
+                targets[place, self.classes[row]] = 1
+            return targets
+        if self.class_mode == "multi_output":
+            return tuple(output[rows] for output in self.labels)
+        return self.labels[rows]
+
+    def _leave_out(self, failed: dict[int, str], others: bool) -> None:
+        """Names pictures that could not be decoded; an error where nothing of the batch is left."""
+        known = {item.path for item in self.skipped}
+        cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
+        for row, reason in failed.items():
+            path = Path(self._filepaths[row])
+            if not others:
+                raise PictureError(f"{path} cannot be read ({reason}), and nothing else is in its batch: {cure}.")
+            if path not in known:
+                self.skipped += (Skipped(path, reason),)
+                warnings.warn(f"{path} cannot be read ({reason}) and is left out of its batch: {cure}.", stacklevel=7)
+
+
+class DirectoryIterator(FileIterator):
+    """Batches of the pictures of class folders."""
+
+    allowed_class_modes = ("categorical", "binary", "sparse", "input", None)
+
+    def __init__(
+        self,
+        directory: str | Path,
+        image_data_generator: Transformer,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | Path | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        dtype: Any = None,
+        *,
+        cache: bool = True,
+    ) -> None:
+        """Batches of `directory`; see `ImageDataGenerator.flow_from_directory`."""
+        arguments.batch_size(batch_size)
+        self.class_mode = arguments.choice("class_mode", class_mode, self.allowed_class_modes)
+        self._take_settings(
+            image_data_generator, target_size, color_mode, data_format, subset, interpolation, keep_aspect_ratio
+        )
+        self.dtype = arguments.float_type(dtype)
+        self.directory = directory
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
+        listing = list_directory(directory, classes=classes, split=self.split, follow_links=follow_links)
+        self.filenames, self.classes, self.class_indices = listing.filenames, listing.classes, listing.class_indices
+        self.num_classes = len(listing.class_indices)
+        self.skipped = listing.skipped
+        found = f"{len(self.filenames)} images belonging to {self.num_classes} classes."
+        self._open(listing.filepaths, listing.notes(), found, cache)
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+
+class DataFrameIterator(FileIterator):
+    """Batches of the pictures of a dataframe."""
+
+    allowed_class_modes = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
+
+    def __init__(
+        self,
+        dataframe: Any,
+        directory: str | Path | None = None,
+        image_data_generator: Transformer | None = None,
+        x_col: str = "filename",
+        y_col: Any = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        data_format: str | None = "channels_last",
+        save_to_dir: str | Path | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        dtype: Any = "float32",
+        validate_filenames: bool = True,
+        *,
+        cache: bool = True,
+    ) -> None:
+        """Batches of `dataframe`; see `ImageDataGenerator.flow_from_dataframe`."""
+        arguments.batch_size(batch_size)
+        self.class_mode = arguments.choice("class_mode", class_mode, self.allowed_class_modes)
+        generator = image_data_generator or Transformer(data_format=data_format, dtype=dtype)
+        self._take_settings(generator, target_size, color_mode, data_format, subset, interpolation, keep_aspect_ratio)
+        self.dtype = arguments.float_type(dtype)
+        self.directory = directory or ""
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
+        table = read_table(
+            dataframe,
+            directory,
+            x_col=x_col,
+            y_col=y_col,
+            weight_col=weight_col,
+            classes=classes,
+            class_mode=class_mode,
+            split=self.split,
+            validate_filenames=validate_filenames,
+        )
+        self.filenames = table.filenames
+        if table.class_indices is not None:
+            self.classes, self.class_indices = table.classes, table.class_indices
+        self._targets, self._sample_weight = table.targets, table.weights
+        self.skipped = table.skipped
+        kind = "validated" if validate_filenames else "non-validated"
+        belonging = "" if table.num_classes is None else f" belonging to {table.num_classes} classes"
+        found = f"{len(self.filenames)} {kind} image filenames{belonging}."
+        self._open(table.filepaths, table.notes(), found, cache)
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+    @property
+    def labels(self) -> Any:
+        """What the pictures are labelled: indices of classes, or the columns of "raw" and "multi_output"."""
+        return self._targets if self.class_mode in ("multi_output", "raw") else self.classes
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """The weights of `weight_col`, if it was given."""
+        return self._sample_weight

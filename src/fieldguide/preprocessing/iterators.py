@@ -1,0 +1,294 @@
+"""Batches of pictures in an order of their own, transformed as they are asked for: what `flow` returns.
+
+What a batch holds is a function of the seed, the epoch and the batch's place, and of nothing else: any number of
+workers and threads gives the same. With a seed, `next` gives what Keras's iterator gives: the same order, the same
+draws.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from fieldguide.augmentation.warp import Warper
+from fieldguide.errors import FileError, InputError, InputTypeError
+from fieldguide.files import explained
+from fieldguide.preprocessing import arguments
+from fieldguide.preprocessing.drawing import draw_many
+from fieldguide.preprocessing.endless import Askers
+from fieldguide.preprocessing.pictures import array_to_img
+from fieldguide.preprocessing.transformer import Transformer
+
+_SEEDS = 2**32  # of NumPy's old generators
+_FORMATS = {"jpg": "jpeg"}
+
+
+class Iterator(keras.utils.PyDataset):
+    """Batches, by place, by `next` or in `fit`, `evaluate` and `predict`."""
+
+    def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+        """Batches of `n` pictures.
+
+        Args:
+            n: How many pictures there are.
+            batch_size: How many of them a batch has; the last one may have fewer.
+            shuffle: Whether each epoch has an order of its own.
+            seed: Of order and transformations. With None, NumPy's global generator gives one.
+        """
+        super().__init__(workers=1)
+        self.n = n
+        self.batch_size = arguments.batch_size(batch_size)
+        self.shuffle = shuffle
+        self.seed = seed
+        self.batch_index = 0  # of the next batch that `next` gives
+        self.total_batches_seen = 0
+        self.lock = threading.Lock()
+        self._base = _base(seed)
+        self._first = 0  # how many batches came before this epoch's first
+        self._order: tuple[int, np.ndarray, Any] | None = None
+        self._sources = threading.local()
+        self._askers = Askers()
+
+    def __len__(self) -> int:
+        return -(-self.n // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch at a place of the present epoch.
+
+        Raises:
+            InputError: there is no such place.
+        """
+        if isinstance(index, bool) or not isinstance(index, int | np.integer):
+            raise InputTypeError(f"batch {index!r} was asked for; expected a whole number.")
+        place = int(index) + (len(self) if index < 0 else 0)
+        beyond = place >= len(self) and not self._askers.see_no_end(len(self))
+        if place < 0 or beyond or not self.n:
+            raise InputError(f"batch {index} was asked for, but there are {len(self)}, numbered from 0.")
+        self.total_batches_seen += 1
+        past, place = divmod(place, len(self))
+        return self._batch(self._first + past * len(self), place)
+
+    def __iter__(self) -> Iterator:
+        return self  # without an end, as in Keras: `for batch in flow` goes on until it is broken off
+
+    def __next__(self) -> Any:
+        with self.lock:
+            first, place = self._first, self.batch_index
+            self.total_batches_seen += 1
+            if self.batch_index + 1 < len(self):
+                self.batch_index += 1
+            else:
+                self.batch_index = 0
+                self._first += max(1, len(self))
+        return self._batch(first, place)
+
+    def next(self) -> Any:
+        """The next batch; after the last one the first of the next epoch."""
+        return self.__next__()
+
+    def reset(self) -> None:
+        """Makes `next` begin a new epoch."""
+        self._first += self.batch_index
+        self.batch_index = 0
+
+    def set_index_array(self) -> None:
+        """Goes on to the next epoch, which has an order and transformations of its own."""
+        self._first += max(1, len(self))
+        self.batch_index = 0
+
+    def on_epoch_end(self) -> None:
+        """Goes on to the next epoch; Keras calls it."""
+        if not self._askers.see_no_end(len(self)):  # else batches are numbered on
+            self.set_index_array()
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches an epoch has; None for a `fit` that was given fewer `steps_per_epoch`, which has no end."""
+        return None if self._askers.see_no_end(len(self)) else len(self)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs were gone through; set it to go on where an earlier training stopped."""
+        return self._first // max(1, len(self))
+
+    @epoch.setter
+    def epoch(self, finished: int) -> None:
+        self._first, self.batch_index = finished * max(1, len(self)), 0
+
+    @property
+    def index_array(self) -> np.ndarray:
+        """This epoch's order: int (n,)."""
+        return self._ordered(self._first)[0]
+
+    def _ordered(self, first: int) -> tuple[np.ndarray, Any]:
+        """The order of the epoch that begins with batch `first`, and the state of the generator that drew it."""
+        with self.lock:
+            if self._order is None or self._order[0] != first:
+                source = self._source(first)
+                order = source.permutation(self.n) if self.shuffle else np.arange(self.n)
+                self._order = (first, order, source.get_state())
+            return self._order[1:]
+
+    def _source(self, number: int) -> np.random.RandomState:
+        """The generator of batch `number`, counted from the first epoch's first."""
+        source: np.random.RandomState | None = getattr(self._sources, "source", None)
+        if source is None:  # seeding it anew takes a fiftieth of the time of making one
+            source = self._sources.source = np.random.RandomState()
+        source.seed((self._base + number) % _SEEDS)
+        return source
+
+    def _batch(self, first: int, place: int) -> Any:
+        order, state = self._ordered(first)
+        source = self._source(first + place)
+        if place == 0:  # goes on from where the order was drawn
+            source.set_state(state)
+        return self._get_batches_of_transformed_samples(
+            order[place * self.batch_size : (place + 1) * self.batch_size], source
+        )
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
+        """The batch of these pictures, its transformations drawn from `source`."""
+        raise InputError(f"{type(self).__name__} has no pictures of its own: use ImageDataGenerator's flows.")
+
+
+class Saving:
+    """Writes batches to a folder as pictures, for a look at what was made of them."""
+
+    def __init__(self, folder: str | Path | None, prefix: str, form: str, data_format: str) -> None:
+        """Where pictures are written to.
+
+        Args:
+            folder: it is made if it is missing; None writes nothing.
+            prefix: of the files' names.
+            form: "png", "jpeg", ...
+            data_format: of the batches.
+
+        Raises:
+            FileError: the folder cannot be made.
+        """
+        self.folder = None if folder is None else Path(folder)
+        self.prefix, self.form, self.data_format = prefix, form, data_format
+        if self.folder is not None:
+            with explained(self.folder, "write pictures to"):
+                self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, batch: np.ndarray, rows: np.ndarray, source: np.random.RandomState, most: float) -> None:
+        """Writes a batch, if a folder was given: files named prefix_row_number.form."""
+        if self.folder is None:
+            return
+        for picture, row in zip(batch, rows, strict=True):
+            path = self.folder / f"{self.prefix}_{row}_{source.randint(int(most))}.{self.form}"
+            image = array_to_img(picture, self.data_format, scale=True)
+            if image.mode == "RGBA" and self.form in ("jpg", "jpeg"):
+                image = image.convert("RGB")
+            try:
+                image.save(path, format=_FORMATS.get(self.form, self.form))
+            except (KeyError, OSError) as error:
+                raise FileError(f"cannot write {path}: {error}; is {self.form!r} a format of pictures?") from error
+
+
+class NumpyArrayIterator(Iterator):
+    """Batches of pictures that are in an array."""
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        image_data_generator: Transformer,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        sample_weight: Any = None,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | Path | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        ignore_class_split: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        """Batches of `x`; see `ImageDataGenerator.flow`."""
+        x, beside = _parted(x)
+        arrays = {"y": y, "sample_weight": sample_weight, **{f"x[1][{place}]": each for place, each in beside.items()}}
+        given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+        for name, array in given.items():
+            if len(array) != len(x):
+                raise InputError(f"x and {name} should have the same length; found {len(x)} and {len(array)}.")
+        self.x = x if isinstance(x, np.ndarray) else np.asarray(x, arguments.float_type(dtype))
+        if self.x.dtype.kind not in "uif":
+            self.x = self.x.astype(arguments.float_type(dtype))
+        if self.x.ndim != 4:
+            raise InputError(f"x has shape {self.x.shape}; it should have rank 4, like (n, height, width, channels).")
+        image_data_generator.warn_of_channels(self.x.shape)
+        span = arguments.subset_span(subset, image_data_generator.validation_split)
+        if span is not None:
+            rows = _subset(subset, span, len(self.x), given.get("y"), ignore_class_split)
+            self.x = self.x[rows]
+            given = {name: array[rows] for name, array in given.items()}
+        self.y, self.sample_weight = given.get("y"), given.get("sample_weight")
+        self.x_misc = [given[f"x[1][{place}]"] for place in beside]
+        self.image_data_generator = image_data_generator
+        self.data_format = arguments.data_format(data_format)
+        self.dtype = arguments.float_type(dtype)
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self.subset = subset
+        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
+        self._warper = Warper()
+        super().__init__(len(self.x), batch_size, shuffle, seed)
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
+        generator = self.image_data_generator
+        drawn = draw_many(generator.ranges, generator.size_of(self.x.shape[1:]), source, len(index_array))
+        varied = drawn if self.subset != "validation" else None
+        batch = generator.batch(self.x, index_array, varied, self._warper)
+        self._saving.write(batch, index_array, source, 1e4)
+        pictures = [batch, *(each[index_array] for each in self.x_misc)] if self.x_misc else batch
+        if self.y is None:
+            return pictures
+        if self.sample_weight is None:
+            return pictures, self.y[index_array]
+        return pictures, self.y[index_array], self.sample_weight[index_array]
+
+
+def _base(seed: int | None) -> int:
+    """The number that all of an iterator's randomness begins with."""
+    if seed is None:
+        return int(np.random.randint(2**31))  # noqa: NPY002 - so that NumPy's seed makes a notebook repeatable
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise InputTypeError(f"seed is {seed!r}; expected a whole number or None.")
+    if not 0 <= seed < _SEEDS:
+        raise InputError(f"seed is {seed}; expected a whole number from 0 to {_SEEDS - 1}, or None.")
+    return int(seed)
+
+
+def _parted(x: Any) -> tuple[Any, dict[int, Any]]:
+    """The pictures, and the arrays that came with them as `(pictures, array)` or `(pictures, [array, ...])`."""
+    if not isinstance(x, tuple | list):
+        return x, {}
+    if len(x) != 2:
+        raise InputError(f"x is a {type(x).__name__} of {len(x)}; expected an array, or (pictures, further arrays).")
+    beside = x[1] if isinstance(x[1], list) else [x[1]]
+    return x[0], dict(enumerate(beside))
+
+
+def _subset(
+    subset: str | None, span: tuple[float, float], count: int, labels: np.ndarray | None, ignore_class_split: bool
+) -> slice:
+    """Which pictures of an array belong to a subset: the first ones are for validation."""
+    share = span[1] if subset == "validation" else span[0]
+    first = int(count * share)
+    if labels is not None and not ignore_class_split:
+        measured, learnt = np.unique(labels[:first]), np.unique(labels[first:])
+        if not np.array_equal(measured, learnt):
+            raise InputError(
+                "the training and the validation subset have different number of classes after the split: "
+                f"{len(learnt)} and {len(measured)}. If the arrays are sorted by label, shuffle them first."
+            )
+    if subset == "validation" and first == 0:
+        warnings.warn(f"the validation subset is empty: {share:g} of {count} pictures is none.", stacklevel=5)
+    return slice(0, first) if subset == "validation" else slice(first, count)

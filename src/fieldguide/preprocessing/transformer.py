@@ -1,0 +1,299 @@
+"""What `ImageDataGenerator` does to pictures, without where they come from: it varies and standardises them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.affine import matrices
+from fieldguide.augmentation.warp import Sampling, Warper, warp
+from fieldguide.errors import InputError
+from fieldguide.preprocessing import arguments, standard, transforms
+from fieldguide.preprocessing.drawing import Ranges, Transforms, draw
+
+
+class Transformer:
+    """Draws a transformation for each picture, applies it, and brings its levels to a standard."""
+
+    def __init__(
+        self,
+        featurewise_center: bool = False,
+        samplewise_center: bool = False,
+        featurewise_std_normalization: bool = False,
+        samplewise_std_normalization: bool = False,
+        zca_whitening: bool = False,
+        zca_epsilon: float = 1e-6,
+        rotation_range: float = 0,
+        width_shift_range: Any = 0.0,
+        height_shift_range: Any = 0.0,
+        brightness_range: Sequence[float] | None = None,
+        shear_range: float = 0.0,
+        zoom_range: Any = 0.0,
+        channel_shift_range: float = 0.0,
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        rescale: float | None = None,
+        preprocessing_function: Callable[[np.ndarray], Any] | None = None,
+        data_format: str | None = None,
+        validation_split: float = 0.0,
+        interpolation_order: int = 1,
+        dtype: Any = None,
+    ) -> None:
+        """The settings, as attributes of their names, checked; see `ImageDataGenerator`."""
+        self.featurewise_center = featurewise_center
+        self.samplewise_center = samplewise_center
+        self.featurewise_std_normalization = featurewise_std_normalization
+        self.samplewise_std_normalization = samplewise_std_normalization
+        self.zca_whitening = zca_whitening
+        self.zca_epsilon = zca_epsilon
+        self.rotation_range = rotation_range
+        self.width_shift_range = width_shift_range
+        self.height_shift_range = height_shift_range
+        self.brightness_range = arguments.brightness(brightness_range)
+        self.shear_range = shear_range
+        self.zoom_range = arguments.zoom(zoom_range)
+        self.channel_shift_range = channel_shift_range
+        self.fill_mode = arguments.fill_mode(fill_mode)
+        self.cval = cval
+        self.horizontal_flip = horizontal_flip
+        self.vertical_flip = vertical_flip
+        self.rescale = rescale
+        self.preprocessing_function = arguments.function(preprocessing_function)
+        self.data_format = arguments.data_format(data_format)
+        first = self.data_format == "channels_first"
+        self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)
+        self._validation_split = arguments.share(validation_split)
+        self.interpolation_order = arguments.order(interpolation_order)
+        self.dtype = arguments.float_type(dtype)
+        self.mean: Any = None
+        self.std: Any = None
+        self.zca_whitening_matrix: np.ndarray | None = None
+        self._settle_contradictions()
+
+    def _settle_contradictions(self) -> None:
+        """What one setting asks for or rules out in another, with a warning."""
+
+        def settle(name: str, value: bool, because: str) -> None:
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                warnings.warn(f"{because}=True sets {name}={value}, whatever was given.", stacklevel=5)
+
+        if self.zca_whitening:
+            settle("featurewise_center", True, "zca_whitening")
+            settle("featurewise_std_normalization", False, "zca_whitening")
+        if self.featurewise_std_normalization:
+            settle("featurewise_center", True, "featurewise_std_normalization")
+        if self.samplewise_std_normalization:
+            settle("samplewise_center", True, "samplewise_std_normalization")
+
+    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
+        """What one picture's transformation is to be, drawn at random.
+
+        Args:
+            img_shape: of the picture, three axes.
+            seed: the same gives the same, and the same as Keras's class. With None NumPy's global generator draws.
+
+        Returns:
+            `theta` (degrees), `tx` and `ty` (pixels: the vertical shift, from `height_shift_range`, and the horizontal
+            one), `shear` (degrees), `zx` and `zy` (the horizontal and vertical zoom factor), `flip_horizontal`,
+            `flip_vertical`, `channel_shift_intensity` and `brightness` (None where they do not vary).
+        """
+        source = np.random if seed is None else np.random.RandomState(seed)
+        return draw(self.ranges, self.size_of(img_shape), source)
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+        """A picture transformed as a dictionary of `get_random_transform` says; what it does not name stays.
+
+        Args:
+            x: three axes.
+            transform_parameters: see `get_random_transform`.
+
+        Returns:
+            A picture of the same shape, and of the same type but where levels change and `x` holds whole numbers.
+        """
+        given = transform_parameters
+        matrix = matrices(
+            self.size_of(x.shape),
+            rotation=given.get("theta", 0),
+            shift=(given.get("tx", 0), given.get("ty", 0)),
+            shear=given.get("shear", 0),
+            zoom=(given.get("zy", 1), given.get("zx", 1)),
+            flip=(bool(given.get("flip_vertical")), bool(given.get("flip_horizontal"))),
+        )
+        result = transforms.like(warp(x, matrix, self._sampling), x.dtype)
+        if given.get("channel_shift_intensity") is not None:
+            result = transforms.apply_channel_shift(result, given["channel_shift_intensity"])
+        if given.get("brightness") is not None:
+            result = transforms.apply_brightness_shift(result, given["brightness"], scale=False)
+        return result
+
+    def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """A picture transformed at random: `apply_transform(x, get_random_transform(x.shape, seed))`."""
+        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
+
+    def standardize(self, x: np.ndarray) -> np.ndarray:
+        """A picture, or a batch of them, brought to the standard; `x` itself is changed.
+
+        Args:
+            x: float.
+
+        Returns:
+            `x`, or where a preprocessing function or whitening makes a new array, that.
+        """
+        if self.preprocessing_function:
+            x = self.preprocessing_function(x)
+        if self.rescale:
+            x *= self.rescale
+        if self.samplewise_center:
+            standard.centre_each(x)
+        if self.samplewise_std_normalization:
+            standard.scale_each(x)
+        return self._by_features(x)
+
+    def fit(self, x: np.ndarray, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
+        """Finds the statistics that `featurewise_*` and `zca_whitening` need, from sample pictures.
+
+        Args:
+            x: four axes; `rescale` is applied to a copy, `preprocessing_function` is not.
+            augment: find them from transformed pictures.
+            rounds: how often each is transformed then.
+            seed: of the transformations.
+
+        Raises:
+            InputError: `x` has not four axes.
+        """
+        x = np.array(x, dtype=self.dtype)
+        if x.ndim != 4:
+            raise InputError(f"x has shape {x.shape} in fit; it should have rank 4, like (n, height, width, channels).")
+        self.warn_of_channels(x.shape)
+        if self.rescale:
+            x *= self.rescale
+        if augment:
+            source = np.random if seed is None else np.random.RandomState(seed)
+            drawn = [(each, draw(self.ranges, self.size_of(each.shape), source)) for _ in range(rounds) for each in x]
+            x = np.stack([self.apply_transform(each, given) for each, given in drawn]).astype(self.dtype, copy=False)
+        if self.featurewise_center:
+            self.mean = standard.mean_of(x, self.channel_axis)
+            x -= self.mean
+        if self.featurewise_std_normalization:
+            self.std = standard.deviation_of(x, self.channel_axis)
+            x /= self.std + standard.EPSILON
+        if self.zca_whitening:
+            self.zca_whitening_matrix = standard.whitening_of(x, self.zca_epsilon)
+
+    def batch(
+        self, pictures: np.ndarray, rows: Sequence[int] | np.ndarray, drawn: Transforms | None, warper: Warper
+    ) -> np.ndarray:
+        """Some of the pictures, transformed and standardised.
+
+        Args:
+            pictures: (n, ...) of any number type; nothing of it is changed, or copied more than once.
+            rows: which of them.
+            drawn: a transformation for each of `rows`; None leaves them as they are.
+            warper: whose threads do it.
+
+        Returns:
+            (len(rows), ...) of `dtype`.
+        """
+        recoloured = drawn is not None and (drawn.channel_shift_intensity is not None or drawn.brightness is not None)
+        # Levels may be scaled before the warp, where nothing in between depends on their range.
+        at_once = not (recoloured or self.preprocessing_function)
+        places = None if drawn is None else drawn.matrices(self.size_of(pictures.shape[1:]))
+        batch = warper.warp(
+            pictures,
+            rows,
+            places,
+            self._sampling,
+            scale=float(self.rescale or 1) if at_once else 1.0,
+            finish=_recolouring(drawn) if drawn is not None and recoloured else None,
+        )
+        if self.preprocessing_function:
+            for place, picture in enumerate(batch):  # one after the other: it need not bear threads
+                batch[place] = self.preprocessing_function(picture)
+        if self.rescale and not at_once:
+            batch *= np.float32(self.rescale)
+        if self.samplewise_center:
+            for picture in batch:
+                standard.centre_each(picture)
+                if self.samplewise_std_normalization:
+                    standard.scale_each(picture)
+        return transforms.like(self._by_features(batch), np.dtype(self.dtype))
+
+    def _by_features(self, x: np.ndarray) -> np.ndarray:
+        """Centres, scales and whitens by the statistics from `fit`, in place where that can be."""
+        for wanted, found in (
+            (self.featurewise_center, self.mean),
+            (self.featurewise_std_normalization, self.std),
+            (self.zca_whitening, self.zca_whitening_matrix),
+        ):
+            if wanted and found is None:
+                warnings.warn(
+                    "featurewise_center, featurewise_std_normalization and zca_whitening do nothing yet: this "
+                    "generator hasn't been fit on any pictures. Call .fit(pictures) first.",
+                    stacklevel=3,
+                )
+                break
+        if self.featurewise_center and self.mean is not None:
+            x -= self.mean
+        if self.featurewise_std_normalization and self.std is not None:
+            x /= self.std + standard.EPSILON
+        if self.zca_whitening and self.zca_whitening_matrix is not None:
+            x = standard.whitened(x, self.zca_whitening_matrix)
+        return x
+
+    def warn_of_channels(self, shape: Sequence[int]) -> None:
+        """Warns where the axis that should hold channels has not 1, 3 or 4 of them."""
+        if shape[self.channel_axis] not in (1, 3, 4):
+            warnings.warn(
+                f"x has shape {tuple(shape)}, so {shape[self.channel_axis]} channels on axis {self.channel_axis}, as "
+                f'data_format="{self.data_format}" says; 1, 3 or 4 are usual. If that axis is no channel, give the '
+                "other data_format.",
+                stacklevel=4,
+            )
+
+    @property
+    def validation_split(self) -> float:
+        """Which share of the pictures `subset="validation"` takes; 0 for none."""
+        return self._validation_split
+
+    @property
+    def ranges(self) -> Ranges:
+        """What varies now: attributes may have been changed since."""
+        return Ranges(
+            self.rotation_range,
+            self.width_shift_range,
+            self.height_shift_range,
+            self.shear_range,
+            (self.zoom_range[0], self.zoom_range[1]),
+            self.channel_shift_range,
+            self.horizontal_flip,
+            self.vertical_flip,
+            None if self.brightness_range is None else (self.brightness_range[0], self.brightness_range[1]),
+        )
+
+    @property
+    def _sampling(self) -> Sampling:
+        return Sampling(self.fill_mode, self.cval, self.interpolation_order, self.data_format == "channels_first")
+
+    def size_of(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width of a picture of this shape."""
+        if len(shape) != 3:
+            raise InputError(f"a picture of shape {tuple(shape)} was given; expected three axes.")
+        return shape[self.row_axis - 1], shape[self.col_axis - 1]
+
+
+def _recolouring(drawn: Transforms) -> Callable[[np.ndarray, int], None]:
+    """Changes the levels of the picture at a place, as drawn for it."""
+
+    def finish(picture: np.ndarray, place: int) -> None:
+        if drawn.channel_shift_intensity is not None:
+            picture[...] = transforms.apply_channel_shift(picture, float(drawn.channel_shift_intensity[place]))
+        if drawn.brightness is not None:
+            picture[...] = transforms.brightened(picture, float(drawn.brightness[place]))
+
+    return finish
