@@ -138,6 +138,21 @@ def _predict(options: argparse.Namespace) -> int:
     return PROBLEMS if failed == total else DONE
 
 
+def _augment(options: argparse.Namespace) -> int:
+    from fieldguide.augment import chosen_settings, write_sheet
+
+    settings = chosen_settings(vars(options))
+    written = write_sheet(
+        options.folder,
+        settings,
+        output=options.output,
+        pictures=options.pictures,
+        draws=options.draws,
+        seed=options.seed,
+    )
+    return _print(written, options)
+
+
 def _cache(options: argparse.Namespace) -> int:
     from fieldguide.cache import cache_size, clear_cache
 
@@ -215,9 +230,49 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("pictures", nargs="+", help="files, folders or patterns such as 'new/*.jpg'")
     predict.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of printing a table")
 
+    _add_augment(command("augment", _augment, "a contact sheet of pictures and of what augmentation makes of them"))
+
     cache = command("cache", _cache, "how much is kept of decoded pictures and features, and where")
     cache.add_argument("--clear", action="store_true", help="remove all of it; it is computed again when needed")
     return parser
+
+
+def _add_augment(augment: argparse.ArgumentParser) -> None:
+    """The arguments of `augment`, which are the settings of the engine by shorter names."""
+    augment.add_argument("folder", type=Path, help="a folder of class folders, of pictures, or one picture")
+    augment.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("augmented.png"), help="where the sheet goes (%(default)s)"
+    )
+    augment.add_argument("--pictures", type=int, metavar="N", default=8, help="how many are shown (%(default)s)")
+    augment.add_argument("--draws", type=int, metavar="N", default=6, help="how many of each (%(default)s)")
+    augment.add_argument("--seed", type=_seed, default=0, help="of the draws (%(default)s)")
+    augment.add_argument(
+        "--preset", metavar="NAME", help="light, medium or strong; medium if nothing else is asked for"
+    )
+    for flag, setting, unit, text in (
+        ("--rotation", "rotation_range", "DEGREES", "turned by up to so much either way"),
+        ("--shift", "shift", "SHARE", "moved by up to this share of width and height"),
+        ("--width-shift", "width_shift_range", "SHARE", "to the left or right only"),
+        ("--height-shift", "height_shift_range", "SHARE", "up or down only"),
+        ("--shear", "shear_range", "DEGREES", "sheared by up to so much either way"),
+        ("--zoom", "zoom_range", "SHARE", "made larger or smaller by up to this share"),
+        ("--channel-shift", "channel_shift_range", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
+        ("--erasing", "erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
+    ):
+        augment.add_argument(flag, dest=setting, type=float, metavar=unit, help=text)
+    for flag, setting, text in (
+        ("--flip", "horizontal_flip", "mirrored, half of the time"),
+        ("--vertical-flip", "vertical_flip", "turned upside down, half of the time"),
+    ):
+        augment.add_argument(flag, dest=setting, action=argparse.BooleanOptionalAction, default=None, help=text)
+    for flag, setting, text in (
+        ("--brightness", "brightness_range", "factors of all levels, such as 0.8 1.2"),
+        ("--contrast", "contrast_range", "factors of the distance to the mean level"),
+    ):
+        augment.add_argument(flag, dest=setting, type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
+    augment.add_argument(
+        "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
+    )
 
 
 def _seed(text: str) -> int:
