@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -74,26 +74,45 @@ class RowStore:
         """
         dtype, shape = self.columns[column]
         result = np.empty((len(digests), *shape), dtype)
+        for wanted, mapped, rows in self._mapped(column, digests):
+            if _bytes_of((dtype, shape)) < _LARGE_ROW_BYTES:
+                result[wanted] = mapped[rows]
+                continue
+            for place, row in zip(wanted.tolist(), rows.tolist(), strict=True):  # at once, they would be copied twice
+                result[place] = mapped[row]
+        return result
+
+    def views(self, column: str, digests: Sequence[bytes]) -> list[np.ndarray]:
+        """The rows of these digests, in their order, as parts of the files: nothing is read before it is used.
+
+        The files stay mapped as long as one of the rows is held.
+
+        Raises:
+            FileError: if the cache was cleared or damaged since the store was opened.
+        """
+        found: list[np.ndarray] = [np.empty(0)] * len(digests)
+        for wanted, mapped, rows in self._mapped(column, digests):
+            for place, row in zip(wanted.tolist(), rows.tolist(), strict=True):
+                found[place] = mapped[row]
+        return found
+
+    def _mapped(self, column: str, digests: Sequence[bytes]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each segment that holds some of them: their places, a part of its file, and their rows in that part."""
+        dtype, shape = self.columns[column]
         places = np.array([self._places[digest] for digest in digests], np.int64).reshape(-1, 2)
         for number in np.unique(places[:, 0]):
             wanted = np.flatnonzero(places[:, 0] == number)
             path = self._segments[number] / f"{column}.bin"
             rows = places[wanted, 1]
             try:
-                # Mapped for this read only: pages of a map that stays open count as this process's memory.
+                # Mapped for this time only: pages of a map that stays open count as this process's memory.
                 first, last = int(rows.min()), int(rows.max())
                 mapped = np.memmap(path, dtype, "r", first * _bytes_of((dtype, shape)), (last - first + 1, *shape))
             except (OSError, ValueError) as error:
                 raise FileError(
                     f"the cache at {path} was cleared or damaged while in use: run the command again."
                 ) from error
-            if _bytes_of((dtype, shape)) < _LARGE_ROW_BYTES:
-                result[wanted] = mapped[rows - first]
-                continue
-            view = mapped.view(np.ndarray)  # row by row: indexed at once, they would be copied twice
-            for place, row in zip(wanted.tolist(), (rows - first).tolist(), strict=True):
-                result[place] = view[row]
-        return result
+            yield wanted, mapped.view(np.ndarray), rows - first
 
     def mark_used(self, digests: Iterable[bytes]) -> None:
         """Notes that these rows are wanted now, so that they are the last to be removed to make room for others."""

@@ -98,7 +98,7 @@ class Warper:
 
     def warp(
         self,
-        pictures: np.ndarray,
+        pictures: Sequence[np.ndarray] | np.ndarray,
         rows: Sequence[int] | np.ndarray,
         matrices: np.ndarray | None,
         sampling: Sampling,
@@ -110,7 +110,8 @@ class Warper:
         """Some of the pictures, each warped by its matrix and multiplied by `scale`.
 
         Args:
-            pictures: uint8 or float (n, height, width, channels), or as `sampling` says. Nothing of it is copied.
+            pictures: (n, height, width, channels) of any number type, or as `sampling` says; or a list of pictures,
+                alike in shape. Nothing of it is copied or changed.
             rows: which of them.
             matrices: float64 (len(rows), 2, 3), from a pixel (x, y) of the result to a point of the picture; None
                 leaves all pictures as they are.
@@ -122,18 +123,18 @@ class Warper:
         Returns:
             `out`.
         """
-        result = np.empty((len(rows), *pictures.shape[1:]), np.float32) if out is None else out
-        table = _levels(scale) if pictures.dtype == np.uint8 else None
+        shape = pictures.shape[1:] if isinstance(pictures, np.ndarray) else pictures[0].shape
+        result = np.empty((len(rows), *shape), np.float32) if out is None else out
         still = [True] * len(rows) if matrices is None else (matrices == IDENTITY).all(axis=(1, 2)).tolist()
         scaled = Sampling(sampling.fill_mode, sampling.cval * scale, sampling.order, sampling.channels_first)
 
         def work(place: int) -> None:
             picture = pictures[rows[place]]
             if matrices is None or still[place]:
-                _convert(picture, result[place], table, scale)
+                _convert(picture, result[place], scale)
             else:
                 levels = self._scratch.like(picture)
-                _convert(picture, levels, table, scale)
+                _convert(picture, levels, scale)
                 _warp(levels, result[place], matrices[place], scaled)
             if finish is not None:
                 finish(result[place], place)
@@ -236,19 +237,9 @@ def _spline(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, samplin
         )
 
 
-def _levels(scale: float) -> np.ndarray:
-    """What each of the 256 levels becomes: float32 (256,)."""
-    return np.arange(256, dtype=np.float32) * np.float32(scale)
-
-
-def _convert(picture: np.ndarray, result: np.ndarray, table: np.ndarray | None, scale: float) -> None:
+def _convert(picture: np.ndarray, result: np.ndarray, scale: float) -> None:
     """The picture's levels times `scale`, as float32."""
-    if table is not None and picture.flags.c_contiguous:
-        import cv2
-
-        flat = picture.reshape(picture.shape[0], -1)
-        cv2.LUT(flat, table, dst=result.reshape(flat.shape))
-    elif scale == 1:
+    if scale == 1:
         result[...] = picture
     else:
         np.multiply(picture, np.float32(scale), out=result, casting="unsafe")

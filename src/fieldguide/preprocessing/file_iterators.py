@@ -87,14 +87,15 @@ class FileIterator(Iterator):
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
         generator = self.image_data_generator
         drawn = draw_many(generator.ranges, generator.size_of(self.image_shape), source, len(index_array))
-        pixels, failed = self._reader.read(index_array)
+        pictures, failed = self._reader.pictures(index_array)
         if failed:
             good = np.array([row not in failed for row in index_array.tolist()])
             self._leave_out(failed, bool(good.any()))
             index_array, drawn = index_array[good], drawn.select(good)
-        pixels = pixels if self.data_format == "channels_last" else np.ascontiguousarray(np.moveaxis(pixels, 3, 1))
+        if self.data_format == "channels_first":
+            pictures = [np.moveaxis(picture, 2, 0) for picture in pictures]
         varied = drawn if self.subset != "validation" else None
-        batch = generator.batch(pixels, range(len(pixels)), varied, self._warper)
+        batch = generator.batch(pictures, range(len(pictures)), varied, self._warper)
         self._saving.write(batch, index_array, source, 1e7)
         if self.class_mode is None:
             return batch

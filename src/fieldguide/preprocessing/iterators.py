@@ -77,6 +77,8 @@ class Iterator(keras.utils.PyDataset):
         return self  # without an end, as in Keras: `for batch in flow` goes on until it is broken off
 
     def __next__(self) -> Any:
+        if not self.n:
+            raise InputError("a batch was asked for, but there are no pictures.")
         with self.lock:
             first, place = self._first, self.batch_index
             self.total_batches_seen += 1

@@ -105,11 +105,20 @@ class Reader:
             Pixels of the readable ones, in order: uint8 (k, height, width, channels) in 0..255, or float32 where one
             of them has more than 8 bits. And row -> reason of those that cannot be read.
         """
+        pictures, reasons = self.pictures(rows)
+        return pictures if isinstance(pictures, np.ndarray) else np.stack(pictures), reasons
+
+    def pictures(self, rows: Sequence[int] | np.ndarray) -> tuple[Sequence[np.ndarray] | np.ndarray, dict[int, str]]:
+        """As `read`, but where all of them are kept, a list of parts of the files that keep them: nothing is copied.
+
+        Args:
+            rows: Which, in any order.
+        """
         asked = [int(row) for row in rows]
         digests = {} if self._kept is None else self._kept.digests(asked)
         if self._kept is not None and len(digests) == len(set(asked)):
             found = self._kept.read([digests[row] for row in asked])
-            if found is not None:
+            if found:
                 return found, {}
             digests = {}
         return self._assemble(asked, digests, self._decode([row for row in set(asked) if row not in digests]))
@@ -132,7 +141,8 @@ class Reader:
             found = self._kept.read([digests[readable[place]] for place in kept])
             if found is None:  # the cache was cleared at this moment
                 return self._assemble(asked, {}, fresh | self._decode([readable[place] for place in kept]))
-            pixels[kept] = found
+            for place, picture in zip(kept, found, strict=True):
+                pixels[place] = picture
         for place, row in enumerate(readable):
             if row in fresh:
                 pixels[place] = fresh[row]
@@ -203,8 +213,8 @@ class _Kept:
                 found[row] = digest
         return found
 
-    def read(self, digests: Sequence[bytes]) -> np.ndarray | None:
-        """Their pixels, uint8 (n, height, width, channels); None if the cache was cleared meanwhile."""
+    def read(self, digests: Sequence[bytes]) -> list[np.ndarray] | None:
+        """Their pixels, uint8 (height, width, channels) each; None if the cache was cleared meanwhile."""
         store = self._store
         try:
             if store is None or not all(digest in store for digest in digests):
@@ -212,7 +222,7 @@ class _Kept:
             if time.monotonic() - self._marked > _MARK_SECONDS:
                 self._marked = time.monotonic()
                 store.mark_used(digest for digest in self._contents if digest is not None)
-            return store.read("pixels", digests)
+            return store.views("pixels", digests)
         except FileError:
             with self._lock:
                 if self._store is store:

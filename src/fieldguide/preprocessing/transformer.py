@@ -187,12 +187,16 @@ class Transformer:
             self.zca_whitening_matrix = standard.whitening_of(x, self.zca_epsilon)
 
     def batch(
-        self, pictures: np.ndarray, rows: Sequence[int] | np.ndarray, drawn: Transforms | None, warper: Warper
+        self,
+        pictures: Sequence[np.ndarray] | np.ndarray,
+        rows: Sequence[int] | np.ndarray,
+        drawn: Transforms | None,
+        warper: Warper,
     ) -> np.ndarray:
         """Some of the pictures, transformed and standardised.
 
         Args:
-            pictures: (n, ...) of any number type; nothing of it is changed, or copied more than once.
+            pictures: (n, ...) of any number type, or a list of pictures; nothing of it is changed or copied.
             rows: which of them.
             drawn: a transformation for each of `rows`; None leaves them as they are.
             warper: whose threads do it.
@@ -203,7 +207,7 @@ class Transformer:
         recoloured = drawn is not None and (drawn.channel_shift_intensity is not None or drawn.brightness is not None)
         # Levels may be scaled before the warp, where nothing in between depends on their range.
         at_once = not (recoloured or self.preprocessing_function)
-        places = None if drawn is None else drawn.matrices(self.size_of(pictures.shape[1:]))
+        places = None if drawn is None else drawn.matrices(self.size_of(pictures[0].shape))
         batch = warper.warp(
             pictures,
             rows,
