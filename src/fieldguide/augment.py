@@ -1,0 +1,263 @@
+"""A contact sheet of a folder's pictures, so that a person sees what their settings do before they train."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldguide import console
+from fieldguide.augmentation.notes import notes
+from fieldguide.augmentation.presets import DEFAULT, PRESETS, preset_named
+from fieldguide.augmentation.settings import Settings
+from fieldguide.augmentation.sheet import Sheet, check_counts, contact_sheet, picture_path
+from fieldguide.data import decode
+from fieldguide.data.dataset import Dataset, Skipped, relative
+from fieldguide.errors import InputError, PictureError
+from fieldguide.files import explained, is_hidden, walk
+from fieldguide.words import counted
+
+OUTPUT = "augmented.png"
+WIDTH, TITLE_WIDTH = 80, 11  # columns
+LISTED = 5  # files that cannot be read, of those that are named on a terminal
+MOST_TRIED = 100  # files of a class, in search of one that can be read
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenSheet:
+    """A contact sheet in a file, and which pictures are on it.
+
+    Args:
+        sheet: the contact sheet.
+        path: of the file.
+        data: where the pictures were taken from.
+        rows: which pictures of `data` they are.
+        skipped: files that were to be on it and cannot be read; others took their place.
+    """
+
+    sheet: Sheet
+    path: Path
+    data: Dataset
+    rows: tuple[int, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def __str__(self) -> str:
+        settings = self.sheet.settings
+        preset = preset_named(settings)
+        given = ", ".join(f"{name}={value!r}" for name, value in _changed(settings).items())
+        lines = [
+            _line("Pictures", self._pictures()),
+            *([_line("Preset", f"{preset}: {PRESETS[preset].reason}")] if preset else []),
+            _line("Settings", f"fg.Augment({given})" if given else "nothing varies"),
+            *(_line("Note", note) for note in self.sheet.notes),
+            *(_line(f"Row {row + 1}", label) for row, label in self.sheet.unwritten.items()),
+            *(_line("Skipped", f"{self._name(each.path)}: {each.reason}") for each in self.skipped[:LISTED]),
+        ]
+        if len(self.skipped) > LISTED:
+            lines.append(_line("", f"... and {len(self.skipped) - LISTED:,} more, which --json lists"))
+        return "\n".join([*lines, f"{'Sheet':<{TITLE_WIDTH}}{self.path}"])
+
+    def to_dict(self) -> dict[str, object]:
+        """Where the sheet is and what is on it, ready for JSON."""
+        return {
+            "sheet": str(self.path),
+            "folder": str(self.data.root),
+            "preset": preset_named(self.sheet.settings) or None,
+            **self.sheet.to_dict(),
+            "pictures": [str(self.data.paths[row]) for row in self.rows],
+            "skipped": [{"path": str(each.path), "reason": each.reason} for each in self.skipped],
+        }
+
+    def _repr_png_(self) -> bytes:
+        """The sheet for a notebook."""
+        return self.sheet._repr_png_()
+
+    def _pictures(self) -> str:
+        draws = counted(self.sheet.draws, "draw")
+        if len(self.data) == 1:
+            return f"{self.data.paths[0]}, {draws} of it"
+        classes = f" ({counted(len(self.data.class_names), 'class', 'classes')})" if self.data.class_names else ""
+        files = "files" if self.data.given is None else "training files"
+        return f"{len(self.rows):,} of the {len(self.data):,} {files} in {self.data.root}{classes}, {draws} of each"
+
+    def _name(self, path: Path) -> str:
+        return relative(path, self.data.root)
+
+
+def write_sheet(
+    folder: str | Path,
+    settings: Settings,
+    *,
+    output: str | Path = OUTPUT,
+    pictures: int = 8,
+    draws: int = 6,
+    seed: int = 0,
+    target_size: tuple[int, int] = (224, 224),
+) -> WrittenSheet:
+    """A contact sheet of some of a folder's pictures, in a file: each as it is and as training would see it.
+
+    Only the pictures on the sheet are read; nothing is kept but the sheet.
+
+    Args:
+        folder: of class folders, whose training part is taken where it comes divided; or of pictures; or one picture.
+        settings: what may vary.
+        output: the sheet's file, whose name ends in .png or .jpg; what it held before is replaced.
+        pictures: how many, spread over the classes.
+        draws: how many of each.
+        seed: of the draws.
+        target_size: (height, width) that pictures are brought to before they are varied.
+
+    Raises:
+        InputError: A number makes no sense, the output's name is none of a picture or it would lie among the pictures,
+            or there is no picture that can be read.
+        FileError: The folder cannot be read, or the sheet cannot be written.
+
+    Example:
+        >>> written = write_sheet(photos, Settings(rotation_range=40), pictures=4, draws=3)
+        >>> written.path.name, written.sheet.labels
+        ('augmented.png', ('horses', 'horses', 'humans', 'humans'))
+    """
+    check_counts(pictures, draws)
+    output = picture_path(output)
+    data = _pictures_of(Path(folder))
+    _refuse_among_pictures(output, data, alone=os.path.isfile(folder))  # noqa: PTH113
+    found, skipped = _read(data, pictures, target_size)
+    rows = sorted(found)
+    labels = [data.class_names[data.labels[row]] if data.class_names else data.paths[row].name for row in rows]
+    sheet = contact_sheet([found[row] for row in rows], settings, draws=draws, seed=seed, labels=labels)
+    # Of all classes, not only of those on the sheet; and names of files say nothing of what they show.
+    sheet = replace(sheet, notes=tuple(notes(settings, data.class_names)))
+    sheet.save(output)
+    return WrittenSheet(sheet, output, data, tuple(rows), tuple(skipped))
+
+
+def chosen_settings(given: Mapping[str, Any]) -> Settings:
+    """The settings that a command's flags ask for: a preset, changed by what is given beside it.
+
+    Args:
+        given: "preset", a name or None; "shift", for both directions; and any setting by its name. What is None was
+            not given. Without any of them it is the preset "medium"; without a preset nothing else varies.
+
+    Raises:
+        InputError: There is no such preset, or a setting is out of range.
+
+    Example:
+        >>> print(chosen_settings({"shift": 0.1, "height_shift_range": 0.2, "rotation_range": None}))
+        width_shift_range=0.1, height_shift_range=0.2
+        >>> print(chosen_settings({"preset": "light", "horizontal_flip": False}))
+        rotation_range=8, width_shift_range=0.05, height_shift_range=0.05, zoom_range=0.1
+    """
+    asked = {"width_shift_range": given.get("shift"), "height_shift_range": given.get("shift")}
+    asked |= {each.name: given[each.name] for each in fields(Settings) if given.get(each.name) is not None}
+    changes = {name: _short(value) for name, value in asked.items() if value is not None}
+    preset = given.get("preset")
+    if preset is None:
+        return Settings(**changes) if changes else PRESETS[DEFAULT].settings
+    if preset not in PRESETS:
+        raise InputError(f"preset is {preset!r}; expected one of {', '.join(PRESETS)}.")
+    return replace(PRESETS[preset].settings, **changes)
+
+
+def _pictures_of(place: Path) -> Dataset:
+    """The pictures of a folder, with their classes where it has class folders."""
+    # The answers are False where it cannot be told; the reason shows when the folder is read.
+    if os.path.isfile(place):  # noqa: PTH113
+        return _unlabelled(place.parent, [place])
+    if os.path.isdir(place):  # noqa: PTH112
+        with explained(place, "read the folder"):
+            names = [name for name in os.listdir(place) if not is_hidden(name)]  # noqa: PTH208
+        if not any(os.path.isdir(place / name) for name in names):  # noqa: PTH112
+            if not names:
+                raise InputError(f"{place} holds no files: name a folder of pictures.")
+            return _unlabelled(place, [found.path for found in walk(place) if found.kind == "file"])
+    data = Dataset.from_directory(place, fewest_classes=1)
+    return data if data.given is None else data.select(data.given == 0)
+
+
+def _unlabelled(root: Path, paths: Sequence[Path]) -> Dataset:
+    return Dataset(root, tuple(paths), np.zeros(len(paths), np.int32), ())
+
+
+def _refuse_among_pictures(output: Path, data: Dataset, *, alone: bool) -> None:
+    """Raises where the sheet would replace a picture, or, but for a picture named alone, become one of a folder's."""
+    target = os.path.realpath(output)
+    if any(os.path.realpath(path) == target for path in data.paths if path.name == output.name):
+        raise InputError(f"{output} is one of the pictures: name another file with --output.")
+    folders = set() if alone else {path.parent for path in data.paths}
+    if any(os.path.realpath(folder) == os.path.dirname(target) for folder in folders):  # noqa: PTH120
+        raise InputError(f"{output} would lie among the pictures and count as one: name another place with --output.")
+
+
+def _read(data: Dataset, count: int, target_size: tuple[int, int]) -> tuple[dict[int, np.ndarray], list[Skipped]]:
+    """Row -> pixels of `count` pictures, or of as many as there are; and those in whose place others were taken."""
+    found: dict[int, np.ndarray] = {}
+    skipped: list[Skipped] = []
+    labels = np.unique(data.labels)
+    chosen = [int(labels[place]) for place in _spread(len(labels), count)]
+    share = -(-count // len(chosen))
+    waiting = {label: _candidates(np.flatnonzero(data.labels == label), share) for label in chosen}
+    with console.progress("Reading pictures", count) as bar:
+        while waiting and len(found) < count:
+            for label in list(waiting):
+                if len(found) == count:
+                    break
+                for row in waiting[label]:
+                    try:
+                        found[row] = decode.read(data.paths[row], target_size).pixels
+                    except PictureError as error:
+                        skipped.append(Skipped(data.paths[row], str(error)))
+                        continue
+                    bar.advance()
+                    break
+                else:
+                    del waiting[label]
+    if not found:
+        first = skipped[0]
+        if len(data) == 1:
+            raise InputError(f"{first.path} cannot be read ({first.reason}): name a picture, or a folder of pictures.")
+        raise InputError(
+            f"no picture of {data.root} can be read ({len(skipped):,} tried; {relative(first.path, data.root)}: "
+            f"{first.reason}): name a folder of pictures."
+        )
+    return found, skipped
+
+
+def _candidates(rows: np.ndarray, share: int) -> Iterator[int]:
+    """A class's rows in the order in which they are tried: first a share spread over all of them, then the others."""
+    for place in _spread(len(rows), share)[:MOST_TRIED]:
+        yield int(rows[place])
+
+
+def _spread(count: int, first: int) -> list[int]:
+    """All numbers below `count`: at first so many that are evenly spread, then the others."""
+    spread = np.linspace(0, count - 1, min(first, count)).round().astype(int).tolist()
+    return [*spread, *sorted(set(range(count)) - set(spread))]
+
+
+def _changed(settings: Settings) -> dict[str, object]:
+    """The settings that are not as they are by default."""
+    values = {each.name: (getattr(settings, each.name), each.default) for each in fields(settings)}
+    return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def _short(value: Any) -> Any:
+    """A flag's number as a person writes it: 40, not 40.0; and several as a pair."""
+    if isinstance(value, list):
+        return tuple(map(_short, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _line(title: str, text: str) -> str:
+    """One entry of the summary, wrapped to the terminal's usual width."""
+    return textwrap.fill(
+        f"{title:<{TITLE_WIDTH}}{text}",
+        WIDTH,
+        subsequent_indent=" " * TITLE_WIDTH,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,263 @@
+"""A contact sheet: pictures as they are, and beside each what training would see of it, epoch after epoch."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.augmentation.draws import draw
+from fieldguide.augmentation.lettering import fits_letters, write
+from fieldguide.augmentation.notes import notes
+from fieldguide.augmentation.settings import Settings
+from fieldguide.augmentation.warp import Warper
+from fieldguide.errors import InputError
+from fieldguide.files import atomic
+from fieldguide.words import counted
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+MOST_PICTURES, MOST_DRAWS = 50, 20
+WIDTH = 80  # columns of what is printed
+QUALITY = 92  # of JPEG
+
+# In pixels. A picture's longer side is at the most _SIDE; small ones are enlarged by a whole factor.
+_SIDE = 160
+_MARGIN, _GAP, _LINE = 20, 8, 1
+_HEADING, _CAPTION = 30, 24
+_PAPER, _INK, _FAINT, _RULE = 240, 30, 95, 185  # grey levels; on white, white pictures would have no edge
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A contact sheet, shown inline where it is the last line of a notebook's cell.
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB.
+        settings: that the draws were made from.
+        pictures: how many there are, a row each.
+        draws: how many of each, after the picture as it is.
+        seed: of the draws.
+        labels: of the pictures, or none.
+        notes: what is to be said of the settings.
+
+    Example:
+        >>> from fieldguide.data import decode
+        >>> picture = decode.read(photo, (150, 150)).pixels
+        >>> sheet = contact_sheet([picture], Settings(rotation_range=40, shear_range=0.2), draws=3)
+        >>> print(sheet)
+        1 picture and 3 draws of it, seed 0: rotation_range=40, shear_range=0.2
+        note: shear_range=0.2 is 0.2 degrees, which nobody sees: 10 to 20 is usual.
+        >>> sheet.save("augmented.png").name
+        'augmented.png'
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    settings: Settings
+    pictures: int
+    draws: int
+    seed: int
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        each = "it" if self.pictures == 1 else "each"
+        shown = f"{counted(self.pictures, 'picture')} and {counted(self.draws, 'draw')} of {each}, seed {self.seed}"
+        lines = [f"{shown}: {self.settings}", *(f"note: {note}" for note in self.notes)]
+        lines += [f"row {row + 1}: {label}" for row, label in self.unwritten.items()]
+        return "\n".join(
+            textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            for line in lines
+        )
+
+    @property
+    def unwritten(self) -> dict[int, str]:
+        """The labels that the sheet names by their row only, since it has no letters for them: row -> label."""
+        return {row: label for row, label in _captions(self.labels).items() if not fits_letters(label)}
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the sheet to a file, whole or not at all; what the file held before is replaced.
+
+        Args:
+            path: its name ends in .png, .jpg or .jpeg.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: The name ends otherwise.
+            FileError: The file cannot be written.
+        """
+        path = picture_path(path)
+        with atomic(path) as temporary:
+            temporary.write_bytes(_encoded(self.pixels, path.suffix.lower()))
+        return path
+
+    def to_dict(self) -> dict[str, object]:
+        """All but the pixels, ready for JSON."""
+        return {
+            "settings": self.settings.to_dict(),
+            "pictures": self.pictures,
+            "draws": self.draws,
+            "seed": self.seed,
+            "labels": list(self.labels),
+            "notes": list(self.notes),
+            "size": list(self.pixels.shape[:2]),
+        }
+
+    def _repr_png_(self) -> bytes:
+        """The sheet for a notebook."""
+        return _encoded(self.pixels, ".png")
+
+
+def contact_sheet(
+    pictures: Sequence[np.ndarray] | np.ndarray,
+    settings: Settings,
+    *,
+    draws: int = 6,
+    seed: int = 0,
+    labels: Sequence[str] | None = None,
+) -> Sheet:
+    """Pictures as they are, and beside each what training sees of it in its first epochs.
+
+    Args:
+        pictures: uint8 (h, w, 3), RGB, or (h, w, 1); the sizes may differ. Draws are made for each picture's own size,
+            and then all are shown at a size that fits the sheet. Where `settings.value_range` is another than
+            (0, 255), the levels are brought there first. Floats are taken to be in that range.
+        settings: what may vary.
+        draws: how many, of epochs 0, 1, 2 and so on; picture i is row i of the set.
+        seed: of the draws.
+        labels: one for each picture; the notes judge the settings by them too.
+
+    Raises:
+        InputError: There is no picture, there are too many, or one is of another shape or kind.
+
+    Example:
+        >>> sheet = contact_sheet(np.zeros((4, 28, 28, 1), np.uint8), Settings(rotation_range=10), labels=list("0123"))
+        >>> sheet.pixels.dtype, sheet.pixels.shape
+        (dtype('uint8'), (740, 1076, 3))
+    """
+    _check(pictures, draws, labels)
+    warper = Warper()
+    rows = []
+    for row, picture in enumerate(pictures):
+        levels = _in_range(picture, settings)
+        size = (picture.shape[0], picture.shape[1])
+        seen = [levels]
+        for epoch in range(draws):
+            drawn = draw(settings, size, [row], seed=seed, epoch=epoch)
+            seen.append(warper.apply(levels[None], drawn, settings)[0])
+        rows.append([_shown(each, settings) for each in seen])
+    named = tuple(str(label) for label in labels or ())
+    remarks = tuple(notes(settings, tuple(dict.fromkeys(named))))
+    return Sheet(_laid_out(rows, named), settings, len(rows), draws, seed, named, remarks)
+
+
+def picture_path(path: str | Path) -> Path:
+    """The path, once its name is seen to be one of a picture that a sheet can be.
+
+    Raises:
+        InputError: It ends otherwise.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(
+            f"a contact sheet is a picture, and {path} is no name of one: give it a name that ends in .png or .jpg, "
+            "such as augmented.png."
+        )
+    return path
+
+
+def check_counts(pictures: int, draws: int) -> None:
+    """Refuses sheets that nobody could look at.
+
+    Raises:
+        InputError: One of the numbers is too small or too large.
+    """
+    for name, value, most in (("pictures", pictures, MOST_PICTURES), ("draws", draws, MOST_DRAWS)):
+        if not 1 <= value <= most:
+            raise InputError(f"{name} is {value}; expected a number from 1 to {most}, which fit on a sheet.")
+
+
+def _check(pictures: Sequence[np.ndarray] | np.ndarray, draws: int, labels: Sequence[str] | None) -> None:
+    check_counts(len(pictures), draws)
+    if labels is not None and len(labels) != len(pictures):
+        raise InputError(f"there are {len(labels)} labels for {len(pictures)} pictures; expected one for each.")
+    for row, picture in enumerate(pictures):
+        shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", type(picture).__name__)
+        fits = shape is not None and len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
+        if not fits or not (kind == np.uint8 or np.issubdtype(kind, np.floating)):
+            raise InputError(
+                f"picture {row} is {kind} {shape}; expected uint8 (height, width, 3), such as fg.PixelStore reads."
+            )
+
+
+def _in_range(picture: np.ndarray, settings: Settings) -> np.ndarray:
+    """The levels as training gives them to the settings."""
+    if picture.dtype != np.uint8:
+        return np.asarray(picture, np.float32)
+    low, high = settings.value_range
+    if (low, high) == (0, 255):
+        return picture
+    return (picture / 255 * (high - low) + low).astype(np.float32)
+
+
+def _shown(levels: np.ndarray, settings: Settings) -> np.ndarray:
+    """Levels as a picture of the sheet: uint8 (h, w, 3), at a size that fits."""
+    import cv2
+
+    low, high = settings.value_range
+    pixels = np.clip(np.rint((levels.astype(np.float32) - low) * (255 / (high - low))), 0, 255).astype(np.uint8)
+    pixels = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    height, width = pixels.shape[:2]
+    factor = _SIDE / max(height, width)
+    if factor >= 2:  # pixels stay to be seen
+        whole = int(factor)
+        return np.repeat(np.repeat(pixels, whole, axis=0), whole, axis=1)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _captions(labels: Sequence[str]) -> dict[int, str]:
+    """Row -> label, where a label is another than that of the row above."""
+    return {row: label for row, label in enumerate(labels) if row == 0 or label != labels[row - 1]}
+
+
+def _laid_out(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np.ndarray:
+    """The sheet: headings, then a row for each picture, under its label, and a line after the first column."""
+    captions = _captions(labels)
+    column = max(row[0].shape[1] for row in rows)
+    step = column + _GAP
+    first = step + _GAP + _LINE  # from the originals to the first draws, with the line between them
+    heights = [row[0].shape[0] + _GAP for row in rows]
+    height = _MARGIN + _HEADING + sum(heights) + _CAPTION * len(captions) - _GAP + _MARGIN
+    width = _MARGIN + first + (len(rows[0]) - 1) * step - _GAP + _MARGIN
+    sheet = np.full((height, width, 3), _PAPER, np.uint8)
+    lefts = [_MARGIN, *(_MARGIN + first + place * step for place in range(len(rows[0]) - 1))]
+    for place, left in enumerate(lefts):
+        write(sheet[_MARGIN:, left : left + step], f"draw {place}" if place else "as it is", _FAINT)
+    top = _MARGIN + _HEADING
+    for number, row in enumerate(rows):
+        if number in captions:
+            label = captions[number]
+            write(sheet[top:, _MARGIN:-_MARGIN], label if fits_letters(label) else f"row {number + 1}", _INK)
+            top += _CAPTION
+        bottom = top + row[0].shape[0]
+        sheet[top:bottom, lefts[1] - _GAP - _LINE : lefts[1] - _GAP] = _RULE
+        for left, picture in zip(lefts, row, strict=True):
+            sheet[top:bottom, left : left + picture.shape[1]] = picture
+        top = bottom + _GAP
+    return sheet
+
+
+def _encoded(pixels: np.ndarray, ending: str) -> bytes:
+    """The bytes of a file with this ending."""
+    import cv2
+
+    options = [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    encoded: bytes = cv2.imencode(ending, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    return encoded
