@@ -206,6 +206,27 @@ def divided_to_measure(place: Place) -> list[str]:
     return ["evaluate", str(place.run), "divided"]
 
 
+def pictures_of_text(place: Place) -> list[str]:
+    (place.root / "texts").mkdir()
+    (place.root / "texts" / "a.txt").write_text("no picture")
+    return ["augment", "texts"]
+
+
+def sheet_in_a_folder(place: Place) -> list[str]:
+    (place.root / "sheet.png").mkdir()
+    return ["augment", "photos", "--output", "sheet.png"]
+
+
+def sheet_below_a_file(place: Place) -> list[str]:
+    (place.root / "file").write_text("a file")
+    return ["augment", "photos", "--output", "file/sheet.png"]
+
+
+def nothing_to_show(place: Place) -> list[str]:
+    (place.root / "nothing").mkdir()
+    return ["augment", "nothing"]
+
+
 TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     (lambda place: ["train", "nowhere"], r"cannot read the folder nowhere: it does not exist: check the spelling"),
     (lambda place: ["check", "nowhere"], r"cannot read the folder nowhere"),
@@ -254,6 +275,40 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
         lambda place: ["predict", str(place.run), "--csv", "photos/cats/0.jpg", "photos/cats/1.jpg"],
         r"--csv writes a table, and photos/cats/0\.jpg is no name of one: give it a name that ends in \.csv",
     ),
+    (lambda place: ["augment", "nowhere"], r"cannot read the folder nowhere: it does not exist: check the spelling"),
+    (lambda place: ["augment", "p" * 300], r"p{300}: the name is too long"),
+    (nothing_to_show, r"nothing holds no files: name a folder of pictures"),
+    (pictures_of_text, r"texts/a\.txt cannot be read \(not a picture: text\): name a picture, or a folder"),
+    (sheet_in_a_folder, r"cannot write .*sheet\.png: it is a folder, and a file was expected"),
+    (sheet_below_a_file, r"cannot write .*file/sheet\.png: "),
+    (
+        lambda place: ["augment", "photos", "--output", "sheet.gif"],
+        r"a contact sheet is a picture, and sheet\.gif is no name of one: give it a name that ends in \.png or \.jpg",
+    ),
+    (
+        lambda place: ["augment", "photos", "--output", "photos/cats/0.jpg"],
+        r"photos/cats/0\.jpg is one of the pictures: name another file with --output",
+    ),
+    (
+        lambda place: ["augment", "photos", "--output", "photos/dogs/sheet.png"],
+        r"photos/dogs/sheet\.png would lie among the pictures and count as one: name another place with --output",
+    ),
+    (lambda place: ["augment", "photos", "--pictures", "0"], r"pictures is 0; expected a number from 1 to 50"),
+    (lambda place: ["augment", "photos", "--draws", "21"], r"draws is 21; expected a number from 1 to 20"),
+    (lambda place: ["augment", "photos", "--preset", "huge"], r"preset is 'huge'; expected one of light, medium, str"),
+    (
+        lambda place: ["augment", "photos", "--rotation", "400"],
+        r"rotation_range is 400; expected a number from 0 to 180",
+    ),
+    (lambda place: ["augment", "photos", "--zoom", "nan"], r"zoom_range is nan; expected a number from 0 to 0\.99"),
+    (
+        lambda place: ["augment", "photos", "--brightness", "2", "1"],
+        r"brightness_range is \(2, 1\): its first number is",
+    ),
+    (
+        lambda place: ["augment", "photos", "--fill-mode", "mirror"],
+        r"fill_mode is 'mirror'; expected one of nearest, c",
+    ),
 ]
 
 FLAGS = [
@@ -269,6 +324,11 @@ FLAGS = [
     (["predict", "run"], r"the following arguments are required: pictures"),
     (["trian", "photos"], r"invalid choice: 'trian' .*train"),
     (["train", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
+    (["augment"], r"the following arguments are required: folder"),
+    (["augment", "photos", "--rotation", "much"], r"--rotation: invalid float value: 'much'"),
+    (["augment", "photos", "--brightness", "0.8"], r"--brightness: expected 2 arguments"),
+    (["augment", "photos", "--draws", "2.5"], r"--draws: invalid int value: '2\.5'"),
+    (["augment", "photos", "--seed", "-1"], r"--seed: '-1' was given; expected a whole number, 0 or larger"),
 ]
 
 
