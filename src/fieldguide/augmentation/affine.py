@@ -57,6 +57,6 @@ def matrices(
     x0 = middle[0] + moved[0] - (xx * middle[0] + xy * middle[1])
     y0 = middle[1] + moved[1] - (yx * middle[0] + yy * middle[1])
     entries = [xx, xy, x0, yx, yy, y0]
-    shape = max((tuple(entry.shape) for entry in entries), key=len)
-    table = ops.stack([ops.broadcast_to(entry, shape) for entry in entries], axis=-1)
-    return ops.reshape(table, (*shape, 2, 3))
+    shape = max((tuple(entry.shape) for entry in entries), key=len)  # (n,) or (); n may be unknown inside a model
+    full = [entry if len(entry.shape) == len(shape) else ops.broadcast_to(entry, shape) for entry in entries]
+    return ops.reshape(ops.stack(full, axis=-1), (-1, 2, 3) if shape else (2, 3))

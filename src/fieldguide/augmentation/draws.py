@@ -6,6 +6,7 @@ training was interrupted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +124,7 @@ def _boxes(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any) ->
     height, width = size
     low, high = settings.erasing_area
     area = (low + (high - low) * numbers[:, ERASED_AREA]) * height * width
-    flat, tall = np.log(settings.erasing_ratio[0]), np.log(settings.erasing_ratio[1])
+    flat, tall = math.log(settings.erasing_ratio[0]), math.log(settings.erasing_ratio[1])
     ratio = ops.exp(flat + (tall - flat) * numbers[:, ERASED_RATIO])  # evenly over its logarithm
     # One that is too high or too wide for the picture is cut to fit.
     rows = ops.minimum(ops.round(ops.sqrt(area * ratio)), height)
