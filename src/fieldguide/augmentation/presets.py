@@ -38,7 +38,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 horizontal_flip=True,
                 brightness_range=(0.8, 1.2),
             ),
-            "place, size and light change and nothing leaves the picture: the one to try first",
+            "place, size and light change as from one photo to the next: the one to try first",
         ),
         "strong": Preset(
             Settings(
