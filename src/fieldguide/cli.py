@@ -259,7 +259,7 @@ def _add_augment(augment: argparse.ArgumentParser) -> None:
         ("--channel-shift", "channel_shift_range", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
         ("--erasing", "erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
     ):
-        augment.add_argument(flag, dest=setting, type=float, metavar=unit, help=text)
+        augment.add_argument(flag, dest=setting, type=_number, metavar=unit, help=text)
     for flag, setting, text in (
         ("--flip", "horizontal_flip", "mirrored, half of the time"),
         ("--vertical-flip", "vertical_flip", "turned upside down, half of the time"),
@@ -269,10 +269,17 @@ def _add_augment(augment: argparse.ArgumentParser) -> None:
         ("--brightness", "brightness_range", "factors of all levels, such as 0.8 1.2"),
         ("--contrast", "contrast_range", "factors of the distance to the mean level"),
     ):
-        augment.add_argument(flag, dest=setting, type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
+        augment.add_argument(flag, dest=setting, type=_number, nargs=2, metavar=("LOW", "HIGH"), help=text)
     augment.add_argument(
         "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
     )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
 
 
 def _seed(text: str) -> int:
