@@ -137,7 +137,7 @@ def contact_sheet(
     Example:
         >>> sheet = contact_sheet(np.zeros((4, 28, 28, 1), np.uint8), Settings(rotation_range=10), labels=list("0123"))
         >>> sheet.pixels.dtype, sheet.pixels.shape
-        (dtype('uint8'), (740, 1076, 3))
+        (dtype('uint8'), (750, 1077, 3))
     """
     _check(pictures, draws, labels)
     warper = Warper()
