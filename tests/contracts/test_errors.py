@@ -325,7 +325,10 @@ FLAGS = [
     (["trian", "photos"], r"invalid choice: 'trian' .*train"),
     (["train", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
     (["augment"], r"the following arguments are required: folder"),
-    (["augment", "photos", "--rotation", "much"], r"--rotation: invalid float value: 'much'"),
+    (
+        ["augment", "photos", "--rotation", "much"],
+        r"--rotation: 'much' was given; expected a number",
+    ),
     (["augment", "photos", "--brightness", "0.8"], r"--brightness: expected 2 arguments"),
     (["augment", "photos", "--draws", "2.5"], r"--draws: invalid int value: '2\.5'"),
     (["augment", "photos", "--seed", "-1"], r"--seed: '-1' was given; expected a whole number, 0 or larger"),
