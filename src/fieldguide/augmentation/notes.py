@@ -51,7 +51,20 @@ def notes(settings: Settings, class_names: Sequence[str] = ()) -> list[str]:
         >>> notes(Settings(horizontal_flip=True), ["turn left", "turn right"])
         ["horizontal_flip makes 'turn right' of 'turn left', if these are directions."]
     """
-    return [*_weak(settings), *_idle(settings), *_strong(settings), *_against_the_names(settings, class_names)]
+    return [*idle_notes(settings), *_strong(settings), *_against_the_names(settings, class_names)]
+
+
+def idle_notes(settings: Settings) -> list[str]:
+    """Those of the notes that say a setting does next to nothing: it was meant otherwise, whatever the pictures show.
+
+    Args:
+        settings: what may vary.
+
+    Example:
+        >>> idle_notes(Settings(vertical_flip=True, shear_range=0.2))
+        ['shear_range=0.2 is 0.2 degrees, which nobody sees: 10 to 20 is usual.']
+    """
+    return [*_weak(settings), *_unused(settings)]
 
 
 def _weak(settings: Settings) -> Iterator[str]:
@@ -87,7 +100,7 @@ def _weak(settings: Settings) -> Iterator[str]:
         )
 
 
-def _idle(settings: Settings) -> Iterator[str]:
+def _unused(settings: Settings) -> Iterator[str]:
     """What is set and never used."""
     default = {field.name: field.default for field in fields(settings)}
     for name in ("erasing_area", "erasing_ratio"):

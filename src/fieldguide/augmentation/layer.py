@@ -1,0 +1,299 @@
+"""Augmentation inside a model: a Keras layer that varies pictures while the model trains and then lets them be."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from fieldguide.augmentation.draws import NUMBERS, Draws, draw, draws_of
+from fieldguide.augmentation.notes import idle_notes
+from fieldguide.augmentation.sampling import varied
+from fieldguide.augmentation.settings import Range, Settings
+from fieldguide.augmentation.warp import Warper
+from fieldguide.errors import InputError, InputTypeError
+
+if TYPE_CHECKING:
+    from fieldguide.augmentation.sheet import Sheet
+
+_SEEDS = 2**31  # of a backend's generators; longer seeds count in full on the host
+
+
+@keras.saving.register_keras_serializable(package="fieldguide")
+class Augment(keras.layers.Layer):
+    """A layer that varies pictures at random while the model trains; otherwise it gives them back as they are.
+
+    The settings are those of `Settings`, by the same names. Each picture is warped once, whatever the number of
+    settings, then recoloured, then erased from. The layer compiles on every Keras backend, and a model that was saved
+    or exported for inference holds no random operation.
+
+    The same settings vary pictures outside a model too: `draw` and `apply` do it on the host, `preview` shows it.
+
+    Args:
+        rotation_range: Degrees either way.
+        width_shift_range: Share of the width, to the left or right.
+        height_shift_range: Share of the height, up or down.
+        shear_range: Degrees either way.
+        zoom_range: A share, 0.2 for factors from 0.8 to 1.2, or the lowest and highest factor.
+        horizontal_flip: Left and right change places in half of the pictures.
+        vertical_flip: Likewise top and bottom.
+        brightness_range: Lowest and highest factor of all levels, such as (0.8, 1.2).
+        contrast_range: Lowest and highest factor of the distance to the picture's mean level.
+        channel_shift_range: Each colour's levels are raised or lowered by up to so much, in units of `value_range`.
+        erasing: Share of the pictures in which a rectangle is painted over.
+        erasing_area: Lowest and highest share of the picture that the rectangle takes.
+        erasing_ratio: Lowest and highest ratio of its height to its width.
+        fill_mode: What lies beyond the picture's edge: "nearest", "constant" (`cval`), "reflect" or "wrap".
+        cval: The level beyond the edge for "constant", and that of erased rectangles.
+        interpolation: "bilinear" or "nearest".
+        value_range: Lowest and highest level a picture can have: (0, 255), or (0, 1) where pictures were rescaled.
+        seed: Of everything random, a whole number from 0; default another one for each layer. Inside a model the draws
+            depend on Keras's backend too, and on whether XLA compiles it.
+        data_format: "channels_last" or "channels_first"; default Keras's own setting.
+        name: Of the layer.
+        dtype: Of the result, or a dtype policy; pictures are warped in float32 in any case.
+        trainable: Without effect; Keras gives it to every layer.
+
+    Raises:
+        InputError: A setting is out of range; the message names it.
+        InputTypeError: It is of a wrong kind.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> augment = fg.Augment(rotation_range=40, zoom_range=0.2, horizontal_flip=True, seed=1)
+        >>> pictures = np.zeros((8, 150, 150, 3), np.uint8)
+        >>> tuple(augment(pictures, training=True).shape)
+        (8, 150, 150, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        rotation_range: float = 0.0,
+        width_shift_range: float = 0.0,
+        height_shift_range: float = 0.0,
+        shear_range: float = 0.0,
+        zoom_range: float | Range = 0.0,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        brightness_range: Range | None = None,
+        contrast_range: Range | None = None,
+        channel_shift_range: float = 0.0,
+        erasing: float = 0.0,
+        erasing_area: Range = (0.02, 0.33),
+        erasing_ratio: Range = (0.3, 3.3),
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        interpolation: str = "bilinear",
+        value_range: Range = (0.0, 255.0),
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+    ) -> None:
+        given = locals()
+        settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
+        _check_seed(seed)
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise InputError(f"data_format is {data_format!r}; expected channels_last or channels_first.")
+        # Floating-point pictures come as they are, also where the model computes in half precision.
+        super().__init__(name=name, dtype=dtype, trainable=trainable, autocast=False)
+        self.settings = settings
+        self.data_format = data_format or keras.config.image_data_format()
+        self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+        self.seed_generator = keras.random.SeedGenerator(self.seed % _SEEDS)
+        self._warper = Warper()
+        for note in idle_notes(settings):
+            warnings.warn(note, stacklevel=2)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Checks the pictures' shape, which the layer needs to know but for the number of pictures.
+
+        Args:
+            input_shape: (n, height, width, channels) or that of one picture, as `data_format` says.
+
+        Raises:
+            InputError: The shape is not one of pictures, or not known.
+        """
+        self._size_of(input_shape)
+        self.built = True
+
+    def __call__(self, images: Any, training: bool | None = None) -> Any:
+        """As `call`, which Keras prepares for.
+
+        Args:
+            images: as for `call`.
+            training: likewise.
+
+        Raises:
+            InputError: They are symbols of a `tf.data` pipeline, and Keras's backend is another than TensorFlow.
+        """
+        backend, symbolic = keras.backend.backend(), not hasattr(images, "numpy")
+        if backend != "tensorflow" and symbolic and type(images).__module__.startswith("tensorflow."):
+            raise InputError(
+                f"the pictures are those of a tf.data pipeline, in which {backend} cannot compute: put the layer into "
+                "the model, or give arrays to its draw and apply, such as by tf.numpy_function."
+            )
+        return super().__call__(images, training=training)
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        """The pictures, varied if `training` is true, in the layer's compute dtype.
+
+        Args:
+            images: uint8 or float (n, height, width, channels), or (height, width, channels), or as `data_format`
+                says, with levels in `value_range`.
+            training: Keras gives it inside a model.
+
+        Raises:
+            InputError: The shape is not one of pictures, or not known.
+        """
+        if not training:
+            return keras.ops.cast(images, self.compute_dtype)
+        size = self._size_of(images.shape)
+        count = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
+        numbers = keras.random.uniform((count, NUMBERS), dtype="float32", seed=self.seed_generator)
+        return self._apply(images, draws_of(self.settings, size, numbers, ops=keras.ops))
+
+    def transform(self, images: Any, draws: Draws) -> Any:
+        """The pictures as these draws say, computed by Keras's backend, as in a model that trains.
+
+        Args:
+            images: uint8 or float (n, height, width, channels), or one picture, or as `data_format` says.
+            draws: a row for each picture, drawn with this layer's settings for the pictures' size; arrays or tensors.
+
+        Returns:
+            A tensor of the pictures' shape in the layer's compute dtype.
+
+        Raises:
+            InputError: The shape is not one of pictures, or the draws are not as many.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> augment = fg.Augment(horizontal_flip=True, seed=1)
+            >>> pictures = np.zeros((4, 150, 150, 3), np.uint8)
+            >>> tuple(augment.transform(pictures, augment.draw(range(4), size=(150, 150))).shape)
+            (4, 150, 150, 3)
+        """
+        images = keras.ops.convert_to_tensor(images)
+        self._size_of(images.shape)
+        count = images.shape[0] if len(images.shape) == 4 else 1
+        if count is not None and count != len(draws):
+            raise InputError(f"draws has {len(draws)} rows for {count} pictures; expected one for each picture.")
+        made = {field.name: keras.ops.cast(getattr(draws, field.name), "float32") for field in fields(Draws)}
+        return self._apply(images, Draws(**made))
+
+    def draw(self, rows: Sequence[int] | np.ndarray, *, epoch: int = 0, size: tuple[int, int]) -> Draws:
+        """What happens to these pictures in this epoch, from the layer's seed, the epoch and the row alone.
+
+        Args:
+            rows: which pictures, by their number in the whole set.
+            epoch: how often the set was gone through before.
+            size: (height, width) of the pictures in pixels.
+
+        Returns:
+            Draws of NumPy arrays, a row for each of `rows`.
+
+        Raises:
+            InputError: A number is negative.
+        """
+        return draw(self.settings, size, rows, seed=self.seed, epoch=epoch)
+
+    def apply(self, pictures: np.ndarray, draws: Draws, scale: float = 1.0) -> np.ndarray:
+        """The pictures as these draws say, computed on the host over threads: the quickest way without a GPU.
+
+        Args:
+            pictures: uint8 or float (n, height, width, channels), or as `data_format` says.
+            draws: of NumPy arrays, a row for each picture, drawn with this layer's settings for the pictures' size.
+            scale: by which the result's levels are multiplied, such as 1 / 255.
+
+        Returns:
+            float32 of the pictures' shape.
+
+        Raises:
+            InputError: The shape is not one of pictures, or the draws are not as many.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> augment = fg.Augment(rotation_range=40, seed=1)
+            >>> pictures = np.zeros((4, 150, 150, 3), np.uint8)
+            >>> augment.apply(pictures, augment.draw(range(4), size=(150, 150)), scale=1 / 255).dtype
+            dtype('float32')
+        """
+        pictures = np.asarray(pictures)
+        if pictures.ndim != 4:
+            raise InputError(f"pictures has the shape {pictures.shape}; expected (n, height, width, channels).")
+        self._size_of(pictures.shape)
+        if len(pictures) != len(draws):
+            raise InputError(f"draws has {len(draws)} rows for {len(pictures)} pictures; expected one for each.")
+        if self.data_format == "channels_last":
+            return self._warper.apply(pictures, draws, self.settings, scale=scale)
+        last = np.ascontiguousarray(np.moveaxis(pictures, 1, -1))
+        return np.ascontiguousarray(np.moveaxis(self._warper.apply(last, draws, self.settings, scale=scale), -1, 1))
+
+    def preview(
+        self, pictures: Sequence[np.ndarray], *, draws: int = 6, seed: int = 0, labels: Sequence[str] | None = None
+    ) -> Sheet:
+        """A contact sheet of the pictures and of some draws of each, shown inline where it ends a notebook's cell.
+
+        Args:
+            pictures: uint8 (height, width, 3) each, channels last whatever `data_format` says.
+            draws: how many of each picture.
+            seed: of the draws.
+            labels: of the pictures.
+
+        Raises:
+            InputError: There are no pictures, or too many, or they are of another kind.
+        """
+        from fieldguide.augmentation.sheet import contact_sheet
+
+        return contact_sheet(pictures, self.settings, draws=draws, seed=seed, labels=labels)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The pictures' own shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """All that makes the layer anew, ready for JSON; `Augment.from_config` does it."""
+        return {
+            **super().get_config(),
+            **self.settings.to_dict(),
+            "seed": self.seed,
+            "data_format": self.data_format,
+        }
+
+    def _apply(self, images: Any, draws: Draws) -> Any:
+        """The pictures, batched or single and in either data format, as tensors of draws say."""
+        single, first = len(images.shape) == 3, self.data_format == "channels_first"
+        images = images[None] if single else images
+        images = keras.ops.transpose(images, (0, 2, 3, 1)) if first else images
+        result = varied(images, draws, self.settings)
+        result = keras.ops.transpose(result, (0, 3, 1, 2)) if first else result
+        return keras.ops.cast(result[0] if single else result, self.compute_dtype)
+
+    def _size_of(self, shape: Sequence[int | None]) -> tuple[int, int]:
+        """(height, width) of pictures of this shape, if they can be varied."""
+        shape = tuple(shape)
+        axes = "(channels, height, width)" if self.data_format == "channels_first" else "(height, width, channels)"
+        if len(shape) not in (3, 4):
+            raise InputError(f"pictures have the shape {shape}; expected {axes}, or a batch of such.")
+        channels, height, width = shape[-3:] if self.data_format == "channels_first" else (shape[-1], *shape[-3:-1])
+        if height is None or width is None or channels is None:
+            raise InputError(
+                f"pictures have the shape {shape}, and {axes} must be known: "
+                "give the model's input a shape, or resize the pictures before."
+            )
+        if self.settings.channel_shift_range and channels not in (1, 3):
+            raise InputError(f"pictures have the shape {shape}; expected 1 or 3 channels for channel_shift_range.")
+        return height, width
+
+
+def _check_seed(seed: object) -> None:
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InputTypeError(f"seed is {seed!r}; expected a whole number from 0, or None.")
+    if isinstance(seed, int) and seed < 0:
+        raise InputError(f"seed is {seed}; expected a whole number from 0, or None.")
