@@ -24,7 +24,7 @@ from fieldguide.version import __version__
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 COMMAND = [sys.executable, "-m", "fieldguide"]
-COMMANDS = ("demo", "check", "train", "evaluate", "predict", "cache")
+COMMANDS = ("demo", "check", "train", "evaluate", "predict", "augment", "cache")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import numpy as np
 from fieldguide.augmentation.affine import IDENTITY, matrices
 from fieldguide.augmentation.warp import Sampling, warp
 from fieldguide.errors import InputError
+from fieldguide.preprocessing.arguments import data_format
 
 
 def apply_affine_transform(
@@ -109,7 +110,8 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
     """All levels multiplied by `brightness`, and kept within what the picture can show.
 
     Args:
-        x: three axes. Levels count as 0 to 1 where none is higher than 1, else as 0 to 255.
+        x: three axes. Levels count as 0 to 1 where none is higher than 1, else as 0 to 255. Of four channels the last
+            one, how opaque a pixel is, stays as it is; channels are where Keras's setting has them.
         brightness: the factor.
         scale: stretch the picture's levels to 0..255 first.
 
@@ -117,24 +119,35 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
         float32 of the picture's shape, in its own range of levels, or in 0..255 if `scale`.
 
     Example:
-        >>> apply_brightness_shift(np.array([[[0.2], [0.8]]]), 1.5, scale=False).round(2).ravel().tolist()
-        [0.3, 1.0]
+        >>> apply_brightness_shift(np.array([[[0.25], [0.75]]]), 1.5, scale=False).ravel().tolist()
+        [0.375, 1.0]
     """
     levels = np.asarray(x).astype(np.float32)
+    channel_axis = 2 if data_format(None) == "channels_last" else 0
     if scale:
         levels -= levels.min()
         if (high := levels.max()) > 0:
             levels *= np.float32(255) / high
-        return np.clip(levels * np.float32(brightness), 0, 255)
-    return brightened(levels, brightness)
+        return _multiplied(levels, brightness, (0, 255), channel_axis)
+    return brightened(levels, brightness, channel_axis)
 
 
-def brightened(levels: np.ndarray, brightness: float) -> np.ndarray:
+def brightened(levels: np.ndarray, brightness: float, channel_axis: int) -> np.ndarray:
     """Levels multiplied by `brightness`, within 0..1 where none is higher than 1, 0..255, or else their own range."""
-    low, high = levels.min(), levels.max()
+    low, high = float(levels.min()), float(levels.max())
     if low < 0 or high > 255:
-        return np.clip((levels - low) * np.float32(brightness), 0, high - low) + low
-    return np.clip(levels * np.float32(brightness), 0, np.float32(1 if high <= 1 else 255))
+        return _multiplied(levels, brightness, (low, high), channel_axis)
+    return _multiplied(levels, brightness, (0, 1 if high <= 1 else 255), channel_axis)
+
+
+def _multiplied(levels: np.ndarray, factor: float, within: tuple[float, float], channel_axis: int) -> np.ndarray:
+    """Distances to the lowest level multiplied, but for those of a fourth channel, which says how opaque pixels are."""
+    low, high = within
+    result = np.clip((levels - low) * np.float32(factor), 0, high - low) + low
+    if levels.shape[channel_axis] == 4:
+        opacity = (slice(None),) * channel_axis + (3,)
+        result[opacity] = levels[opacity]
+    return result
 
 
 def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
