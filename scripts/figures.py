@@ -1,6 +1,6 @@
-"""Writes the figures of the README from benchmarks/results/*.csv, so that none is typed by hand.
+"""Writes the figures of README.md and docs/ from benchmarks/results/*.csv, so that none is typed by hand.
 
-python3 scripts/figures.py            writes them between the marks in README.md
+python3 scripts/figures.py            writes them between the marks in these pages
 python3 scripts/figures.py --print    prints them instead
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+DROP_IN = Path("docs") / "coming-from-imagedatagenerator.md"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- /figures -->)", re.DOTALL)
 NOTHING = "Not measured yet.\n"
 
@@ -30,27 +31,68 @@ ENGINES = {
     "engine": "fieldguide (LiteRT)",
     "engine_with_cut": "the same, with the activations that fine-tuning starts from",
 }
+FROM_ARRAYS = {
+    "flow": "**fieldguide**, `flow`",
+    "keras_generator": "Keras, `ImageDataGenerator.flow`",
+    "keras_layers": "Keras's random layers, in `tf.data`",
+    "keras_layers_in_step": "Keras's random layers, in a compiled step",
+    "albumentations_one_thread": "albumentations, one thread",
+    "albumentations_own_threads": "albumentations, with OpenCV's threads",
+    "albumentations_pool": "albumentations, a pool of threads",
+    "warp_own_threads": "`cv2.warpAffine` alone, with OpenCV's threads",
+    "warp_pool": "`cv2.warpAffine` alone, a pool of threads",
+    "warp_pool_and_own": "`cv2.warpAffine` alone, both",
+    "warp_pool_float": "`cv2.warpAffine` alone, from float32, a pool of threads",
+    "warp_pool_fresh": "`cv2.warpAffine` alone, a pool of threads, new memory for each batch",
+    "floor": "uint8 to float32 times 1/255 alone",
+}
+FROM_FILES = {
+    "fieldguide": "**fieldguide**, `flow_from_directory`",
+    "keras_generator": "Keras, `ImageDataGenerator.flow_from_directory`",
+    "fieldguide_not_kept": "fieldguide with `cache=False`",
+    "fieldguide_again": "fieldguide, run again with what the first run kept",
+}
+IN_FIT = {
+    "fieldguide": "**fieldguide**",
+    "keras_generator": "Keras",
+    "keras_generator_workers": "Keras with `workers=2`",
+    "constant_batch": "one constant batch, as an array",
+    "constant_tensor": "one constant batch, as a tensor",
+}
 
 
 def main() -> None:
-    found = figures(RESULTS)
-    if "--print" in sys.argv[1:]:
-        print(found, end="")
-        return
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(BLOCK.sub(lambda _: found, text), encoding="utf-8")
+    for name, found in {Path("README.md"): figures(RESULTS), DROP_IN: drop_in(RESULTS)}.items():
+        if "--print" in sys.argv[1:]:
+            print(f"{name}\n\n{found}")
+            continue
+        page = ROOT / name
+        text = page.read_text(encoding="utf-8")
+        page.write_text(BLOCK.sub(lambda _, found=found: found, text), encoding="utf-8")
 
 
 def figures(results: Path) -> str:
-    """All tables for which there are results, as Markdown."""
-    parts = []
-    for name, write in SECTIONS.items():
-        path = results / f"{name}.csv"
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as handle:
-                parts.append(write(list(csv.DictReader(handle))))
-    return "\n".join(parts) if parts else NOTHING
+    """All tables of the README for which there are results, as Markdown."""
+    parts = _sections(results, SECTIONS)
+    return "\n".join([*parts, *_drop_in_line(results)]) if parts else NOTHING
+
+
+def drop_in(results: Path) -> str:
+    """The tables of the page about `ImageDataGenerator` for which there are results."""
+    return "\n".join(_sections(results, DROP_IN_SECTIONS)) or NOTHING
+
+
+def _sections(results: Path, sections: Mapping[str, Callable[[Sequence[Row]], str]]) -> list[str]:
+    return [write(rows) for name, write in sections.items() if (rows := _read(results, name))]
+
+
+def _read(results: Path, name: str) -> list[Row]:
+    """The rows of a result; none where it was not measured."""
+    path = results / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
 def time_to_accuracy(rows: Sequence[Row]) -> str:
@@ -141,12 +183,101 @@ def startup(rows: Sequence[Row]) -> str:
     return _section("Start and size", f"Medians of {rows[0]['runs']} runs.", ["", ""], lines, rows[0])
 
 
+def from_files(rows: Sequence[Row]) -> str:
+    """Each contender's first epoch and later ones, at each size of pictures."""
+    found = {(row["side"], row["row"], row["epoch"]): row for row in rows}
+    lines = []
+    for side in dict.fromkeys(row["side"] for row in rows):
+        for name, title in FROM_FILES.items():
+            epochs = [found.get((side, name, epoch)) for epoch in ("first", "later")]
+            if any(epochs):
+                lines.append([f"{side} x {side}", title, *(cell for row in epochs for cell in _against(row, OF_FILES))])
+    text = (
+        f"{int(rows[0]['pictures']):,} JPEG files of cats and dogs (Kaggle), batches of {rows[0]['batch']}; median of "
+        f"{rows[0]['rounds']} rounds, each in new processes with an empty cache. The first epoch includes finding the "
+        "files. Times: how many times as fast fieldguide is than the row, in the same round."
+    )
+    head = ["", "", "first epoch, pictures a second", "times", "later epochs, pictures a second", "times"]
+    return _section("From JPEG files", text, head, lines, rows[0])
+
+
+def from_arrays(rows: Sequence[Row]) -> str:
+    """Each contender's rate at each size of pictures."""
+    found = {(row["side"], row["row"]): row for row in rows}
+    sides = list(dict.fromkeys(row["side"] for row in rows))
+    lines = [
+        [title, *(cell for side in sides for cell in _against(found.get((side, name)), OF_ARRAYS))]
+        for name, title in FROM_ARRAYS.items()
+        if any((side, name) in found for side in sides)
+    ]
+    text = (
+        f"{rows[0]['pictures']} pictures in memory, batches of {rows[0]['batch']}; median of {rows[0]['rounds']} "
+        "rounds, in turns. Times: how many times as fast fieldguide's `flow` is than the row, with the least and the "
+        "most over the rounds. `cv2.warpAffine` alone draws nothing, and all but one row write to memory that is "
+        "there already: what a processor can do at the most."
+    )
+    head = ["", *(word for side in sides for word in (f"{side} x {side}, pictures a second", "times"))]
+    return _section("From arrays", text, head, lines, rows[0])
+
+
+def in_fit(rows: Sequence[Row]) -> str:
+    """What the input costs while a network trains."""
+    lines = [
+        [
+            IN_FIT[row["row"]],
+            f"{float(row['seconds']):.1f}",
+            f"{float(row['first_seconds']):.1f}",
+            _span(row, OF_FILES, _times),
+            _span(row, "input_share", _percent),
+        ]
+        for row in rows
+        if row["row"] in IN_FIT
+    ]
+    text = (
+        f"The course's network, three blocks of convolution and pooling, at {rows[0]['side']} x {rows[0]['side']}, "
+        f"{int(rows[0]['pictures']):,} JPEG files; median of {rows[0]['rounds']} epochs after the first, in turns. The "
+        "input's share is what of an epoch goes away with a constant tensor."
+    )
+    head = ["", "seconds of an epoch", "of the first", "times fieldguide is as fast", "share of the input"]
+    return _section("In `model.fit`", text, head, lines, rows[0])
+
+
+def _drop_in_line(results: Path) -> list[str]:
+    """One sentence of the README, of what was measured beside Keras's generator."""
+    files, arrays = (
+        [row for row in _read(results, name) if row["row"] == "keras_generator"]
+        for name in ("generator_files", "augmentation")
+    )
+    measured = {
+        "from JPEG files": [(row, OF_FILES) for row in files if row["epoch"] == "later"],
+        "from JPEG files in the first epoch": [(row, OF_FILES) for row in files if row["epoch"] == "first"],
+        "from arrays": [(row, OF_ARRAYS) for row in arrays],
+    }
+    said = [
+        f"{what} "
+        + ", ".join(f"{_times(float(row[column]))} at {row['side']} x {row['side']}" for row, column in ratios)
+        for what, ratios in measured.items()
+        if ratios
+    ]
+    if not said:
+        return []
+    text = f"Times Keras's `ImageDataGenerator`, with the classic recipe on the same machine: {'; '.join(said)}."
+    return [f"### Batches to train on\n\n{text} [All of it]({DROP_IN.as_posix()}#how-fast).\n"]
+
+
+OF_FILES, OF_ARRAYS = "fieldguide_is_times", "flow_is_times"  # columns
+
 SECTIONS: dict[str, Callable[[Sequence[Row]], str]] = {
     "time_to_accuracy": time_to_accuracy,
     "frozen_features": frozen_features,
     "decode": decode,
     "scale": scale,
     "startup": startup,
+}
+DROP_IN_SECTIONS: dict[str, Callable[[Sequence[Row]], str]] = {
+    "generator_files": from_files,
+    "augmentation": from_arrays,
+    "generator_fit": in_fit,
 }
 
 
@@ -156,6 +287,25 @@ def _section(title: str, text: str, head: Sequence[str], lines: Sequence[Sequenc
     table = [head, ["---"] + ["---:" for _ in head[1:]], *lines]
     body = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
     return f"### {title}\n\n{text} On {where}.\n\n{body}\n"
+
+
+def _against(row: Row | None, column: str) -> list[str]:
+    """A rate, and how many times as fast fieldguide is; two empty cells for what was not measured."""
+    return [f"{float(row['pictures_per_second']):,.0f}", _span(row, column, _times)] if row else ["", ""]
+
+
+def _span(row: Row, column: str, written: Callable[[float], str]) -> str:
+    """The median, and in brackets the least and the most."""
+    middle, least, most = (written(float(row[column + end])) for end in ("", "_least", "_largest"))
+    return middle if least == most else f"{middle} ({least} to {most})"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 10 else f"{ratio:.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)}%"
 
 
 def _accuracy(row: Row) -> str:
