@@ -139,6 +139,35 @@ def test_tensors_are_mixed_as_arrays_are(mixer: Any) -> None:
     assert np.allclose(ops.convert_to_numpy(found[1]), expected[1], atol=1e-6)
 
 
+@pytest.mark.keras
+def test_a_compiled_step_draws_and_mixes() -> None:
+    """As a training step does it, by XLA where the backend has it."""
+    import keras
+
+    pictures, targets = (keras.ops.convert_to_tensor(each) for each in batch())
+    generator = keras.random.SeedGenerator(1)
+
+    def step(seed: Any, pictures: Any, targets: Any) -> Any:
+        mixes = draw_mixes_inside(12, 1.0, seed)
+        return mixes.partners, mixes.shares, *mix_up(pictures, targets, mixes, ops=keras.ops)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.function(lambda *given: step(generator, *given), jit_compile=True)(pictures, targets)
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        found = jax.jit(step)(generator.next(), pictures, targets)
+    else:
+        found = step(generator, pictures, targets)
+    partners, shares, mixed, labels = (keras.ops.convert_to_numpy(each) for each in found)
+    expected = mix_up(*batch(), Mixes(partners, shares, np.zeros((12, 2))))
+    assert np.allclose(mixed, expected[0], atol=1e-3)
+    assert np.allclose(labels, expected[1], atol=1e-6)
+    assert shares.std() > 0.1
+
+
 def test_a_draw_depends_on_seed_epoch_and_batch() -> None:
     same = [draw_mixes(8, 1.0, seed=1, epoch=2, batch=3).shares.tolist() for _ in range(2)]
     assert same[0] == same[1]

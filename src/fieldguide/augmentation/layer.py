@@ -28,10 +28,10 @@ class Augment(keras.layers.Layer):
     """A layer that varies pictures at random while the model trains; otherwise it gives them back as they are.
 
     The settings are those of `Settings`, by the same names. Each picture is warped once, whatever the number of
-    settings, then recoloured, then erased from. The layer compiles on every Keras backend, and a model that was saved
-    or exported for inference holds no random operation.
-
-    The same settings vary pictures outside a model too: `draw` and `apply` do it on the host, `preview` shows it.
+    settings, then recoloured, then erased from. The layer compiles on every Keras backend; on TensorFlow without a GPU
+    Keras leaves that out unless told `model.compile(..., jit_compile=True)`, and then it is several times as quick.
+    A model saved or exported for inference holds no random operation. Outside a model, `draw` and `apply` do the same
+    on the host, and `preview` shows it.
 
     Args:
         rotation_range: Degrees either way.

@@ -68,7 +68,7 @@ def draw_mixes_inside(count: Any, alpha: float, generator: Any) -> Mixes:
     Args:
         count: of pictures in the batch; may be a tensor.
         alpha: as for `draw_mixes`.
-        generator: a `keras.random.SeedGenerator`.
+        generator: a `keras.random.SeedGenerator`, or a seed that one gave.
 
     Returns:
         Mixes of tensors: int and float32.
