@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from fieldguide.data.dataset import Dataset, Skipped
     from fieldguide.data.pixels import PixelStore
     from fieldguide.data.split import Parts, split
-    from fieldguide.errors import FieldguideError, FileError, InputError, InputTypeError, ModelError, PictureError
+    from fieldguide.errors import (
+        FieldguideError,
+        FileError,
+        InputError,
+        InputTypeError,
+        MissingFileError,
+        ModelError,
+        PictureError,
+    )
     from fieldguide.evaluation.diagnose import Diagnosis, diagnose
     from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.evaluation.metrics import Score
@@ -54,6 +62,7 @@ _MODULE_OF = {
     "ImageDataGenerator": "preprocessing.generator",
     "InputError": "errors",
     "InputTypeError": "errors",
+    "MissingFileError": "errors",
     "ModelError": "errors",
     "Parts": "data.split",
     "PictureError": "errors",

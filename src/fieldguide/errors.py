@@ -55,6 +55,19 @@ class FileError(FieldguideError, OSError):
     """
 
 
+class MissingFileError(FileError, FileNotFoundError):
+    """A file or folder that is not there. Also a FileNotFoundError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.load_img("cat.jpg")
+        ... except FileNotFoundError as error:
+        ...     print(error)
+        cannot read the picture cat.jpg: gone: moved or deleted.
+    """
+
+
 class PictureError(FieldguideError, ValueError):
     """One picture that cannot be read; the message is the reason, without the path. Also a ValueError.
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from fieldguide.errors import FileError
+from fieldguide.errors import FileError, MissingFileError
 
 _PLAIN_REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or name a folder on another disk",
@@ -45,14 +45,15 @@ def explained(path: str | Path, doing: str) -> Iterator[None]:
         doing: a verb for the message, e.g. "write".
 
     Raises:
-        FileError: in place of the OSError.
+        FileError: in place of the OSError; a MissingFileError if there is no such file.
     """
     try:
         yield
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"cannot {doing} {path}: {plain_reason(error)}.") from error
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else FileError
+        raise kind(f"cannot {doing} {path}: {plain_reason(error)}.") from error
 
 
 @contextmanager

@@ -94,7 +94,7 @@ class Crew:
             self._process = os.getpid()
         waiting = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
         work()
-        wait(waiting)
+        wait([future for future in waiting if not future.cancel()])  # one that has not begun finds nothing left to do
         if errors:
             raise errors[0]
 

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
     0: "errors version files console intervals words calibration parallel rows cache",
-    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.soundness data.dataset data.known "
+    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
     2: "data.pixels data.twins data.check data.split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
@@ -33,7 +33,7 @@ LAYERS: dict[int, str] = {
     "reporting.sections reporting.page",
     8: "job predict demo augment preprocessing.arguments preprocessing.pictures preprocessing.transforms "
     "preprocessing.listing preprocessing.table preprocessing.reader preprocessing.drawing preprocessing.standard "
-    "preprocessing.transformer preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
+    "preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
     "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
     9: "__init__ cli __main__",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,7 @@ def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: int, epoch: 
         G. Steele, D. Lea, C. Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA (SplitMix64).
     """
     rows = np.asarray(rows, np.int64).reshape(-1)
+    seed, epoch = index(seed), index(epoch)
     if seed < 0 or epoch < 0 or (len(rows) and rows.min() < 0):
         raise InputError(
             f"seed is {seed}, epoch {epoch}, first row {rows.min(initial=0)}; expected whole numbers from 0."

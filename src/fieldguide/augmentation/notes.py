@@ -178,7 +178,7 @@ def _flipped(
         does, hands = "stands {} on their heads", ""
         if setting == "horizontal_flip":
             does, hands = "mirrors {}", "; signs of a hand become the other hand's, which is fine"
-        yield f"{setting} {does.format(shown)}: written, they are then others or none{such}{hands}."
+        yield f"{setting} {does.format(shown)}: if these are written, they are then others or none{such}{hands}."
     if found := _directions(class_names, directions):
         yield f"{setting} makes {found[1]!r} of {found[0]!r}, if these are directions."
     elif arrows := _arrows(class_names):

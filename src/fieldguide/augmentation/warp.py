@@ -202,8 +202,10 @@ def _wrapped(matrix: np.ndarray, size: tuple[int, int], order: int) -> list[np.n
     points = []
     for (across, down, start), last in zip(matrix, (width - 1, height - 1), strict=True):
         point = across * columns + down * rows + start
-        outside = (point < 0) | (point > last)
-        point[outside] = np.mod(point[outside], last) if last else 0
+        # A whole period before the first pixel lies the last one, as SciPy has it; one behind the last lies the first.
+        before, behind = point < 0, point > last
+        point[before] = last - np.mod(-point[before], last) if last else 0
+        point[behind] = np.mod(point[behind], last) if last else 0
         points.append(np.floor(point + 0.5).astype(np.float32) if order == 0 else point.astype(np.float32))
     return points
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fieldguide import console
-from fieldguide.data import header, pillow
+from fieldguide.data import header, known, pillow
 from fieldguide.data.decode import MAX_FILE_BYTES
 from fieldguide.errors import PictureError
 from fieldguide.parallel import bounded_map
@@ -29,7 +29,7 @@ def unsound(paths: Sequence[Path]) -> dict[int, str]:
     """The files that cannot be read as pictures: row -> the plain reason, in rows' order.
 
     Damage in the middle of a file that ends well shows only when it is decoded, later. TIFF, PPM, AVIF and icon files
-    do not show by their end whether they are whole: each is decoded.
+    do not show by their end whether they are whole: each is decoded, unless it was read before and is unchanged.
 
     Args:
         paths: The files.
@@ -42,8 +42,10 @@ def unsound(paths: Sequence[Path]) -> dict[int, str]:
     found: dict[int, str] = {}
 
     def work(start: int) -> list[tuple[int, str]]:
-        batch = range(start, min(start + _BATCH, len(paths)))
-        return [(row, reason) for row in batch if (reason := _reason(paths[row]))]
+        open_ones = [row for row in range(start, min(start + _BATCH, len(paths))) if not _seems_whole(paths[row])]
+        read = known.recall([paths[row] for row in open_ones]) if open_ones else []  # before, and unchanged since
+        unknown = [row for row, digest in zip(open_ones, read, strict=True) if digest is None]
+        return [(row, reason) for row in unknown if (reason := _reason(paths[row]))]
 
     with console.progress("Checking files", len(paths)) as bar:
         for start, reasons in zip(starts, bounded_map(work, starts), strict=True):
@@ -52,13 +54,15 @@ def unsound(paths: Sequence[Path]) -> dict[int, str]:
     return found
 
 
-def _reason(path: Path) -> str:
-    """Why the file cannot be read; empty when it can."""
+def _seems_whole(path: Path) -> bool:
     try:
-        if _ends_well(path):
-            return ""
+        return _ends_well(path)
     except (OSError, PictureError, struct.error):
-        pass  # why, the decoder says
+        return False  # why, the decoder says
+
+
+def _reason(path: Path) -> str:
+    """Why the file cannot be read, by decoding it; empty when it can."""
     try:
         pillow.open_picture(path)
     except PictureError as error:

@@ -21,7 +21,8 @@ def zoom(value: Any) -> list[float]:
         low, high = value
         if isinstance(low, numbers.Real) and isinstance(high, numbers.Real):
             return [float(low), float(high)]
-    raise InputError(f"zoom_range is {value!r}; it should be a float, or a tuple or list of two floats.")
+    kind = InputTypeError if value is None else InputError
+    raise kind(f"zoom_range is {value!r}; it should be a float, or a tuple or list of two floats.")
 
 
 def brightness(value: Any) -> Sequence[float] | None:
@@ -49,7 +50,8 @@ def share(value: Any) -> float:
     """A validation split: 0 for none."""
     if not value or (isinstance(value, numbers.Real) and 0 < float(value) < 1):
         return float(value or 0.0)
-    raise InputError(f"validation_split is {value!r}; it must be strictly between 0 and 1, such as 0.2.")
+    kind = InputError if isinstance(value, numbers.Real) else InputTypeError
+    raise kind(f"validation_split is {value!r}; it must be strictly between 0 and 1, such as 0.2.")
 
 
 def function(value: Any) -> Callable[[np.ndarray], Any] | None:
@@ -113,7 +115,9 @@ def choice(name: str, value: Any, allowed: Sequence[Any]) -> Any:
 
 def target_size(value: Any) -> tuple[int, int]:
     """(height, width) in pixels."""
-    if not isinstance(value, tuple | list | np.ndarray) or len(value) != 2:
+    if not isinstance(value, tuple | list | np.ndarray):
+        raise InputTypeError(f"target_size is {value!r}; expected (height, width) in pixels, such as (150, 150).")
+    if len(value) != 2:
         raise InputError(f"target_size is {value!r}; expected (height, width) in pixels, such as (150, 150).")
     if not all(isinstance(side, numbers.Integral) for side in value):
         raise InputTypeError(f"target_size is {value!r}; expected two whole numbers, such as (150, 150).")

@@ -64,6 +64,11 @@ class Transforms:
             flip=(self.flip_vertical, self.flip_horizontal),
         )
 
+    def of(self, place: int) -> dict[str, Any]:
+        """One picture's transformation, as `draw` gives it."""
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: None if each is None else each[place].item() for name, each in columns.items()}
+
     def select(self, chosen: np.ndarray) -> Transforms:
         """The transformations of some of the pictures.
 

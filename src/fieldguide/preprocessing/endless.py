@@ -8,46 +8,88 @@ property without a word of the steps. So the property looks at who asks.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-_DEPTH = 6  # frames between the property and Keras's counter of steps, at the most
+_DEPTH = 8  # frames between the property and `fit`, at the most
+_ASKERS = ("PyDatasetAdapter", "OrderedEnqueuer")  # Keras's classes that read a data set by its numbers
+_COUNTER = "EpochIterator"  # and the one that counts steps
 
 
 class Askers:
-    """Remembers which of Keras's adapters belong to a `fit` that counts its steps, and so see no end."""
+    """Remembers which of Keras's readers belong to a `fit` that counts its steps, and so see no end."""
 
     def __init__(self) -> None:
-        self._endless: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._steps: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
-    def see_no_end(self, length: int) -> bool:
-        """Whether the data set has no end for whoever called the method that calls this.
+    @property
+    def any(self) -> bool:
+        """Whether some reader sees no end."""
+        return len(self._steps) > 0
+
+    def steps(self, length: int) -> int | None:
+        """The steps of an epoch if the data set has no end for whoever called the method that calls this; else None.
 
         Args:
             length: of the data set; only fewer steps than that make it endless.
         """
-        adapter = None
+        readers: list[Any] = []
+        counter = None
         for method, owner in _callers():
-            if owner in self._endless:
-                return True
-            if type(owner).__name__ == "PyDatasetAdapter":
-                adapter = owner
-            steps = getattr(owner, "steps_per_epoch", None)  # Keras's counter of steps ...
-            if method == "__init__" and steps is not None and 0 < steps < length:  # ... is being made
-                self._endless.update(each for each in (adapter, getattr(adapter, "enqueuer", None)) if each is not None)
-                return True
+            if _is(owner, *_ASKERS):
+                readers.append(owner)
+                if owner in self._steps:
+                    return self._remember(readers, self._steps[owner])
+            elif counter is not None and owner is not counter:
+                return self._remember(readers, counter.steps_per_epoch) if method == "fit" else None
+            elif _is(owner, _COUNTER):
+                # Without a reader in between Keras only wants to know whether to warn of shuffling.
+                if not readers or method != "__init__" or not 0 < (owner.steps_per_epoch or 0) < length:
+                    return None
+                counter = owner
+        return None
+
+    def rewind(self) -> bool:
+        """Whether the method that calls this was called since a `fit` begins, not since an epoch is over.
+
+        What was read ahead for a look at the shapes is then forgotten, so that `fit` begins with the first batch.
+        """
+        readers: list[Any] = []
+        for method, owner in _callers():
+            if _is(owner, *_ASKERS):
+                readers.append(owner)
+            elif _is(owner, _COUNTER):
+                if method == "reset":
+                    self._forget(each.enqueuer for each in readers if getattr(each, "enqueuer", None) is not None)
+                return method == "reset"
         return False
+
+    def _forget(self, enqueuers: Iterable[Any]) -> None:
+        """Takes away what Keras's workers read ahead, which would come before the first batch."""
+        for enqueuer in enqueuers:
+            enqueuer.ready_queue.queue.clear()
+            if enqueuer in self._steps:
+                enqueuer.indices = itertools.count()
+
+    def _remember(self, readers: list[Any], steps: int) -> int:
+        self._steps.update(dict.fromkeys(readers, steps))
+        return steps
+
+
+def _is(owner: Any, *names: str) -> bool:
+    """Whether an object is of one of these classes of Keras."""
+    return any(each.__name__ in names and each.__module__.startswith("keras.") for each in type(owner).__mro__)
 
 
 def _callers() -> Iterator[tuple[str, Any]]:
     """The methods that led to the method that asks, nearest first: name and object."""
-    frame = sys._getframe(3)  # beyond this function, `see_no_end` and the method that asks
+    frame = sys._getframe(3)  # beyond this function, the method of Askers and the one that asks
     for _ in range(_DEPTH):
-        owner = frame.f_locals.get("self")
-        if owner is not None and type(owner).__module__.startswith("keras."):
-            yield frame.f_code.co_name, owner
+        if "self" in frame.f_locals:
+            yield frame.f_code.co_name, frame.f_locals["self"]
         if frame.f_back is None:
             return
         frame = frame.f_back

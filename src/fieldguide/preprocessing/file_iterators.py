@@ -11,24 +11,23 @@ from typing import Any
 import numpy as np
 
 from fieldguide.augmentation.warp import Warper
+from fieldguide.data import pillow
 from fieldguide.data.dataset import Skipped
 from fieldguide.errors import PictureError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.drawing import draw_many
-from fieldguide.preprocessing.iterators import Iterator, Saving
-from fieldguide.preprocessing.listing import EXTENSIONS, list_directory
+from fieldguide.preprocessing.iterators import Iterator
+from fieldguide.preprocessing.listing import list_directory
 from fieldguide.preprocessing.reader import Reader, Shape
+from fieldguide.preprocessing.saving import Saving
 from fieldguide.preprocessing.table import read_table
 from fieldguide.preprocessing.transformer import Transformer
-
-_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
-_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
 class FileIterator(Iterator):
     """What both kinds of batches from files have in common: they are read, transformed and given their labels."""
 
-    white_list_formats = EXTENSIONS
+    allowed_class_modes: tuple[str | None, ...]
     filenames: list[str]
     class_mode: str | None
     classes: Any
@@ -37,24 +36,35 @@ class FileIterator(Iterator):
 
     def _take_settings(
         self,
-        image_data_generator: Transformer,
+        image_data_generator: Transformer | None,
+        directory: str | Path | None,
         target_size: tuple[int, int],
         color_mode: str,
+        class_mode: str | None,
         data_format: str | None,
+        save_to_dir: str | Path | None,
+        save_prefix: str,
+        save_format: str,
         subset: str | None,
         interpolation: str,
         keep_aspect_ratio: bool,
+        dtype: Any,
     ) -> None:
         """Checks how pictures are to be read, before any is looked for."""
-        self.image_data_generator = image_data_generator
+        self.class_mode = arguments.choice("class_mode", class_mode, self.allowed_class_modes)
+        self.image_data_generator = image_data_generator or Transformer(data_format=data_format, dtype=dtype)
+        self.directory = directory
         self.target_size = arguments.target_size(target_size)
-        self.color_mode = arguments.choice("color_mode", color_mode, tuple(_CHANNELS))
+        self.color_mode = arguments.choice("color_mode", color_mode, pillow.COLOR_MODES)
         self.data_format = arguments.data_format(data_format)
-        self.interpolation = arguments.choice("interpolation", interpolation, _INTERPOLATIONS)
+        self.interpolation = arguments.choice("interpolation", interpolation, pillow.INTERPOLATIONS)
         self.keep_aspect_ratio = keep_aspect_ratio
+        self.dtype = arguments.float_type(dtype)
         self.subset = subset
-        self.split = arguments.subset_span(subset, image_data_generator.validation_split)
-        channels = _CHANNELS[color_mode]
+        self.split = arguments.subset_span(subset, self.image_data_generator.validation_split)
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
+        channels = pillow.CHANNELS[color_mode]
         last = self.data_format == "channels_last"
         self.image_shape = (*self.target_size, channels) if last else (channels, *self.target_size)
 
@@ -84,9 +94,9 @@ class FileIterator(Iterator):
         """A weight for each picture, if there are any."""
         return None
 
-    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
-        generator = self.image_data_generator
-        drawn = draw_many(generator.ranges, generator.size_of(self.image_shape), source, len(index_array))
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
+        generator, source = self.image_data_generator, self._drawing
+        drawn = draw_many(generator.drawing_ranges, generator.picture_size(self.image_shape), source, len(index_array))
         pictures, failed = self._reader.pictures(index_array)
         if failed:
             good = np.array([row not in failed for row in index_array.tolist()])
@@ -95,7 +105,7 @@ class FileIterator(Iterator):
         if self.data_format == "channels_first":
             pictures = [np.moveaxis(picture, 2, 0) for picture in pictures]
         varied = drawn if self.subset != "validation" else None
-        batch = generator.batch(pictures, range(len(pictures)), varied, self._warper)
+        batch = generator.transform_batch(pictures, range(len(pictures)), varied, self._warper)
         self._saving.write(batch, index_array, source, 1e7)
         if self.class_mode is None:
             return batch
@@ -119,13 +129,18 @@ class FileIterator(Iterator):
         return self.labels[rows]
 
     def _leave_out(self, failed: dict[int, str], others: bool) -> None:
-        """Names pictures that could not be decoded; an error where nothing of the batch is left."""
+        """Names pictures that could not be decoded.
+
+        An error where nothing of the batch is left; and in a flow that keeps the files' order, where results are told
+        apart by their place.
+        """
         known = {item.path for item in self.skipped}
         cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
         for row, reason in failed.items():
             path = Path(self._filepaths[row])
-            if not others:
-                raise PictureError(f"{path} cannot be read ({reason}), and nothing else is in its batch: {cure}.")
+            if not others or not self.shuffle:
+                why = "and without shuffling none may be missing" if others else "and nothing else is in its batch"
+                raise PictureError(f"{path} cannot be read ({reason}), {why}: {cure}.")
             if path not in known:
                 self.skipped += (Skipped(path, reason),)
                 warnings.warn(f"{path} cannot be read ({reason}) and is left out of its batch: {cure}.", stacklevel=7)
@@ -139,7 +154,7 @@ class DirectoryIterator(FileIterator):
     def __init__(
         self,
         directory: str | Path,
-        image_data_generator: Transformer,
+        image_data_generator: Transformer | None,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
         classes: Sequence[str] | None = None,
@@ -161,14 +176,21 @@ class DirectoryIterator(FileIterator):
     ) -> None:
         """Batches of `directory`; see `ImageDataGenerator.flow_from_directory`."""
         arguments.batch_size(batch_size)
-        self.class_mode = arguments.choice("class_mode", class_mode, self.allowed_class_modes)
         self._take_settings(
-            image_data_generator, target_size, color_mode, data_format, subset, interpolation, keep_aspect_ratio
+            image_data_generator,
+            directory,
+            target_size,
+            color_mode,
+            class_mode,
+            data_format,
+            save_to_dir,
+            save_prefix,
+            save_format,
+            subset,
+            interpolation,
+            keep_aspect_ratio,
+            dtype,
         )
-        self.dtype = arguments.float_type(dtype)
-        self.directory = directory
-        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
-        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
         listing = list_directory(directory, classes=classes, split=self.split, follow_links=follow_links)
         self.filenames, self.classes, self.class_indices = listing.filenames, listing.classes, listing.class_indices
         self.num_classes = len(listing.class_indices)
@@ -212,13 +234,21 @@ class DataFrameIterator(FileIterator):
     ) -> None:
         """Batches of `dataframe`; see `ImageDataGenerator.flow_from_dataframe`."""
         arguments.batch_size(batch_size)
-        self.class_mode = arguments.choice("class_mode", class_mode, self.allowed_class_modes)
-        generator = image_data_generator or Transformer(data_format=data_format, dtype=dtype)
-        self._take_settings(generator, target_size, color_mode, data_format, subset, interpolation, keep_aspect_ratio)
-        self.dtype = arguments.float_type(dtype)
-        self.directory = directory or ""
-        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
-        self._saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
+        self._take_settings(
+            image_data_generator,
+            directory or "",
+            target_size,
+            color_mode,
+            class_mode,
+            data_format,
+            save_to_dir,
+            save_prefix,
+            save_format,
+            subset,
+            interpolation,
+            keep_aspect_ratio,
+            dtype,
+        )
         table = read_table(
             dataframe,
             directory,

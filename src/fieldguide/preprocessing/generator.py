@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldguide.errors import InputError
 from fieldguide.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from fieldguide.preprocessing.iterators import NumpyArrayIterator
 from fieldguide.preprocessing.transformer import Transformer
@@ -241,7 +240,7 @@ class ImageDataGenerator(Transformer):
             validate_filenames: leave out files that are missing or cannot be read, with a warning.
             keep_aspect_ratio: likewise.
             cache: likewise.
-            outdated: `has_ext`, `sort` and `drop_duplicates`, which do nothing any more, with a warning.
+            outdated: `has_ext`, `sort`, `drop_duplicates` and unknown ones do nothing, with a warning.
 
         Returns:
             Batches, as from `flow_from_directory`.
@@ -254,9 +253,7 @@ class ImageDataGenerator(Transformer):
             _warn('class_mode="other" is deprecated: give class_mode="raw".')
             class_mode = "raw"
         for name in outdated:
-            if name not in _NO_LONGER:
-                raise InputError(f"flow_from_dataframe has no argument {name!r}.")
-            _warn(f"{name} does nothing any more: {_NO_LONGER[name]}.")
+            _warn(f"{name} does nothing: {_NO_LONGER.get(name, 'flow_from_dataframe has no such argument')}.")
         return DataFrameIterator(
             dataframe,
             directory,

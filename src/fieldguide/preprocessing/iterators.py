@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,33 @@ import keras
 import numpy as np
 
 from fieldguide.augmentation.warp import Warper
-from fieldguide.errors import FileError, InputError, InputTypeError
-from fieldguide.files import explained
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.drawing import draw_many
 from fieldguide.preprocessing.endless import Askers
-from fieldguide.preprocessing.pictures import array_to_img
+from fieldguide.preprocessing.listing import EXTENSIONS
+from fieldguide.preprocessing.saving import Saving
 from fieldguide.preprocessing.transformer import Transformer
 
 _SEEDS = 2**32  # of NumPy's old generators
-_FORMATS = {"jpg": "jpeg"}
 
 
 class Iterator(keras.utils.PyDataset):
     """Batches, by place, by `next` or in `fit`, `evaluate` and `predict`."""
 
-    def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+    white_list_formats = EXTENSIONS
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int | None,
+        *,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
+    ) -> None:
         """Batches of `n` pictures.
 
         Args:
@@ -39,20 +51,24 @@ class Iterator(keras.utils.PyDataset):
             batch_size: How many of them a batch has; the last one may have fewer.
             shuffle: Whether each epoch has an order of its own.
             seed: Of order and transformations. With None, NumPy's global generator gives one.
+            workers: How many batches Keras asks for at once; each is made by all processors anyway.
+            use_multiprocessing: Whether it asks for them from other processes.
+            max_queue_size: How many it keeps waiting.
         """
-        super().__init__(workers=1)
+        super().__init__(workers=workers, use_multiprocessing=use_multiprocessing, max_queue_size=max_queue_size)
         self.n = n
         self.batch_size = arguments.batch_size(batch_size)
         self.shuffle = shuffle
         self.seed = seed
         self.batch_index = 0  # of the next batch that `next` gives
         self.total_batches_seen = 0
-        self.lock = threading.Lock()
-        self._base = _base(seed)
+        self.lock = threading.RLock()
+        self._unseeded = _check_seed(seed)
         self._first = 0  # how many batches came before this epoch's first
-        self._order: tuple[int, np.ndarray, Any] | None = None
+        self._order: tuple[tuple[Any, ...], np.ndarray, Any] | None = None
         self._sources = threading.local()
         self._askers = Askers()
+        self._endless_batches = 0  # how many a `fit` without an end has had
 
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
@@ -66,28 +82,34 @@ class Iterator(keras.utils.PyDataset):
         if isinstance(index, bool) or not isinstance(index, int | np.integer):
             raise InputTypeError(f"batch {index!r} was asked for; expected a whole number.")
         place = int(index) + (len(self) if index < 0 else 0)
-        beyond = place >= len(self) and not self._askers.see_no_end(len(self))
+        beyond = place >= len(self) and not self._askers.any
         if place < 0 or beyond or not self.n:
             raise InputError(f"batch {index} was asked for, but there are {len(self)}, numbered from 0.")
         self.total_batches_seen += 1
         past, place = divmod(place, len(self))
-        return self._batch(self._first + past * len(self), place)
+        return self._get_batches_of_transformed_samples(self._rows(self._first + past * len(self), place))
 
     def __iter__(self) -> Iterator:
         return self  # without an end, as in Keras: `for batch in flow` goes on until it is broken off
 
     def __next__(self) -> Any:
-        if not self.n:
-            raise InputError("a batch was asked for, but there are no pictures.")
-        with self.lock:
-            first, place = self._first, self.batch_index
-            self.total_batches_seen += 1
-            if self.batch_index + 1 < len(self):
-                self.batch_index += 1
-            else:
-                self.batch_index = 0
-                self._first += max(1, len(self))
-        return self._batch(first, place)
+        return self._get_batches_of_transformed_samples(next(self.index_generator))
+
+    @property
+    def index_generator(self) -> Generator[np.ndarray, None, None]:
+        """The pictures of one batch after the other, as `next` takes them: int arrays, without an end."""
+        while True:
+            if not self.n:
+                raise InputError("a batch was asked for, but there are no pictures.")
+            with self.lock:
+                first, place = self._first, self.batch_index
+                self.total_batches_seen += 1
+                if self.batch_index + 1 < len(self):
+                    self.batch_index += 1
+                else:
+                    self.batch_index = 0
+                    self._first += len(self)
+            yield self._rows(first, place)
 
     def next(self) -> Any:
         """The next batch; after the last one the first of the next epoch."""
@@ -104,14 +126,21 @@ class Iterator(keras.utils.PyDataset):
         self.batch_index = 0
 
     def on_epoch_end(self) -> None:
-        """Goes on to the next epoch; Keras calls it."""
-        if not self._askers.see_no_end(len(self)):  # else batches are numbered on
+        """Goes on to the next epoch; Keras calls it, also before the first one."""
+        steps = self._askers.steps(len(self))
+        if self._askers.rewind():  # a `fit` begins: where an endless one before it stopped, in the next epoch
+            if self._endless_batches:
+                self.epoch += -(-self._endless_batches // max(1, len(self)))
+                self._endless_batches = 0
+        elif steps is not None:  # batches are numbered on
+            self._endless_batches += steps
+        else:
             self.set_index_array()
 
     @property
     def num_batches(self) -> int | None:
         """How many batches an epoch has; None for a `fit` that was given fewer `steps_per_epoch`, which has no end."""
-        return None if self._askers.see_no_end(len(self)) else len(self)
+        return len(self) if self._askers.steps(len(self)) is None else None
 
     @property
     def epoch(self) -> int:
@@ -127,71 +156,52 @@ class Iterator(keras.utils.PyDataset):
         """This epoch's order: int (n,)."""
         return self._ordered(self._first)[0]
 
+    @index_array.setter
+    def index_array(self, order: np.ndarray) -> None:
+        state = self._ordered(self._first)[1]
+        self._order = (self._order_key(self._first), np.asarray(order), state)
+
+    def _set_index_array(self) -> None:
+        self.set_index_array()
+
+    def _order_key(self, first: int) -> tuple[Any, ...]:
+        return first, self.shuffle, self.seed
+
     def _ordered(self, first: int) -> tuple[np.ndarray, Any]:
         """The order of the epoch that begins with batch `first`, and the state of the generator that drew it."""
         with self.lock:
-            if self._order is None or self._order[0] != first:
+            key = self._order_key(first)
+            if self._order is None or self._order[0] != key:
                 source = self._source(first)
                 order = source.permutation(self.n) if self.shuffle else np.arange(self.n)
-                self._order = (first, order, source.get_state())
+                self._order = (key, order, source.get_state())
             return self._order[1:]
 
     def _source(self, number: int) -> np.random.RandomState:
-        """The generator of batch `number`, counted from the first epoch's first."""
+        """This thread's generator, set to where batch `number`, counted from the first epoch's first, begins."""
         source: np.random.RandomState | None = getattr(self._sources, "source", None)
         if source is None:  # seeding it anew takes a fiftieth of the time of making one
             source = self._sources.source = np.random.RandomState()
-        source.seed((self._base + number) % _SEEDS)
+        source.seed(((self._unseeded if self.seed is None else self.seed) + number) % _SEEDS)
         return source
 
-    def _batch(self, first: int, place: int) -> Any:
+    def _rows(self, first: int, place: int) -> np.ndarray:
+        """The pictures of a batch; this thread's generator is ready to draw for them."""
         order, state = self._ordered(first)
         source = self._source(first + place)
         if place == 0:  # goes on from where the order was drawn
             source.set_state(state)
-        return self._get_batches_of_transformed_samples(
-            order[place * self.batch_size : (place + 1) * self.batch_size], source
-        )
+        return order[place * self.batch_size : (place + 1) * self.batch_size]
 
-    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
-        """The batch of these pictures, its transformations drawn from `source`."""
+    @property
+    def _drawing(self) -> np.random.RandomState:
+        """The generator for the batch that this thread is making."""
+        source: np.random.RandomState | None = getattr(self._sources, "source", None)
+        return self._source(self._first) if source is None else source
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
+        """The batch of these pictures."""
         raise InputError(f"{type(self).__name__} has no pictures of its own: use ImageDataGenerator's flows.")
-
-
-class Saving:
-    """Writes batches to a folder as pictures, for a look at what was made of them."""
-
-    def __init__(self, folder: str | Path | None, prefix: str, form: str, data_format: str) -> None:
-        """Where pictures are written to.
-
-        Args:
-            folder: it is made if it is missing; None writes nothing.
-            prefix: of the files' names.
-            form: "png", "jpeg", ...
-            data_format: of the batches.
-
-        Raises:
-            FileError: the folder cannot be made.
-        """
-        self.folder = None if folder is None else Path(folder)
-        self.prefix, self.form, self.data_format = prefix, form, data_format
-        if self.folder is not None:
-            with explained(self.folder, "write pictures to"):
-                self.folder.mkdir(parents=True, exist_ok=True)
-
-    def write(self, batch: np.ndarray, rows: np.ndarray, source: np.random.RandomState, most: float) -> None:
-        """Writes a batch, if a folder was given: files named prefix_row_number.form."""
-        if self.folder is None:
-            return
-        for picture, row in zip(batch, rows, strict=True):
-            path = self.folder / f"{self.prefix}_{row}_{source.randint(int(most))}.{self.form}"
-            image = array_to_img(picture, self.data_format, scale=True)
-            if image.mode == "RGBA" and self.form in ("jpg", "jpeg"):
-                image = image.convert("RGB")
-            try:
-                image.save(path, format=_FORMATS.get(self.form, self.form))
-            except (KeyError, OSError) as error:
-                raise FileError(f"cannot write {path}: {error}; is {self.form!r} a format of pictures?") from error
 
 
 class NumpyArrayIterator(Iterator):
@@ -226,7 +236,7 @@ class NumpyArrayIterator(Iterator):
             self.x = self.x.astype(arguments.float_type(dtype))
         if self.x.ndim != 4:
             raise InputError(f"x has shape {self.x.shape}; it should have rank 4, like (n, height, width, channels).")
-        image_data_generator.warn_of_channels(self.x.shape)
+        image_data_generator.warn_of_channel_axis(self.x.shape)
         span = arguments.subset_span(subset, image_data_generator.validation_split)
         if span is not None:
             rows = _subset(subset, span, len(self.x), given.get("y"), ignore_class_split)
@@ -243,11 +253,11 @@ class NumpyArrayIterator(Iterator):
         self._warper = Warper()
         super().__init__(len(self.x), batch_size, shuffle, seed)
 
-    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, source: np.random.RandomState) -> Any:
-        generator = self.image_data_generator
-        drawn = draw_many(generator.ranges, generator.size_of(self.x.shape[1:]), source, len(index_array))
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
+        generator, source = self.image_data_generator, self._drawing
+        drawn = draw_many(generator.drawing_ranges, generator.picture_size(self.x.shape[1:]), source, len(index_array))
         varied = drawn if self.subset != "validation" else None
-        batch = generator.batch(self.x, index_array, varied, self._warper)
+        batch = generator.transform_batch(self.x, index_array, varied, self._warper)
         self._saving.write(batch, index_array, source, 1e4)
         pictures = [batch, *(each[index_array] for each in self.x_misc)] if self.x_misc else batch
         if self.y is None:
@@ -257,15 +267,15 @@ class NumpyArrayIterator(Iterator):
         return pictures, self.y[index_array], self.sample_weight[index_array]
 
 
-def _base(seed: int | None) -> int:
-    """The number that all of an iterator's randomness begins with."""
+def _check_seed(seed: int | None) -> int:
+    """A number to begin with where no seed is given; refuses what is none."""
     if seed is None:
         return int(np.random.randint(2**31))  # noqa: NPY002 - so that NumPy's seed makes a notebook repeatable
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise InputTypeError(f"seed is {seed!r}; expected a whole number or None.")
     if not 0 <= seed < _SEEDS:
         raise InputError(f"seed is {seed}; expected a whole number from 0 to {_SEEDS - 1}, or None.")
-    return int(seed)
+    return 0
 
 
 def _parted(x: Any) -> tuple[Any, dict[int, Any]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +196,7 @@ def _named(root: str, classes: Collection[str], there: Sequence[str]) -> list[st
     names = list(classes) or list(there)
     if not all(isinstance(name, str) for name in names):
         raise InputTypeError(f"classes is {classes!r}; expected names of folders, such as {list(there[:2]) or ['.']}.")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise InputError(f"classes names {listed([repr(name) for name in twice])} more than once: name each once.")
     missing = [name for name in names if not os.path.isdir(os.path.join(root, name))]
     if missing:

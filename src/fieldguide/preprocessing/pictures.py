@@ -7,6 +7,7 @@ and what cannot be done is said with the file's name and the reason.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from fieldguide.data import pillow
-from fieldguide.errors import FileError, InputError, PictureError
+from fieldguide.errors import FileError, InputError, MissingFileError, PictureError
 from fieldguide.files import explained
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def load_img(
     except PictureError as error:
         name = path.decode(errors="replace") if isinstance(path, bytes) else path
         which = "this picture" if isinstance(name, io.BytesIO) else f"the picture {name}"
-        raise FileError(f"cannot read {which}: {error}.") from error
+        gone = not isinstance(path, io.BytesIO) and not os.path.exists(path)  # noqa: PTH110 - it may be bytes
+        raise (MissingFileError if gone else FileError)(f"cannot read {which}: {error}.") from error
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.warp import Sampling, Warper, warp
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments, standard, transforms
 from fieldguide.preprocessing.drawing import Ranges, Transforms, draw
 
@@ -67,7 +67,7 @@ class Transformer:
         self.data_format = arguments.data_format(data_format)
         first = self.data_format == "channels_first"
         self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)
-        self._validation_split = arguments.share(validation_split)
+        self.validation_split = self._validation_split = arguments.share(validation_split)
         self.interpolation_order = arguments.order(interpolation_order)
         self.dtype = arguments.float_type(dtype)
         self.mean: Any = None
@@ -104,7 +104,7 @@ class Transformer:
             `flip_vertical`, `channel_shift_intensity` and `brightness` (None where they do not vary).
         """
         source = np.random if seed is None else np.random.RandomState(seed)
-        return draw(self.ranges, self.size_of(img_shape), source)
+        return draw(self.drawing_ranges, self.picture_size(img_shape), source)
 
     def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
         """A picture transformed as a dictionary of `get_random_transform` says; what it does not name stays.
@@ -118,7 +118,7 @@ class Transformer:
         """
         given = transform_parameters
         matrix = matrices(
-            self.size_of(x.shape),
+            self.picture_size(x.shape),
             rotation=given.get("theta", 0),
             shift=(given.get("tx", 0), given.get("ty", 0)),
             shear=given.get("shear", 0),
@@ -129,7 +129,8 @@ class Transformer:
         if given.get("channel_shift_intensity") is not None:
             result = transforms.apply_channel_shift(result, given["channel_shift_intensity"])
         if given.get("brightness") is not None:
-            result = transforms.apply_brightness_shift(result, given["brightness"], scale=False)
+            levels = result.astype(np.float32)
+            result = transforms.brightened(levels, given["brightness"], self.channel_axis - 1)
         return result
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
@@ -170,12 +171,16 @@ class Transformer:
         x = np.array(x, dtype=self.dtype)
         if x.ndim != 4:
             raise InputError(f"x has shape {x.shape} in fit; it should have rank 4, like (n, height, width, channels).")
-        self.warn_of_channels(x.shape)
+        self.warn_of_channel_axis(x.shape)
         if self.rescale:
             x *= self.rescale
         if augment:
             source = np.random if seed is None else np.random.RandomState(seed)
-            drawn = [(each, draw(self.ranges, self.size_of(each.shape), source)) for _ in range(rounds) for each in x]
+            drawn = [
+                (each, draw(self.drawing_ranges, self.picture_size(each.shape), source))
+                for _ in range(rounds)
+                for each in x
+            ]
             x = np.stack([self.apply_transform(each, given) for each, given in drawn]).astype(self.dtype, copy=False)
         if self.featurewise_center:
             self.mean = standard.mean_of(x, self.channel_axis)
@@ -186,7 +191,7 @@ class Transformer:
         if self.zca_whitening:
             self.zca_whitening_matrix = standard.whitening_of(x, self.zca_epsilon)
 
-    def batch(
+    def transform_batch(
         self,
         pictures: Sequence[np.ndarray] | np.ndarray,
         rows: Sequence[int] | np.ndarray,
@@ -204,29 +209,54 @@ class Transformer:
         Returns:
             (len(rows), ...) of `dtype`.
         """
+        if self._is_changed:
+            return self._one_by_one(pictures, rows, drawn)
         recoloured = drawn is not None and (drawn.channel_shift_intensity is not None or drawn.brightness is not None)
         # Levels may be scaled before the warp, where nothing in between depends on their range.
         at_once = not (recoloured or self.preprocessing_function)
-        places = None if drawn is None else drawn.matrices(self.size_of(pictures[0].shape))
+        places = None if drawn is None else drawn.matrices(self.picture_size(pictures[0].shape))
         batch = warper.warp(
             pictures,
             rows,
             places,
             self._sampling,
             scale=float(self.rescale or 1) if at_once else 1.0,
-            finish=_recolouring(drawn) if drawn is not None and recoloured else None,
+            finish=_recolouring(drawn, self.channel_axis - 1) if drawn is not None and recoloured else None,
         )
         if self.preprocessing_function:
             for place, picture in enumerate(batch):  # one after the other: it need not bear threads
-                batch[place] = self.preprocessing_function(picture)
+                batch[place] = _like(self.preprocessing_function(picture), picture)
         if self.rescale and not at_once:
             batch *= np.float32(self.rescale)
         if self.samplewise_center:
             for picture in batch:
                 standard.centre_each(picture)
-                if self.samplewise_std_normalization:
-                    standard.scale_each(picture)
+        if self.samplewise_std_normalization:
+            for picture in batch:
+                standard.scale_each(picture)
         return transforms.like(self._by_features(batch), np.dtype(self.dtype))
+
+    @property
+    def _is_changed(self) -> bool:
+        """Whether a subclass, or an attribute of this object, replaces a method that batches are made by."""
+        methods = ("get_random_transform", "apply_transform", "standardize")
+        return any(name in vars(self) or getattr(type(self), name) is not vars(Transformer)[name] for name in methods)
+
+    def _one_by_one(
+        self, pictures: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int] | np.ndarray, drawn: Transforms | None
+    ) -> np.ndarray:
+        """`transform_batch` by the methods for single pictures, which may have been replaced."""
+        asked = "get_random_transform" in vars(self) or (
+            type(self).get_random_transform is not Transformer.get_random_transform
+        )
+        results = []
+        for place, row in enumerate(rows):
+            picture = np.array(pictures[row], self.dtype)
+            if drawn is not None:
+                given = self.get_random_transform(picture.shape) if asked else drawn.of(place)
+                picture = self.apply_transform(picture, given)
+            results.append(self.standardize(picture))
+        return np.stack(results).astype(self.dtype, copy=False)
 
     def _by_features(self, x: np.ndarray) -> np.ndarray:
         """Centres, scales and whitens by the statistics from `fit`, in place where that can be."""
@@ -250,7 +280,7 @@ class Transformer:
             x = standard.whitened(x, self.zca_whitening_matrix)
         return x
 
-    def warn_of_channels(self, shape: Sequence[int]) -> None:
+    def warn_of_channel_axis(self, shape: Sequence[int]) -> None:
         """Warns where the axis that should hold channels has not 1, 3 or 4 of them."""
         if shape[self.channel_axis] not in (1, 3, 4):
             warnings.warn(
@@ -261,12 +291,7 @@ class Transformer:
             )
 
     @property
-    def validation_split(self) -> float:
-        """Which share of the pictures `subset="validation"` takes; 0 for none."""
-        return self._validation_split
-
-    @property
-    def ranges(self) -> Ranges:
+    def drawing_ranges(self) -> Ranges:
         """What varies now: attributes may have been changed since."""
         return Ranges(
             self.rotation_range,
@@ -284,20 +309,28 @@ class Transformer:
     def _sampling(self) -> Sampling:
         return Sampling(self.fill_mode, self.cval, self.interpolation_order, self.data_format == "channels_first")
 
-    def size_of(self, shape: Sequence[int]) -> tuple[int, int]:
+    def picture_size(self, shape: Sequence[int]) -> tuple[int, int]:
         """Height and width of a picture of this shape."""
-        if len(shape) != 3:
+        if len(shape) <= max(self.row_axis, self.col_axis) - 1:
             raise InputError(f"a picture of shape {tuple(shape)} was given; expected three axes.")
         return shape[self.row_axis - 1], shape[self.col_axis - 1]
 
 
-def _recolouring(drawn: Transforms) -> Callable[[np.ndarray, int], None]:
+def _like(result: Any, picture: np.ndarray) -> np.ndarray:
+    """What a preprocessing function returned, once it is seen to be a picture of the same shape."""
+    if np.shape(result) != picture.shape:
+        found = "nothing" if result is None else f"a {type(result).__name__} of shape {np.shape(result)}"
+        raise InputTypeError(f"preprocessing_function returned {found}; expected a picture of shape {picture.shape}.")
+    return result
+
+
+def _recolouring(drawn: Transforms, channel_axis: int) -> Callable[[np.ndarray, int], None]:
     """Changes the levels of the picture at a place, as drawn for it."""
 
     def finish(picture: np.ndarray, place: int) -> None:
         if drawn.channel_shift_intensity is not None:
             picture[...] = transforms.apply_channel_shift(picture, float(drawn.channel_shift_intensity[place]))
         if drawn.brightness is not None:
-            picture[...] = transforms.brightened(picture, float(drawn.brightness[place]))
+            picture[...] = transforms.brightened(picture, float(drawn.brightness[place]), channel_axis)
 
     return finish

@@ -170,7 +170,12 @@ def random_rotation(
     Args:
         x: three axes.
         rg: degrees.
-        row_axis: this and what follows are those of `apply_affine_transform`; `interpolation_order` is its `order`.
+        row_axis: as of `apply_affine_transform`.
+        col_axis: likewise.
+        channel_axis: likewise.
+        fill_mode: likewise.
+        cval: likewise.
+        interpolation_order: its `order`.
 
     Example:
         >>> random_rotation(np.zeros((8, 8, 3)), 40, row_axis=0, col_axis=1, channel_axis=2).shape
@@ -199,7 +204,12 @@ def random_shift(
         x: three axes.
         wrg: share of the width, to the left or right.
         hrg: share of the height, up or down.
-        row_axis: this and what follows are those of `apply_affine_transform`; `interpolation_order` is its `order`.
+        row_axis: as of `apply_affine_transform`.
+        col_axis: likewise.
+        channel_axis: likewise.
+        fill_mode: likewise.
+        cval: likewise.
+        interpolation_order: its `order`.
 
     Example:
         >>> picture = np.arange(16.0).reshape(4, 4, 1)
@@ -230,7 +240,12 @@ def random_shear(
     Args:
         x: three axes.
         intensity: degrees, not a share: 0.2 cannot be seen.
-        row_axis: this and what follows are those of `apply_affine_transform`; `interpolation_order` is its `order`.
+        row_axis: as of `apply_affine_transform`.
+        col_axis: likewise.
+        channel_axis: likewise.
+        fill_mode: likewise.
+        cval: likewise.
+        interpolation_order: its `order`.
 
     Example:
         >>> random_shear(np.zeros((8, 8, 3)), 20, row_axis=0, col_axis=1, channel_axis=2).shape
@@ -257,7 +272,12 @@ def random_zoom(
     Args:
         x: three axes.
         zoom_range: lowest and highest factor; above 1 things look smaller.
-        row_axis: this and what follows are those of `apply_affine_transform`; `interpolation_order` is its `order`.
+        row_axis: as of `apply_affine_transform`.
+        col_axis: likewise.
+        channel_axis: likewise.
+        fill_mode: likewise.
+        cval: likewise.
+        interpolation_order: its `order`.
 
     Raises:
         InputError: `zoom_range` is not two numbers.

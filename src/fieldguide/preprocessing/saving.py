@@ -1,0 +1,49 @@
+"""Batches written to a folder as pictures, for a look at what was made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.errors import FileError
+from fieldguide.files import explained
+from fieldguide.preprocessing.pictures import array_to_img
+
+_FORMATS = {"jpg": "jpeg"}
+
+
+class Saving:
+    """Writes batches to a folder as pictures, for a look at what was made of them."""
+
+    def __init__(self, folder: str | Path | None, prefix: str, form: str, data_format: str) -> None:
+        """Where pictures are written to.
+
+        Args:
+            folder: it is made if it is missing; None writes nothing.
+            prefix: of the files' names.
+            form: "png", "jpeg", ...
+            data_format: of the batches.
+
+        Raises:
+            FileError: the folder cannot be made.
+        """
+        self.folder = None if folder is None else Path(folder)
+        self.prefix, self.form, self.data_format = prefix, form, data_format
+        if self.folder is not None:
+            with explained(self.folder, "write pictures to"):
+                self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, batch: np.ndarray, rows: np.ndarray, source: np.random.RandomState, most: float) -> None:
+        """Writes a batch, if a folder was given: files named prefix_row_number.form."""
+        if self.folder is None:
+            return
+        for picture, row in zip(batch, rows, strict=True):
+            path = self.folder / f"{self.prefix}_{row}_{source.randint(int(most))}.{self.form}"
+            image = array_to_img(picture, self.data_format, scale=True)
+            if image.mode == "RGBA" and self.form in ("jpg", "jpeg"):
+                image = image.convert("RGB")
+            try:
+                image.save(path, format=_FORMATS.get(self.form, self.form))
+            except (KeyError, OSError) as error:
+                raise FileError(f"cannot write {path}: {error}; is {self.form!r} a format of pictures?") from error
