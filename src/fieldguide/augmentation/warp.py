@@ -252,9 +252,11 @@ def _recolour(result: np.ndarray, draws: Draws, place: int, settings: Settings, 
     factor, contrast = float(draws.factors[place]), float(draws.contrasts[place])
     low, high = settings.value_range
     mean = float(result.mean()) * factor if contrast != 1 else 0.0
-    offsets = draws.offsets[place][: result.shape[2]] * scale + mean * (1 - contrast)
+    offsets: np.ndarray | float = mean * (1 - contrast)
+    if settings.channel_shift_range:  # for 1 or 3 channels
+        offsets = offsets + draws.offsets[place][: result.shape[2]] * scale
     result *= np.float32(factor * contrast)
-    result += offsets.astype(np.float32)
+    result += np.asarray(offsets, np.float32)
     np.clip(result, np.float32(low * scale), np.float32(high * scale), out=result)
 
 
