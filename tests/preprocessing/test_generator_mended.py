@@ -109,20 +109,31 @@ def damaged_within(path: Path) -> None:
 def test_a_file_whose_damage_shows_in_mid_epoch_is_named_and_left_out_of_its_batch(tmp_path: Path) -> None:
     folder_of(tmp_path, {"cats": 3, "dogs": 3})
     flow = fg.ImageDataGenerator(rotation_range=30).flow_from_directory(
-        tmp_path, target_size=(16, 16), class_mode="sparse", batch_size=3, shuffle=False, seed=1
+        tmp_path, target_size=(16, 16), class_mode="sparse", batch_size=3, seed=1
     )
     whole = [flow[place] for place in range(2)]
     fresh = fg.ImageDataGenerator(rotation_range=30).flow_from_directory(
-        tmp_path, target_size=(16, 16), class_mode="sparse", batch_size=3, shuffle=False, seed=1, cache=False
+        tmp_path, target_size=(16, 16), class_mode="sparse", batch_size=3, seed=1, cache=False
     )
     damaged_within(tmp_path / "cats" / "1.jpg")
+    order = flow.index_array.tolist()
+    batch, place = divmod(order.index(flow.filenames.index("cats/1.jpg")), 3)
     with pytest.warns(UserWarning, match=r"cats/1\.jpg cannot be read \(.*\) and is left out of its batch"):
-        pictures, labels = fresh[0]
-    np.testing.assert_array_equal(pictures, whole[0][0][[0, 2]])  # the others are varied as ever
-    np.testing.assert_array_equal(labels, [0, 0])
+        pictures, labels = fresh[batch]
+    others = [each for each in range(3) if each != place]
+    np.testing.assert_array_equal(pictures, whole[batch][0][others])  # the others are varied as ever
+    np.testing.assert_array_equal(labels, whole[batch][1][others])
     assert [item.path.name for item in fresh.skipped] == ["1.jpg"]
-    np.testing.assert_array_equal(fresh[1][0], whole[1][0])
-    assert len(fresh[0][0]) == 2  # and is not warned of again
+    np.testing.assert_array_equal(fresh[1 - batch][0], whole[1 - batch][0])
+    assert len(fresh[batch][0]) == 2  # and is not warned of again
+
+
+def test_where_results_are_told_apart_by_their_place_none_may_be_missing(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"cats": 2, "dogs": 2})
+    flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), shuffle=False)
+    damaged_within(tmp_path / "cats" / "1.jpg")
+    with pytest.raises(PictureError, match=r"cats/1\.jpg cannot be read .* without shuffling none may be missing"):
+        flow[0]
 
 
 def test_a_batch_of_which_nothing_can_be_read_is_an_error_that_names_the_file(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def same_picture(given_settings: dict[str, Any], seed: int, side: int, channels:
     chosen = dict(given_settings)
     if kind == "unit" or chosen["data_format"] == "channels_first":
         chosen["brightness_range"] = None  # black in Keras, and an error; see test_generator_mended.py
+    if kind == "signed" and chosen["brightness_range"]:
+        # Keras brightens by the distance to the lowest level, which one pixel on the edge may change for all of them.
+        chosen |= {"fill_mode": "nearest", "interpolation_order": 1}
     ours, keras = both(chosen)
     picture = pictures(seed % 97, 1, side, channels, kind, chosen["data_format"])[0]
     most = tolerance(chosen["interpolation_order"], brightest(chosen))
@@ -154,6 +157,10 @@ def same_batches(chosen: dict[str, Any], kind: str, seed: int, count: int, flowi
     chosen = dict(chosen)
     if kind == "unit" or chosen["data_format"] == "channels_first":
         chosen["brightness_range"] = None
+    if kind == "unit":
+        chosen["channel_shift_range"] /= 255
+    if kind == "signed" and chosen["brightness_range"]:
+        chosen |= {"fill_mode": "nearest", "interpolation_order": 1}
     resets = flowing.pop("resets")
     side, channels = 12, flowing.pop("channels")
     ours, keras = both(chosen)

@@ -81,7 +81,7 @@ class Transformer:
         def settle(name: str, value: bool, because: str) -> None:
             if getattr(self, name) != value:
                 setattr(self, name, value)
-                warnings.warn(f"{because}=True sets {name}={value}, whatever was given.", stacklevel=5)
+                warnings.warn(f"{because}=True sets {name}={value}, whatever was given.", stacklevel=4)
 
         if self.zca_whitening:
             settle("featurewise_center", True, "zca_whitening")
@@ -115,8 +115,13 @@ class Transformer:
 
         Returns:
             A picture of the same shape, and of the same type but where levels change and `x` holds whole numbers.
+
+        Raises:
+            InputError: `x` has not three axes.
         """
         given = transform_parameters
+        if np.ndim(x) != 3:
+            raise InputError(f"x has shape {np.shape(x)}; expected one picture with three axes.")
         matrix = matrices(
             self.picture_size(x.shape),
             rotation=given.get("theta", 0),

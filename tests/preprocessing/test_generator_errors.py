@@ -1,0 +1,216 @@
+"""What cannot be used is refused as Keras refuses it, in words that name the argument, what came, what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import as_keras_does, keras_image
+from pictures import folder_of, put
+
+import fieldguide as fg
+
+X = np.zeros((6, 8, 8, 3), np.float32)
+
+
+def kind_of(error: BaseException) -> type[Exception] | None:
+    """The kinds that code written for Keras catches."""
+    for kind in (TypeError, OSError, KeyError, ValueError):
+        if isinstance(error, kind):
+            return kind
+    return None
+
+
+def refused(call: Any, message: str, keras_raises: type[Exception] | None) -> None:
+    """Both refuse; ours in these words, as an error of Keras's kind. None: Keras lets it pass, or fails otherwise."""
+    with pytest.raises(fg.FieldguideError, match=message) as ours:
+        call(fg.ImageDataGenerator)
+    if keras_raises is None:
+        return
+    assert isinstance(ours.value, keras_raises)
+    with pytest.raises(keras_raises) as keras, as_keras_does():
+        call(keras_image.ImageDataGenerator)
+    assert kind_of(keras.value) == kind_of(ours.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "keras_raises"),
+    [
+        ({"zoom_range": (1, 2, 3)}, r"^zoom_range is \(1, 2, 3\); it should be a float, or .* two floats", ValueError),
+        ({"zoom_range": ["a", "b"]}, r"^zoom_range is \['a', 'b'\]; it should be a float", ValueError),
+        ({"zoom_range": None}, r"^zoom_range is None; it should be", None),
+        ({"brightness_range": 0.2}, r"^brightness_range is 0\.2; it should be a tuple or list of two", ValueError),
+        ({"brightness_range": (1, 2, 3)}, r"^brightness_range is \(1, 2, 3\)", ValueError),
+        ({"data_format": "last"}, r'^data_format is \'last\'; it should be "channels_last" or', ValueError),
+        ({"validation_split": 1.0}, r"^validation_split is 1\.0; it must be strictly between 0 and 1", ValueError),
+        ({"validation_split": -0.1}, r"^validation_split is -0\.1; it must be strictly between", ValueError),
+        ({"validation_split": 20}, r"^validation_split is 20; it must be strictly between", ValueError),
+        ({"fill_mode": "edge"}, r"^fill_mode is 'edge'; expected one of nearest, constant, reflect, wrap", None),
+        ({"interpolation_order": 6}, r"^interpolation_order is 6; expected 0 .*, 1 .* or 2 to 5", None),
+        ({"interpolation_order": "linear"}, r"^interpolation_order is 'linear'; expected", None),
+        ({"preprocessing_function": "rescale"}, r"^preprocessing_function is 'rescale'; expected a function", None),
+    ],
+)
+def test_settings(options: dict[str, Any], message: str, keras_raises: type[Exception] | None) -> None:
+    refused(lambda generator: generator(**options), message, keras_raises)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message", "keras_raises"),
+    [
+        ((X, np.zeros(5)), {}, r"^x and y should have the same length; found 6 and 5", ValueError),
+        ((X,), {"sample_weight": np.ones(4)}, r"^x and sample_weight should have the same length", ValueError),
+        (((X, np.zeros(5)),), {}, r"^x and x\[1\]\[0\] should have the same length", ValueError),
+        (((X, [np.zeros(6), np.zeros(2)]),), {}, r"^x and x\[1\]\[1\] should have the same length", ValueError),
+        ((X[0],), {}, r"^x has shape \(8, 8, 3\); it should have rank 4", ValueError),
+        ((X[..., 0],), {}, r"^x has shape \(6, 8, 8\); it should have rank 4", ValueError),
+        ((X,), {"subset": "test"}, r"^subset is 'test'; expected \"training\" or \"validation\"", ValueError),
+        ((X,), {"subset": "training"}, r"^subset='training' was given, but .* has no validation_split: make", None),
+        ((X,), {"batch_size": 2.5}, r"^batch_size is 2\.5 \(float\); expected a whole number", TypeError),
+        ((X,), {"batch_size": "32"}, r"^batch_size is '32' \(str\); expected", TypeError),
+        ((X,), {"batch_size": 0}, r"^batch_size is 0; expected a whole number, 1 or larger", None),
+        ((X,), {"seed": -1}, r"^seed is -1; expected a whole number from 0 to", ValueError),
+        ((X,), {"seed": "one"}, r"^seed is 'one'; expected a whole number or None", TypeError),
+    ],
+)
+def test_arrays(arrays: Any, options: dict[str, Any], message: str, keras_raises: type[Exception] | None) -> None:
+    refused(lambda generator: next(generator().flow(*arrays, **options)), message, keras_raises)
+
+
+def test_subsets_of_arrays_without_all_classes() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    message = r"subset have different number of classes after the split: 1 and 1\. .* shuffle them first"
+    refused(lambda generator: generator(validation_split=0.5).flow(X, labels, subset="training"), message, ValueError)
+    for generator in (fg.ImageDataGenerator, keras_image.ImageDataGenerator):
+        flow = generator(validation_split=0.5).flow(X, labels, subset="training", ignore_class_split=True)
+        assert flow.n == 3
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("photos"), {"cats": 2, "dogs": 2})
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "keras_raises"),
+    [
+        ({"class_mode": "one-hot"}, r"^class_mode is 'one-hot'; expected one of: 'categorical', 'binary'", ValueError),
+        ({"class_mode": "raw"}, r"^class_mode is 'raw'; expected one of", ValueError),
+        ({"color_mode": "bgr"}, r"^color_mode is 'bgr'; expected one of: 'grayscale', 'rgb', 'rgba'", ValueError),
+        ({"interpolation": "cubic"}, r"^interpolation is 'cubic'; expected one of: 'nearest'", ValueError),
+        ({"subset": "test"}, r"^subset is 'test'; expected", ValueError),
+        ({"subset": "validation"}, r"^subset='validation' was given, but .* validation_split", None),
+        ({"batch_size": 16.5}, r"^batch_size is 16\.5 \(float\)", TypeError),
+        ({"target_size": 150}, r"^target_size is 150; expected \(height, width\)", None),
+        ({"target_size": (150, 150, 3)}, r"^target_size is \(150, 150, 3\); expected \(height, width\)", None),
+        ({"target_size": (8.5, 8)}, r"^target_size is \(8\.5, 8\); expected two whole numbers", TypeError),
+        ({"target_size": (0, 8)}, r"^target_size is \(0, 8\); expected two numbers, 1 or larger", ValueError),
+        ({"classes": ["cats", "birds"]}, r"^classes names 'birds', but .* has no such folder; it has 'cats'", None),
+        ({"classes": "cats"}, r"^classes is 'cats'; expected a list of names", None),
+    ],
+)
+def test_folders(options: dict[str, Any], message: str, keras_raises: type[Exception] | None, photos: Path) -> None:
+    given = {"target_size": (8, 8), **options}
+    refused(lambda generator: next(generator().flow_from_directory(str(photos), **given)), message, keras_raises)
+
+
+def test_folders_that_hold_nothing(tmp_path: Path) -> None:
+    missing, empty = tmp_path / "missing", tmp_path / "empty"
+    (empty / "cats").mkdir(parents=True)
+    call = "flow_from_directory"
+    refused(lambda generator: getattr(generator(), call)(str(missing)), r"missing: it does not exist", OSError)
+    refused(lambda generator: getattr(generator(), call)(str(empty)), r"^no picture was found in 'cats' of", None)
+    put(tmp_path / "flat" / "0.jpg", 1)
+    refused(
+        lambda generator: getattr(generator(), call)(str(tmp_path / "flat")),
+        r"holds no class folders but 1 picture: put them into a folder for each class",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "keras_raises"),
+    [
+        ({"class_mode": "one-hot"}, r"^class_mode is 'one-hot'; expected one of", ValueError),
+        ({"color_mode": "bgr"}, r"^color_mode is 'bgr'; expected one of", ValueError),
+        ({"x_col": "file"}, r"^x_col is 'file', but the dataframe has no such column; it has 'filename'", None),
+        ({"y_col": "label"}, r"^y_col is 'label', but the dataframe has no such column", None),
+        ({"weight_col": "class"}, r"^column weight_col='class' holds .*; expected numbers", TypeError),
+        ({"class_mode": "multi_output"}, r"^y_col is 'class'; class_mode='multi_output' takes a list", TypeError),
+        ({"y_col": "number", "class_mode": "sparse"}, r"class_mode='sparse' takes strings: use", TypeError),
+        ({"y_col": "many", "class_mode": "binary"}, r"^class_mode='binary' takes 2 classes, and .* has 4", ValueError),
+        ({"directory": "nowhere"}, r"^none of the 4 files of column x_col='filename' was found", None),
+        ({"batch_size": 2.0}, r"^batch_size is 2\.0 \(float\)", TypeError),
+    ],
+)
+def test_dataframes(options: dict[str, Any], message: str, keras_raises: type[Exception] | None, photos: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
+    names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.jpg"))
+    table = pandas.DataFrame({"filename": names, "class": list("abab"), "number": range(4), "many": list("abcd")})
+    given = {"directory": str(photos), "target_size": (8, 8), **options}
+    refused(lambda generator: next(generator().flow_from_dataframe(table, **given)), message, keras_raises)
+
+
+def test_missing_files_of_a_dataframe_are_counted_and_named(photos: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
+    table = pandas.DataFrame({"filename": ["cats/0.jpg", "lost.jpg", "dogs/0.jpg"], "class": list("aab")})
+    with pytest.warns(UserWarning, match=r"^1 file of .* is left out: lost\.jpg \(no such file\)\.$"):
+        flow = fg.ImageDataGenerator().flow_from_dataframe(table, photos, target_size=(8, 8))
+    assert flow.filenames == ["cats/0.jpg", "dogs/0.jpg"]
+
+
+@pytest.mark.parametrize("name", ["has_ext", "sort", "drop_duplicates"])
+def test_arguments_of_the_past_are_warned_of(name: str, photos: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
+    table = pandas.DataFrame({"filename": ["cats/0.jpg"], "class": ["a"]})
+    for generator in (fg.ImageDataGenerator(), keras_image.ImageDataGenerator()):
+        with pytest.warns(DeprecationWarning, match=name):
+            generator.flow_from_dataframe(table, photos, target_size=(8, 8), **{name: True})
+    with pytest.warns(DeprecationWarning, match="has_exit does nothing: flow_from_dataframe has no such argument"):
+        fg.ImageDataGenerator().flow_from_dataframe(table, photos, has_exit=True)
+    with pytest.warns(DeprecationWarning, match='class_mode="other" is deprecated'):
+        assert fg.ImageDataGenerator().flow_from_dataframe(table, photos, class_mode="other").class_mode == "raw"
+
+
+def test_fit_and_single_pictures() -> None:
+    refused(lambda each: each().fit(X[0]), r"^x has shape \(8, 8, 3\) in fit; it should have rank 4", ValueError)
+    message = r"^x has shape \(8, 8\); expected one picture with three axes"
+    refused(lambda each: each(rotation_range=20).random_transform(X[0, ..., 0]), message, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"featurewise_std_normalization": True}, "featurewise_std_normalization=True sets featurewise_center=True"),
+        ({"samplewise_std_normalization": True}, "samplewise_std_normalization=True sets samplewise_center=True"),
+        ({"zca_whitening": True}, "zca_whitening=True sets featurewise_center=True"),
+    ],
+)
+def test_settings_that_ask_for_others_are_warned_of_as_in_keras(options: dict[str, Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=message) as said:
+        ours = fg.ImageDataGenerator(**options)
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="overrides setting"):
+        keras = keras_image.ImageDataGenerator(**options)
+    for name in ("featurewise_center", "featurewise_std_normalization", "samplewise_center"):
+        assert getattr(ours, name) == getattr(keras, name)
+
+
+def test_a_generator_that_was_not_fitted_is_warned_of_as_in_keras() -> None:
+    for generator in (fg.ImageDataGenerator, keras_image.ImageDataGenerator):
+        with pytest.warns(UserWarning, match="hasn't been fit on any|Call .fit"):
+            generator(featurewise_center=True).standardize(X[0].copy())
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_strange_numbers_of_channels_are_warned_of_as_in_keras(channels: int) -> None:
+    x = np.zeros((2, 8, 8, channels), np.float32)
+    for generator in (fg.ImageDataGenerator, keras_image.ImageDataGenerator):
+        with pytest.warns(UserWarning, match=f"{channels} channels"):
+            flow = generator(rotation_range=10).flow(x, seed=1)
+        with as_keras_does():
+            assert next(flow).shape == x.shape
+        with pytest.warns(UserWarning, match=f"{channels} channels"):
+            generator().fit(x)

@@ -1,0 +1,163 @@
+"""A batch depends on the seed, the epoch and its place, and on nothing else: not on threads or the way there."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import folder_of, scene
+
+import fieldguide as fg
+from fieldguide.augmentation.warp import Warper
+from fieldguide.parallel import Crew
+
+COUNT, BATCH = 10, 3
+VARIED: dict[str, Any] = {"rotation_range": 40, "zoom_range": 0.2, "brightness_range": (0.5, 1.5)}
+
+
+def flow_of(seed: int = 7, **options: Any) -> Any:
+    x = np.stack([np.asarray(scene(each, 16, 16)) for each in range(COUNT)])
+    return fg.ImageDataGenerator(**VARIED).flow(x, np.arange(COUNT), batch_size=BATCH, seed=seed, **options)
+
+
+def epochs(flow: Any, count: int) -> list[list[Any]]:
+    return [[next(flow) for _ in range(len(flow))] for _ in range(count)]
+
+
+def same(one: Any, other: Any) -> None:
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_batches_in_any_order_are_the_same() -> None:
+    expected = epochs(flow_of(), 1)[0]
+    flow = flow_of()
+    for place in (3, 0, 2, 1, 0, -1):
+        same(flow[place], expected[place])
+
+
+def test_asking_by_several_threads_gives_the_same() -> None:
+    expected = epochs(flow_of(), 1)[0]
+    flow = flow_of()
+    found: dict[int, Any] = {}
+
+    def ask(place: int) -> None:
+        found[place] = flow[place]
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for place, batch in enumerate(expected):
+        same(found[place], batch)
+
+
+def test_any_number_of_threads_warps_alike() -> None:
+    flows = []
+    for threads in (1, 4):
+        flow = flow_of()
+        flow._warper = Warper(Crew(threads))
+        flows.append(epochs(flow, 1)[0])
+    for one, other in zip(*flows, strict=True):
+        same(one, other)
+
+
+def test_next_and_places_go_together_epoch_by_epoch() -> None:
+    expected = epochs(flow_of(), 3)
+    flow = flow_of()
+    for batches in expected:
+        for place, batch in enumerate(batches):
+            same(flow[place], batch)
+        flow.on_epoch_end()
+    assert not np.array_equal(expected[0][0][1], expected[1][0][1])
+
+
+def test_a_resumed_iterator_gives_what_was_to_come() -> None:
+    expected = epochs(flow_of(), 4)
+    flow = flow_of()
+    flow.epoch = 2
+    assert flow.epoch == 2
+    for batches in expected[2:]:
+        for batch in batches:
+            same(next(flow), batch)
+    assert flow.epoch == 4
+
+
+def test_reset_begins_another_epoch_with_all_pictures() -> None:
+    flow = flow_of()
+    next(flow)
+    flow.reset()
+    assert flow.batch_index == 0
+    (batches,) = epochs(flow, 1)
+    assert sorted(np.concatenate([labels for _, labels in batches])) == list(range(COUNT))
+    before = flow.index_array.tolist()
+    flow.reset()  # at the beginning of an epoch there is nothing to do
+    assert flow.index_array.tolist() == before
+
+
+def test_the_order_is_one_of_all_pictures_and_anothers_in_each_epoch() -> None:
+    flow = flow_of()
+    first = flow.index_array.tolist()
+    flow.set_index_array()
+    second = flow.index_array.tolist()
+    assert sorted(first) == sorted(second) == list(range(COUNT))
+    assert first != second
+    assert flow_of(shuffle=False).index_array.tolist() == list(range(COUNT))
+
+
+def test_length_and_last_batch() -> None:
+    flow = flow_of(shuffle=False)
+    assert (len(flow), flow.num_batches, flow.n) == (4, 4, COUNT)
+    assert len(flow[3][0]) == 1
+    assert iter(flow) is flow
+
+
+@pytest.mark.parametrize("place", [4, 100, -5])
+def test_a_place_that_there_is_not(place: int) -> None:
+    with pytest.raises(fg.InputError, match=f"batch {place} was asked for, but there are 4"):
+        flow_of()[place]
+
+
+@pytest.mark.parametrize("place", [1.0, "1", True, None])
+def test_a_place_that_is_no_number(place: Any) -> None:
+    with pytest.raises(fg.InputTypeError, match="expected a whole number"):
+        flow_of()[place]
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_batches_of_files_are_the_same_in_any_order_kept_or_not(cache: bool, tmp_path: Path) -> None:
+    folder_of(tmp_path, {"cats": 5, "dogs": 4})
+
+    def flow() -> Any:
+        generator = fg.ImageDataGenerator(**VARIED)
+        return generator.flow_from_directory(tmp_path, target_size=(16, 16), batch_size=2, seed=1, cache=cache)
+
+    expected = epochs(flow(), 2)
+    other = flow()
+    for place in (4, 2, 0, 1, 3):
+        same(other[place], expected[0][place])
+    other.on_epoch_end()
+    for place in (1, 4, 3, 0, 2):
+        same(other[place], expected[1][place])
+
+
+def test_saved_pictures_are_what_the_batch_holds(tmp_path: Path) -> None:
+    x = np.stack([np.asarray(scene(each, 16, 16)) for each in range(4)])
+    flow = fg.ImageDataGenerator().flow(x, batch_size=4, shuffle=False, seed=1, save_to_dir=tmp_path / "new" / "seen")
+    next(flow)
+    saved = sorted((tmp_path / "new" / "seen").iterdir())
+    assert [path.name.split("_")[1] for path in saved] == ["0", "1", "2", "3"]
+    for path, picture in zip(saved, x, strict=True):
+        stretched = picture - picture.min(initial=255).astype(np.float32)
+        stretched = stretched / stretched.max() * 255
+        np.testing.assert_allclose(np.asarray(fg.load_img(path)), stretched, atol=1)
+
+
+def test_a_format_that_is_none(tmp_path: Path) -> None:
+    flow = fg.ImageDataGenerator().flow(np.zeros((1, 4, 4, 3)), save_to_dir=tmp_path, save_format="jpog", seed=1)
+    with pytest.raises(fg.FileError, match=r"cannot write .*\.jpog: .*; is 'jpog' a format of pictures\?"):
+        next(flow)
