@@ -1,15 +1,18 @@
-"""Work shared out to threads: in order, bounded, and errors at their turn."""
+"""Work shared out to threads: in order, bounded, and errors at their turn; and threads that stay."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from fieldguide.parallel import bounded_map, thread_count
+from fieldguide.parallel import Crew, bounded_map, thread_count
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -82,3 +85,107 @@ def test_no_items_give_no_results() -> None:
 
 def test_all_processors_that_may_be_used_are_used() -> None:
     assert 1 <= thread_count() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("count", [0, 1, 3, 100])
+def test_a_crew_does_each_piece_once(threads: int, count: int) -> None:
+    crew, done = Crew(threads), [0] * count
+
+    def work(number: int) -> None:
+        done[number] += 1
+
+    for _ in range(3):
+        crew.each(work, count)
+    assert done == [3] * count
+
+
+def test_a_crews_threads_stay_and_the_caller_is_one_of_them() -> None:
+    crew, names = Crew(3), set()
+    for _ in range(5):
+        meeting = threading.Barrier(3, timeout=10)
+
+        def meet(number: int, meeting: threading.Barrier = meeting) -> None:
+            meeting.wait()
+            names.add(threading.current_thread().name)
+
+        crew.each(meet, 3)
+    assert len(names) == 3
+    assert threading.current_thread().name in names
+
+
+def test_an_error_ends_a_crews_work_and_the_crew_goes_on_to_work() -> None:
+    crew, done = Crew(2), []
+
+    def seventh_fails(number: int) -> None:
+        if number == 7:
+            raise LookupError("seven")
+        done.append(number)
+        time.sleep(0.001)
+
+    with pytest.raises(LookupError, match="seven"):
+        crew.each(seventh_fails, 1000)
+    assert len(done) < 100
+    done.clear()
+    crew.each(done.append, 5)
+    assert sorted(done) == list(range(5))
+
+
+def test_a_crew_of_one_starts_no_thread() -> None:
+    before = threading.active_count()
+    Crew(1).each(lambda number: None, 10)
+    Crew(4).each(lambda number: None, 1)
+    assert threading.active_count() == before
+
+
+def test_several_callers_may_share_a_crew() -> None:
+    crew, sums = Crew(2), [0, 0, 0]
+
+    def call(place: int) -> None:
+        lock = threading.Lock()
+
+        def add(number: int) -> None:
+            with lock:
+                sums[place] += number
+
+        for _ in range(20):
+            crew.each(add, 50)
+
+    callers = [threading.Thread(target=call, args=(place,)) for place in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sums == [20 * 1225] * 3
+
+
+def test_a_crew_is_copied_without_its_threads() -> None:
+    crew = Crew(3)
+    crew.each(lambda number: None, 9)
+    copy = pickle.loads(pickle.dumps(crew))
+    done: list[int] = []
+    copy.each(done.append, 9)
+    assert copy.threads == 3
+    assert sorted(done) == list(range(9))
+
+
+FORKED = """
+import os
+from fieldguide.parallel import Crew
+
+crew = Crew(2)
+crew.each(lambda number: None, 9)
+child = os.fork()
+done = []
+crew.each(done.append, 9)
+if child == 0:
+    os._exit(0 if sorted(done) == list(range(9)) else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_crew_works_on_in_a_fork() -> None:
+    """In a process of its own: a fork of this one could lock up other libraries' threads."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED]
+    assert subprocess.run(command, timeout=30, check=False).returncode == 0

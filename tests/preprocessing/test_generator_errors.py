@@ -167,7 +167,8 @@ def test_arguments_of_the_past_are_warned_of(name: str, photos: Path) -> None:
     table = pandas.DataFrame({"filename": ["cats/0.jpg"], "class": ["a"]})
     for generator in (fg.ImageDataGenerator(), keras_image.ImageDataGenerator()):
         with pytest.warns(DeprecationWarning, match=name):
-            generator.flow_from_dataframe(table, photos, target_size=(8, 8), **{name: True})
+            outdated: dict[str, Any] = {name: True}
+            generator.flow_from_dataframe(table, photos, target_size=(8, 8), **outdated)
     with pytest.warns(DeprecationWarning, match="has_exit does nothing: flow_from_dataframe has no such argument"):
         fg.ImageDataGenerator().flow_from_dataframe(table, photos, has_exit=True)
     with pytest.warns(DeprecationWarning, match='class_mode="other" is deprecated'):

@@ -40,7 +40,7 @@ def model_for(mode: str | None) -> Any:
     elif mode == "input":
         outputs, loss = keras.layers.Conv2D(3, 1)(pictures), "mse"
     elif mode == "multi_output":
-        outputs, loss = [keras.layers.Dense(1)(flat), keras.layers.Dense(1)(flat)], ["mse", "mse"]
+        outputs, loss = [keras.layers.Dense(1)(flat), keras.layers.Dense(1)(flat)], "mse"
     else:
         outputs, loss = keras.layers.Dense(1, "sigmoid" if mode == "binary" else None)(flat), "mse"
     model = keras.Model(pictures, outputs)

@@ -1,0 +1,126 @@
+"""Draws depend on seed, epoch and row alone, fill their ranges evenly, and come at the rates that were asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fieldguide.augmentation.draws import NUMBERS, draw, uniforms
+from fieldguide.augmentation.settings import Settings
+from fieldguide.errors import InputError
+
+EVERYTHING = Settings(
+    rotation_range=40,
+    width_shift_range=0.2,
+    height_shift_range=0.1,
+    shear_range=10,
+    zoom_range=0.2,
+    horizontal_flip=True,
+    vertical_flip=True,
+    brightness_range=(0.5, 1.5),
+    contrast_range=(0.8, 1.2),
+    channel_shift_range=20,
+    erasing=0.5,
+)
+# The first numbers of rows 0, 1 and 1,000,000 for seed 0, epoch 0; written down once, from the code itself.
+GOLDEN = [
+    [0.049920065672091285, 0.6703283700586791],
+    [0.18670452030252627, 0.45453079945154873],
+    [0.1889912774368856, 0.5156225019579328],
+]
+FIELDS = ("matrices", "factors", "contrasts", "offsets", "boxes")
+
+
+def test_a_row_is_drawn_alike_in_any_company() -> None:
+    whole = draw(EVERYTHING, (50, 60), range(100), seed=3, epoch=2)
+    some = draw(EVERYTHING, (50, 60), [70, 3, 3, 99], seed=3, epoch=2)
+    assert len(whole) == 100
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[[70, 3, 3, 99]])
+
+
+@pytest.mark.parametrize("other", [{"seed": 4}, {"epoch": 1}, {"seed": 3 + 2**64}])
+def test_another_seed_or_epoch_draws_something_else(other: dict[str, int]) -> None:
+    one = uniforms(range(50), NUMBERS, seed=3, epoch=0)
+    two = uniforms(range(50), NUMBERS, **{"seed": 3, "epoch": 0, **other})
+    assert not (one == two).any()
+
+
+def test_the_numbers_of_a_row_are_what_they_were() -> None:
+    """A change here changes every augmented picture: trainings could no longer be repeated."""
+    np.testing.assert_allclose(
+        uniforms([0, 1, 1_000_000], 2, seed=0, epoch=0),
+        GOLDEN,
+        rtol=0,
+        atol=1e-15,
+    )
+
+
+def test_numbers_are_even_and_independent() -> None:
+    numbers = uniforms(range(20_000), NUMBERS, seed=1, epoch=0)
+    assert 0 <= numbers.min() < 1e-4
+    assert 1 - 1e-4 < numbers.max() < 1
+    counts = np.stack([np.histogram(column, 20, (0, 1))[0] for column in numbers.T])
+    assert ((counts - 1000) ** 2 / 1000).sum(axis=1).max() < 50  # chi-squared, 19 degrees: 43.8 is one in a thousand
+    correlations = np.corrcoef(numbers, rowvar=False) - np.eye(NUMBERS)
+    assert np.abs(correlations).max() < 0.03
+    rows = np.corrcoef(numbers[:-1, 0], numbers[1:, 0])[0, 1]
+    epochs = np.corrcoef(numbers[:, 0], uniforms(range(20_000), NUMBERS, seed=1, epoch=1)[:, 0])[0, 1]
+    assert abs(rows) < 0.03
+    assert abs(epochs) < 0.03
+
+
+def test_ranges_are_filled_and_kept() -> None:
+    draws = draw(EVERYTHING, (50, 60), range(5000), seed=1)
+    for values, low, high in (
+        (draws.factors, 0.5, 1.5),
+        (draws.contrasts, 0.8, 1.2),
+        (draws.offsets, -20, 20),
+    ):
+        assert low <= values.min() < low + 0.02 * (high - low)
+        assert high - 0.02 * (high - low) < values.max() <= high
+    turned = draw(Settings(rotation_range=40), (50, 60), range(5000), seed=1).matrices
+    angles = np.rad2deg(np.arctan2(turned[:, 1, 0], turned[:, 0, 0]))
+    assert 39 < np.abs(angles).max() <= 40
+    assert abs(angles.mean()) < 1
+    moved = draw(Settings(width_shift_range=0.2, height_shift_range=0.1), (50, 60), range(5000), seed=1).matrices
+    assert 11.8 < np.abs(moved[:, 0, 2]).max() <= 12
+    assert 4.9 < np.abs(moved[:, 1, 2]).max() <= 5
+
+
+def test_rates() -> None:
+    flips = draw(Settings(horizontal_flip=True), (50, 60), range(5000), seed=1).matrices
+    assert abs((flips[:, 0, 0] < 0).mean() - 0.5) < 0.02
+    assert (flips[:, 1, 1] == 1).all()
+    boxes = draw(Settings(erasing=0.3), (50, 60), range(5000), seed=1).boxes
+    assert abs((boxes[:, 2] > boxes[:, 0]).mean() - 0.3) < 0.02
+
+
+def test_rectangles_lie_inside_and_have_the_area_and_shape_that_were_asked_for() -> None:
+    height, width = 100, 120
+    settings = Settings(erasing=1, erasing_area=(0.1, 0.2), erasing_ratio=(0.5, 2))
+    top, left, bottom, right = draw(settings, (height, width), range(3000), seed=1).boxes.T
+    assert top.min() == left.min() == 0
+    assert bottom.max() == height
+    assert right.max() == width
+    area = (bottom - top) * (right - left) / (height * width)
+    assert 0.095 < area.min() < area.max() < 0.205  # sides are whole pixels
+    ratio = (bottom - top) / (right - left)
+    assert 0.48 < ratio.min() < ratio.max() < 2.08
+    assert abs((ratio > 1).mean() - 0.5) < 0.05
+
+
+def test_nothing_that_varies_leaves_all_as_it_is() -> None:
+    draws = draw(Settings(), (50, 60), range(4), seed=1)
+    np.testing.assert_array_equal(draws.matrices, [[[1, 0, 0], [0, 1, 0]]] * 4)
+    assert (draws.factors == 1).all()
+    assert (draws.contrasts == 1).all()
+    assert not draws.offsets.any()
+    assert not draws.boxes.any()
+
+
+@pytest.mark.parametrize(("rows", "seed", "epoch"), [([-1], 0, 0), ([1], -1, 0), ([1], 0, -1)])
+def test_negative_numbers_are_refused(rows: list[int], seed: int, epoch: int) -> None:
+    with pytest.raises(InputError, match=r"^seed is .*, epoch .*, first row .*; expected whole numbers from 0"):
+        uniforms(rows, 1, seed=seed, epoch=epoch)
+    assert uniforms([], 3, seed=0, epoch=0).shape == (0, 3)

@@ -1,0 +1,70 @@
+"""Many pictures drawn at once are those drawn one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle import variations
+
+import fieldguide as fg
+from fieldguide.preprocessing.drawing import Transforms, draw, draw_many
+
+
+def ranges_of(**options: Any) -> Any:
+    return fg.ImageDataGenerator(**options).drawing_ranges
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(
+    options=st.fixed_dictionaries(variations()),
+    seed=st.integers(0, 2**32 - 1),
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    count=st.integers(0, 9),
+)
+def test_drawn_at_once_as_drawn_one_by_one(options: Any, seed: int, size: Any, count: int) -> None:
+    ranges = ranges_of(**options)
+    one, many = np.random.RandomState(seed), np.random.RandomState(seed)
+    singly = [draw(ranges, size, one) for _ in range(count)]
+    at_once = draw_many(ranges, size, many, count)
+    for place, expected in enumerate(singly):
+        found = at_once.of(place)
+        assert list(found) == list(expected)
+        for name, value in expected.items():
+            assert (found[name] is None) == (value is None)
+            if value is not None:
+                assert found[name] == pytest.approx(float(value), rel=1e-12, abs=1e-12)
+    assert one.random_sample() == many.random_sample()  # both are left at the same place
+
+
+def test_without_variation_nothing_moves() -> None:
+    drawn = draw_many(ranges_of(), (20, 30), np.random.RandomState(1), 3)
+    np.testing.assert_array_equal(drawn.matrices((20, 30)), [[[1, 0, 0], [0, 1, 0]]] * 3)
+
+
+def test_some_of_the_pictures_are_selected() -> None:
+    options = {"rotation_range": 20, "brightness_range": (0.5, 1.5)}
+    drawn = draw_many(ranges_of(**options), (20, 30), np.random.RandomState(1), 4)
+    chosen = np.array([True, False, False, True])
+    picked = drawn.select(chosen)
+    assert isinstance(picked, Transforms)
+    assert picked.brightness is not None
+    assert drawn.brightness is not None
+    np.testing.assert_array_equal(picked.theta, drawn.theta[[0, 3]])
+    np.testing.assert_array_equal(picked.brightness, drawn.brightness[[0, 3]])
+    assert picked.channel_shift_intensity is None
+
+
+def test_rates_and_ranges_are_as_asked() -> None:
+    options = {"rotation_range": 30, "width_shift_range": 0.1, "zoom_range": (0.8, 1.1), "horizontal_flip": True}
+    drawn = draw_many(ranges_of(**options), (100, 200), np.random.RandomState(1), 4000)
+    assert 29 < drawn.theta.max() <= 30
+    assert -30 <= drawn.theta.min() < -29
+    assert 19 < np.abs(drawn.ty).max() <= 20
+    assert not drawn.tx.any()
+    assert 0.8 <= drawn.zx.min() < 0.81
+    assert abs(drawn.flip_horizontal.mean() - 0.5) < 0.03
+    assert not drawn.flip_vertical.any()
