@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from fieldguide.errors import InputError, InputTypeError
 
@@ -97,7 +97,7 @@ class Settings:
         _check_number("erasing", self.erasing, 0, 1, "as a share of the pictures")
         object.__setattr__(self, "erasing_area", _pair("erasing_area", self.erasing_area, 0, 1))
         object.__setattr__(self, "erasing_ratio", _pair("erasing_ratio", self.erasing_ratio, 0.01, 100))
-        _check_number("cval", self.cval, -math.inf, math.inf, "")
+        _check_number("cval", self.cval, -1e6, 1e6, "")
         _check_choice("fill_mode", self.fill_mode, FILL_MODES)
         _check_choice("interpolation", self.interpolation, INTERPOLATIONS)
 
@@ -127,7 +127,14 @@ class Settings:
 
     def to_dict(self) -> dict[str, object]:
         """The settings by name, ready for JSON and for `Settings(**...)`."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> object:
+    """What JSON knows: lists, and Python's own numbers."""
+    if isinstance(value, tuple):
+        return list(value)
+    return value.item() if hasattr(value, "item") else value  # of NumPy's numbers
 
 
 def _check_flag(name: str, value: object) -> None:
@@ -138,7 +145,8 @@ def _check_flag(name: str, value: object) -> None:
 def _check_number(name: str, value: object, low: float, high: float, unit: str) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputTypeError(f"{name} is {value!r}; expected a number{f', {unit}' if unit else ''}.")
-    if not low <= float(value) <= high:  # also refuses NaN
+    number: Any = value  # as it is: a whole number may be too long for a float
+    if not low <= number <= high:  # also refuses NaN
         raise InputError(
             f"{name} is {value!r}; expected a number from {low:g} to {high:g}{f', {unit}' if unit else ''}."
         )
