@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -131,6 +135,15 @@ def test_any_number_of_workers_trains_alike(photos: Path) -> None:
         results.append(model.get_weights())
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "torch", reason="this is PyTorch already")
+def test_these_tests_pass_on_pytorch() -> None:
+    files = [Path(__file__), Path(__file__).with_name("test_endless.py")]
+    command = [sys.executable, "-m", "pytest", "-q", *map(str, files)]
+    done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
 
 
 NOTEBOOK = """
