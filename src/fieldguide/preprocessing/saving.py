@@ -10,7 +10,7 @@ from fieldguide.errors import FileError
 from fieldguide.files import explained
 from fieldguide.preprocessing.pictures import array_to_img
 
-_FORMATS = {"jpg": "jpeg"}
+_JPEG = ("jpg", "jpeg", "jpe", "jfif")  # knows no transparency
 
 
 class Saving:
@@ -22,7 +22,7 @@ class Saving:
         Args:
             folder: it is made if it is missing; None writes nothing.
             prefix: of the files' names.
-            form: "png", "jpeg", ...
+            form: the ending of the files' names: "png", "jpg", ...
             data_format: of the batches.
 
         Raises:
@@ -41,9 +41,10 @@ class Saving:
         for picture, row in zip(batch, rows, strict=True):
             path = self.folder / f"{self.prefix}_{row}_{source.randint(int(most))}.{self.form}"
             image = array_to_img(picture, self.data_format, scale=True)
-            if image.mode == "RGBA" and self.form in ("jpg", "jpeg"):
+            if image.mode == "RGBA" and self.form.lower() in _JPEG:
                 image = image.convert("RGB")
             try:
-                image.save(path, format=_FORMATS.get(self.form, self.form))
-            except (KeyError, OSError) as error:
+                with explained(path, "write"):
+                    image.save(path)
+            except ValueError as error:
                 raise FileError(f"cannot write {path}: {error}; is {self.form!r} a format of pictures?") from error
