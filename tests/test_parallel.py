@@ -159,6 +159,52 @@ def test_several_callers_may_share_a_crew() -> None:
     assert sums == [20 * 1225] * 3
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_crew_may_be_called_inside_its_own_work(threads: int) -> None:
+    """The threads that the inner calls would have are all at work on the outer one: nobody may wait for them."""
+    crew, done = Crew(threads), [[0] * 5 for _ in range(12)]
+
+    def outer(place: int) -> None:
+        def inner(number: int) -> None:
+            done[place][number] += 1
+
+        crew.each(inner, 5)
+
+    caller = threading.Thread(target=crew.each, args=(outer, 12), daemon=True)
+    caller.start()
+    caller.join(timeout=10)
+    assert not caller.is_alive()
+    assert done == [[1] * 5] * 12
+
+
+def test_an_interruption_of_the_caller_waits_for_the_others_and_is_raised() -> None:
+    crew, begun, ended = Crew(2), threading.Barrier(2, timeout=10), []
+
+    def work(number: int) -> None:
+        begun.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        ended.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        crew.each(work, 2)
+    assert len(ended) == 1  # so what it wrote to may be used again at once
+
+
+def test_a_crew_that_is_forgotten_ends_its_threads() -> None:
+    crew = Crew(3)
+    before = set(threading.enumerate())
+    crew.each(lambda number: time.sleep(0.01), 6)
+    started = set(threading.enumerate()) - before
+    assert 1 <= len(started) <= 2
+    assert all(thread.name.startswith("fieldguide-crew") for thread in started)
+    del crew
+    for thread in started:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
 def test_a_crew_is_copied_without_its_threads() -> None:
     crew = Crew(3)
     crew.each(lambda number: None, 9)

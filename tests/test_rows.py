@@ -381,3 +381,42 @@ def test_rows_of_use_are_marked_so(tmp_path: Path) -> None:
     RowStore(tmp_path, COLUMNS).mark_used([digest(4), digest(77)])
     assert first.stat().st_mtime == 1000
     assert second.stat().st_mtime > 1_000_000
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_views_are_the_rows_in_any_order_of_any_segment(tmp_path: Path, column: str) -> None:
+    fill(tmp_path, range(70))
+    fill(tmp_path, range(60, 90))
+    store = RowStore(tmp_path, COLUMNS)
+    assert len(segments(tmp_path)) == 2
+    wanted = [89, 0, 75, 7, 7, 69, 70]
+    views = store.views(column, [digest(number) for number in wanted])
+    dtype, shape = COLUMNS[column]
+    assert [(view.dtype, view.shape) for view in views] == [(dtype, shape)] * len(wanted)
+    assert [view.tobytes() for view in views] == [row(number)[column].tobytes() for number in wanted]
+    assert store.views(column, []) == []
+
+
+def test_views_are_parts_of_the_files_and_cannot_be_changed(tmp_path: Path) -> None:
+    fill(tmp_path, range(20))
+    first, again, other = RowStore(tmp_path, COLUMNS).views("pixels", [digest(3), digest(3), digest(4)])
+    assert np.shares_memory(first, again)
+    assert not np.shares_memory(first, other)
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 1
+
+
+def test_views_live_on_when_the_store_is_cleared_but_none_are_given_afterwards(tmp_path: Path) -> None:
+    fill(tmp_path / "store", range(5))
+    store = RowStore(tmp_path / "store", COLUMNS)
+    (held,) = store.views("pixels", [digest(4)])
+    shutil.rmtree(tmp_path / "store")
+    assert held.tobytes() == row(4)["pixels"].tobytes()
+    with pytest.raises(FileError, match="cleared or damaged while in use"):
+        store.views("pixels", [digest(4)])
+
+
+def test_views_of_rows_that_are_not_there(tmp_path: Path) -> None:
+    fill(tmp_path, range(5))
+    with pytest.raises(KeyError):
+        RowStore(tmp_path, COLUMNS).views("pixels", [digest(1), digest(5)])
