@@ -149,6 +149,8 @@ class Worker:
         def note(*_: object) -> None:
             moments.append((time.perf_counter(), time.process_time()))
 
+        if len(getattr(self._data, "filenames", range(self._count))) != self._count:
+            raise SystemExit(f"not all of the {self._count} pictures are in the data")
         clock = keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note)
         self._model.fit(self._data, epochs=1, verbose=0, callbacks=[clock])
         (begin, busy), (end, busy_after) = moments

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracle import variations
 
 import fieldguide as fg
-from fieldguide.preprocessing.drawing import Transforms, draw, draw_many
+from fieldguide.preprocessing.drawing import draw, draw_many
 
 
 def ranges_of(**options: Any) -> Any:
@@ -43,19 +43,6 @@ def test_drawn_at_once_as_drawn_one_by_one(options: Any, seed: int, size: Any, c
 def test_without_variation_nothing_moves() -> None:
     drawn = draw_many(ranges_of(), (20, 30), np.random.RandomState(1), 3)
     np.testing.assert_array_equal(drawn.matrices((20, 30)), [[[1, 0, 0], [0, 1, 0]]] * 3)
-
-
-def test_some_of_the_pictures_are_selected() -> None:
-    options = {"rotation_range": 20, "brightness_range": (0.5, 1.5)}
-    drawn = draw_many(ranges_of(**options), (20, 30), np.random.RandomState(1), 4)
-    chosen = np.array([True, False, False, True])
-    picked = drawn.select(chosen)
-    assert isinstance(picked, Transforms)
-    assert picked.brightness is not None
-    assert drawn.brightness is not None
-    np.testing.assert_array_equal(picked.theta, drawn.theta[[0, 3]])
-    np.testing.assert_array_equal(picked.brightness, drawn.brightness[[0, 3]])
-    assert picked.channel_shift_intensity is None
 
 
 def test_rates_and_ranges_are_as_asked() -> None:

@@ -147,6 +147,34 @@ def test_validation_of_some_steps_is_of_the_first_ones_and_has_an_end() -> None:
     assert measured.num_batches == 5
 
 
+@pytest.mark.parametrize("steps", [3, None])
+def test_measuring_on_the_same_data_in_between_moves_nothing(steps: int | None) -> None:
+    import keras
+
+    seen = Seen()
+    flow, model = flow_of(fg.ImageDataGenerator()), seen.model()
+    losses = []
+
+    class Measure(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            held = list(seen.epochs)
+            losses.append(model.predict(flow, verbose=0).tolist())
+            seen.epochs[:] = held
+
+    model.optimizer.learning_rate = 0.0
+    model.fit(flow, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[seen.callback, Measure()])
+    assert seen.batches == expected(2)[: 2 * (steps or 5)]
+
+
+def test_validation_in_fit_sees_the_same_in_every_epoch() -> None:
+    seen = Seen()
+    flow, measured = flow_of(fg.ImageDataGenerator()), flow_of(fg.ImageDataGenerator())  # shuffled
+    model = seen.model()
+    model.optimizer.learning_rate = 0.0
+    history = model.fit(flow, epochs=3, validation_data=measured, validation_steps=2, shuffle=False, verbose=0)
+    assert len(set(history.history["val_loss"])) == 1
+
+
 def test_once_a_fit_is_over_there_is_an_end_again() -> None:
     seen = Seen()
     flow = flow_of(fg.ImageDataGenerator())

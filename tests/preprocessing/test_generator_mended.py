@@ -106,7 +106,7 @@ def damaged_within(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def test_a_file_whose_damage_shows_in_mid_epoch_is_named_and_left_out_of_its_batch(tmp_path: Path) -> None:
+def test_a_file_whose_damage_shows_in_mid_epoch_is_named_and_another_takes_its_place(tmp_path: Path) -> None:
     folder_of(tmp_path, {"cats": 3, "dogs": 3})
     flow = fg.ImageDataGenerator(rotation_range=30).flow_from_directory(
         tmp_path, target_size=(16, 16), class_mode="sparse", batch_size=3, seed=1
@@ -118,14 +118,16 @@ def test_a_file_whose_damage_shows_in_mid_epoch_is_named_and_left_out_of_its_bat
     damaged_within(tmp_path / "cats" / "1.jpg")
     order = flow.index_array.tolist()
     batch, place = divmod(order.index(flow.filenames.index("cats/1.jpg")), 3)
-    with pytest.warns(UserWarning, match=r"cats/1\.jpg cannot be read \(.*\) and is left out of its batch"):
+    with pytest.warns(UserWarning, match=r"cats/1\.jpg cannot be read \(.*\); another picture takes its place"):
         pictures, labels = fresh[batch]
     others = [each for each in range(3) if each != place]
-    np.testing.assert_array_equal(pictures, whole[batch][0][others])  # the others are varied as ever
-    np.testing.assert_array_equal(labels, whole[batch][1][others])
+    np.testing.assert_array_equal(pictures[others], whole[batch][0][others])  # the others are varied as ever
+    np.testing.assert_array_equal(labels[others], whole[batch][1][others])
+    assert len(pictures) == 3
+    assert labels[place] in whole[batch][1][others]  # the label is that of the picture that took the place
     assert [item.path.name for item in fresh.skipped] == ["1.jpg"]
     np.testing.assert_array_equal(fresh[1 - batch][0], whole[1 - batch][0])
-    assert len(fresh[batch][0]) == 2  # and is not warned of again
+    assert len(fresh[batch][0]) == 3  # and is not warned of again
 
 
 def test_where_results_are_told_apart_by_their_place_none_may_be_missing(tmp_path: Path) -> None:
@@ -136,11 +138,31 @@ def test_where_results_are_told_apart_by_their_place_none_may_be_missing(tmp_pat
         flow[0]
 
 
-def test_a_batch_of_which_nothing_can_be_read_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_a_batch_of_which_nothing_can_be_read_takes_a_picture_of_another(tmp_path: Path) -> None:
     folder_of(tmp_path, {"cats": 1, "dogs": 1})
-    flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), batch_size=1, shuffle=False)
+    flow = fg.ImageDataGenerator().flow_from_directory(
+        tmp_path, target_size=(8, 8), batch_size=1, class_mode="sparse", cache=False
+    )
     damaged_within(tmp_path / "cats" / "0.jpg")
-    with pytest.raises(PictureError, match=r"cats/0\.jpg cannot be read .* nothing else is in its batch: remove"):
+    with pytest.warns(UserWarning, match=r"cats/0\.jpg cannot be read"):
+        labels = [float(flow[place][1][0]) for place in range(2)]
+    assert labels == [1.0, 1.0]
+
+
+def test_where_no_picture_can_be_read_any_more_it_is_an_error(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"cats": 1, "dogs": 1})
+    flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), cache=False)
+    for path in (tmp_path / "cats" / "0.jpg", tmp_path / "dogs" / "0.jpg"):
+        damaged_within(path)
+    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(PictureError, match="none of the 2 pictures"):
+        flow[0]
+
+
+def test_a_file_that_is_gone_is_a_missing_file(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"cats": 2, "dogs": 2})
+    flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), shuffle=False, cache=False)
+    (tmp_path / "cats" / "1.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"cats/1\.jpg cannot be read"):
         flow[0]
 
 

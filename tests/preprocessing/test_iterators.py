@@ -161,3 +161,73 @@ def test_a_format_that_is_none(tmp_path: Path) -> None:
     flow = fg.ImageDataGenerator().flow(np.zeros((1, 4, 4, 3)), save_to_dir=tmp_path, save_format="jpog", seed=1)
     with pytest.raises(fg.FileError, match=r"cannot write .*\.jpog: .*; is 'jpog' a format of pictures\?"):
         next(flow)
+
+
+def test_pictures_of_the_next_batch_as_wrappers_ask_for_them() -> None:
+    expected = epochs(flow_of(), 1)[0]
+    flow = flow_of()
+    for batch in expected:
+        with flow.lock:
+            rows = next(flow.index_generator)
+        same(flow._get_batches_of_transformed_samples(rows), batch)
+    before = flow.index_array
+    flow._set_index_array()
+    assert sorted(flow.index_array.tolist()) == list(range(COUNT))
+    assert flow.index_array.tolist() != before.tolist()
+    flow.index_array = np.arange(COUNT)[::-1]
+    assert next(flow)[1].tolist() == list(range(COUNT))[::-1][:BATCH]
+
+
+def test_shuffle_and_seed_may_be_changed() -> None:
+    flow = flow_of()
+    flow[0]
+    flow.shuffle = False
+    assert next(flow)[1].tolist() == list(range(BATCH))
+    flow = flow_of(seed=1)
+    flow[0]
+    flow.seed = 7
+    same(flow[0], epochs(flow_of(), 1)[0][0])
+
+
+class TestReplacedMethods:
+    def pictures(self) -> np.ndarray:
+        return np.stack([np.asarray(scene(each, 16, 16)) for each in range(4)])
+
+    def test_of_a_subclass(self) -> None:
+        class Sevens(fg.ImageDataGenerator):
+            def standardize(self, x: np.ndarray) -> np.ndarray:
+                return np.full_like(x, 7)
+
+        assert (next(Sevens().flow(self.pictures(), batch_size=4)) == 7).all()
+
+    def test_of_an_object(self) -> None:
+        generator: Any = fg.ImageDataGenerator(rotation_range=40)
+        generator.apply_transform = lambda x, given: x * 0 + given["theta"]
+        found = next(generator.flow(self.pictures(), batch_size=4, seed=3, shuffle=False))
+        thetas = [each[0, 0, 0] for each in found]
+        assert len(set(map(float, thetas))) == 4
+        assert all(-40 <= theta <= 40 for theta in thetas)
+
+    def test_the_other_methods_are_as_ever(self) -> None:
+        class Same(fg.ImageDataGenerator):
+            def standardize(self, x: np.ndarray) -> np.ndarray:
+                return super().standardize(x)
+
+        options: dict[str, Any] = {"batch_size": 4, "seed": 3}
+        expected = next(fg.ImageDataGenerator(**VARIED).flow(self.pictures(), **options))
+        found = next(Same(**VARIED).flow(self.pictures(), **options))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_preprocessing_function_must_return_a_picture() -> None:
+    flow = fg.ImageDataGenerator(preprocessing_function=lambda x: None).flow(np.zeros((2, 4, 4, 3)))
+    with pytest.raises(
+        fg.InputTypeError, match=r"preprocessing_function returned nothing; expected a picture of shape"
+    ):
+        flow[0]
+
+
+def test_statistics_set_by_hand_count() -> None:
+    generator = fg.ImageDataGenerator(featurewise_center=True)
+    generator.mean = [123.0, 116.0, 103.0]
+    assert next(generator.flow(np.zeros((2, 4, 4, 3))))[0, 0, 0].tolist() == [-123.0, -116.0, -103.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
@@ -51,7 +52,8 @@ class Augment(keras.layers.Layer):
         cval: The level beyond the edge for "constant", and that of erased rectangles.
         interpolation: "bilinear" or "nearest".
         value_range: Lowest and highest level a picture can have: (0, 255), or (0, 1) where pictures were rescaled.
-        seed: Of everything random, a whole number from 0; default another one for each layer. Inside a model the draws
+        seed: Of everything random, a whole number from 0; default another one for each layer, which
+            `keras.utils.set_random_seed` governs. Inside a model the draws
             depend on Keras's backend too, and on whether XLA compiles it.
         data_format: "channels_last" or "channels_first"; default Keras's own setting.
         name: Of the layer.
@@ -105,7 +107,7 @@ class Augment(keras.layers.Layer):
         super().__init__(name=name, dtype=dtype, trainable=trainable, autocast=False)
         self.settings = settings
         self.data_format = data_format or keras.config.image_data_format()
-        self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+        self.seed = random.randrange(_SEEDS) if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed % _SEEDS)
         self._warper = Warper()
         for note in idle_notes(settings):
@@ -277,7 +279,10 @@ class Augment(keras.layers.Layer):
 
     def _size_of(self, shape: Sequence[int | None]) -> tuple[int, int]:
         """(height, width) of pictures of this shape, if they can be varied."""
-        shape = tuple(shape)
+        try:
+            shape = tuple(shape)
+        except ValueError:  # of a TensorFlow tensor whose number of axes is not known
+            raise InputError("pictures have an unknown shape: give it to them by set_shape.") from None
         axes = "(channels, height, width)" if self.data_format == "channels_first" else "(height, width, channels)"
         if len(shape) not in (3, 4):
             raise InputError(f"pictures have the shape {shape}; expected {axes}, or a batch of such.")

@@ -48,7 +48,7 @@ def draw_mixes(count: int, alpha: float, *, seed: int = 0, epoch: int = 0, batch
 
     Raises:
         InputError: A number is negative.
-        InputTypeError: `alpha` is no number.
+        InputTypeError: `alpha` is no number, or another of them no whole one.
 
     Example:
         >>> mixes = draw_mixes(4, 0.2, seed=1)
@@ -56,8 +56,11 @@ def draw_mixes(count: int, alpha: float, *, seed: int = 0, epoch: int = 0, batch
         [0, 1, 2, 3]
     """
     _check_alpha(alpha)
-    if min(seed, epoch, batch) < 0:
-        raise InputError(f"seed is {seed}, epoch {epoch}, batch {batch}; expected whole numbers from 0.")
+    for name, number in (("count", count), ("seed", seed), ("epoch", epoch), ("batch", batch)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+            raise InputTypeError(f"{name} is {number!r}; expected a whole number, 0 or larger.")
+    if min(count, seed, epoch, batch) < 0:
+        raise InputError(f"count is {count}, seed {seed}, epoch {epoch}, batch {batch}; expected numbers from 0.")
     numbers = np.random.default_rng((seed, epoch, batch)).random((count, NUMBERS))
     return mixes_of(alpha, numbers)
 
@@ -173,6 +176,8 @@ def cut_mix(
         ICCV, arXiv 1905.04899.
     """
     _check(pictures, targets, mixes)
+    if data_format not in ("channels_last", "channels_first"):
+        raise InputError(f"data_format is {data_format!r}; expected channels_last or channels_first.")
     first = data_format == "channels_first"
     height, width = pictures.shape[2:] if first else pictures.shape[1:3]
     sides = ops.sqrt(1.0 - _floats(mixes.shares, ops))

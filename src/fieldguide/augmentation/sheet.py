@@ -197,6 +197,8 @@ def _check(pictures: Sequence[np.ndarray] | np.ndarray, draws: int, labels: Sequ
 def _in_range(picture: np.ndarray, settings: Settings) -> np.ndarray:
     """The levels as training gives them to the settings."""
     if picture.dtype != np.uint8:
+        if picture.max(initial=0) <= 1 and settings.value_range == (0, 255):
+            raise InputError("a picture's levels are within 0..1, and value_range is (0, 255): set value_range=(0, 1).")
         return np.asarray(picture, np.float32)
     low, high = settings.value_range
     if (low, high) == (0, 255):

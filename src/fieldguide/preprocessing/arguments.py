@@ -54,6 +54,13 @@ def share(value: Any) -> float:
     raise kind(f"validation_split is {value!r}; it must be strictly between 0 and 1, such as 0.2.")
 
 
+def factor(value: Any) -> Any:
+    """A factor of levels, or None."""
+    if value is None or isinstance(value, numbers.Real):
+        return value
+    raise InputTypeError(f"rescale is {value!r}; expected a number, such as 1/255, or None.")
+
+
 def function(value: Any) -> Callable[[np.ndarray], Any] | None:
     """A function, or None."""
     if value is None or callable(value):

@@ -69,16 +69,6 @@ class Transforms:
         columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: None if each is None else each[place].item() for name, each in columns.items()}
 
-    def select(self, chosen: np.ndarray) -> Transforms:
-        """The transformations of some of the pictures.
-
-        Args:
-            chosen: a bool for each.
-        """
-        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        picked: dict[str, Any] = {name: None if each is None else each[chosen] for name, each in columns.items()}
-        return Transforms(**picked)
-
 
 def draw(ranges: Ranges, size: tuple[int, int], source: Any) -> dict[str, Any]:
     """One picture's transformation.

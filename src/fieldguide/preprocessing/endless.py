@@ -47,10 +47,20 @@ class Askers:
                 return self._remember(readers, counter.steps_per_epoch) if method == "fit" else None
             elif _is(owner, _COUNTER):
                 # Without a reader in between Keras only wants to know whether to warn of shuffling.
-                if not readers or method != "__init__" or not 0 < (owner.steps_per_epoch or 0) < length:
+                steps = getattr(owner, "steps_per_epoch", None) or 0
+                if not readers or method != "__init__" or not 0 < steps < length:
                     return None
                 counter = owner
         return None
+
+    def measures(self) -> bool:
+        """Whether the method that calls this was called by `evaluate` or `predict`, also within a `fit`."""
+        counted = False
+        for method, owner in _callers():
+            if counted and not _is(owner, _COUNTER):
+                return method in ("evaluate", "predict")
+            counted = counted or _is(owner, _COUNTER)
+        return False
 
     def rewind(self) -> bool:
         """Whether the method that calls this was called since a `fit` begins, not since an epoch is over.
@@ -70,7 +80,8 @@ class Askers:
     def _forget(self, enqueuers: Iterable[Any]) -> None:
         """Takes away what Keras's workers read ahead, which would come before the first batch."""
         for enqueuer in enqueuers:
-            enqueuer.ready_queue.queue.clear()
+            if hasattr(enqueuer, "ready_queue"):
+                enqueuer.ready_queue.queue.clear()
             if enqueuer in self._steps:
                 enqueuer.indices = itertools.count()
 

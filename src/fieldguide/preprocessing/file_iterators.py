@@ -13,7 +13,7 @@ import numpy as np
 from fieldguide.augmentation.warp import Warper
 from fieldguide.data import pillow
 from fieldguide.data.dataset import Skipped
-from fieldguide.errors import PictureError
+from fieldguide.errors import MissingFileError, PictureError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.drawing import draw_many
 from fieldguide.preprocessing.iterators import Iterator
@@ -99,9 +99,8 @@ class FileIterator(Iterator):
         drawn = draw_many(generator.drawing_ranges, generator.picture_size(self.image_shape), source, len(index_array))
         pictures, failed = self._reader.pictures(index_array)
         if failed:
-            good = np.array([row not in failed for row in index_array.tolist()])
-            self._leave_out(failed, bool(good.any()))
-            index_array, drawn = index_array[good], drawn.select(good)
+            index_array = self._replaced(index_array, failed)
+            pictures, failed = self._reader.pictures(index_array)
         if self.data_format == "channels_first":
             pictures = [np.moveaxis(picture, 2, 0) for picture in pictures]
         varied = drawn if self.subset != "validation" else None
@@ -128,22 +127,32 @@ class FileIterator(Iterator):
             return tuple(output[rows] for output in self.labels)
         return self.labels[rows]
 
-    def _leave_out(self, failed: dict[int, str], others: bool) -> None:
-        """Names pictures that could not be decoded.
+    def _replaced(self, rows: np.ndarray, failed: dict[int, str]) -> np.ndarray:
+        """The batch's pictures with others in place of those that cannot be decoded, which are named.
 
-        An error where nothing of the batch is left; and in a flow that keeps the files' order, where results are told
-        apart by their place.
+        An error in a flow that keeps the files' order, where results are told apart by their place.
         """
         known = {item.path for item in self.skipped}
         cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
         for row, reason in failed.items():
             path = Path(self._filepaths[row])
-            if not others or not self.shuffle:
-                why = "and without shuffling none may be missing" if others else "and nothing else is in its batch"
-                raise PictureError(f"{path} cannot be read ({reason}), {why}: {cure}.")
+            if not self.shuffle:
+                kind = PictureError if path.exists() else MissingFileError
+                raise kind(f"{path} cannot be read ({reason}), and without shuffling none may be missing: {cure}.")
             if path not in known:
                 self.skipped += (Skipped(path, reason),)
-                warnings.warn(f"{path} cannot be read ({reason}) and is left out of its batch: {cure}.", stacklevel=7)
+                text = f"{path} cannot be read ({reason}); another picture takes its place in each epoch: {cure}."
+                warnings.warn(text, stacklevel=7)
+        asked = rows.tolist()
+        good = [row for row in asked if row not in failed] or self._readable()
+        return np.array([good[place % len(good)] if row in failed else row for place, row in enumerate(asked)])
+
+    def _readable(self) -> list[int]:
+        """Some picture that can be read."""
+        for row in range(self.n):
+            if not self._reader.pictures([row])[1]:
+                return [row]
+        raise PictureError(f"none of the {self.n:,} pictures can be read, among them {self._filepaths[0]}.")
 
 
 class DirectoryIterator(FileIterator):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import numbers
 import os
 import warnings
 from collections.abc import Sequence
@@ -162,7 +163,8 @@ def _form(
     if color not in CHANNELS:
         raise InputError(f"color_mode is {color!r}; expected one of {', '.join(map(repr, CHANNELS))}.")
     sides = (size, size) if isinstance(size, int) else size
-    if not isinstance(sides, (list, tuple)) or len(sides) != 2 or not all(int(side) == side > 0 for side in sides):
+    whole = isinstance(sides, (list, tuple)) and all(isinstance(side, (int, np.integer)) for side in sides)
+    if not whole or len(sides) != 2 or min(sides) < 1:
         raise InputError(f"image_size is {size!r}; expected (height, width), each at least 1 pixel.")
     method = str(method).lower()
     if method not in INTERPOLATIONS:
@@ -202,11 +204,11 @@ def _refuse(directory: Any, labels: Any, class_names: Any, format: str, split: s
         raise InputError(f"split is {split!r}; expected one of {', '.join(map(repr, SPLITS))}.")
 
 
-def _refuse_split(share: float | None, subset: str | None, shuffle: bool, seed: Any) -> None:
+def _refuse_split(share: Any, subset: str | None, shuffle: bool, seed: Any) -> None:
     if subset not in _SUBSETS:
         raise InputError(f"subset is {subset!r}; expected 'training', 'validation', 'both' or None.")
-    if share and not 0 < share < 1:
-        raise InputError(f"validation_split is {share}; expected a share between 0 and 1.")
+    if share and not (isinstance(share, numbers.Real) and 0 < float(share) < 1):
+        raise InputError(f"validation_split is {share!r}; expected a share between 0 and 1.")
     if bool(share) != bool(subset):
         raise InputError(
             f"validation_split is {share} and subset is {subset!r}; expected both or neither of them: the subset says "

@@ -126,12 +126,16 @@ class Iterator(keras.utils.PyDataset):
         self.batch_index = 0
 
     def on_epoch_end(self) -> None:
-        """Goes on to the next epoch; Keras calls it, also before the first one."""
+        """Goes on to the next epoch; Keras calls it, also before the first one.
+
+        What is measured on does not go on: `evaluate` sees the same each time, and moves nothing under a `fit`.
+        """
+        if self._askers.measures():
+            return
         steps = self._askers.steps(len(self))
         if self._askers.rewind():  # a `fit` begins: where an endless one before it stopped, in the next epoch
             if self._endless_batches:
-                self.epoch += -(-self._endless_batches // max(1, len(self)))
-                self._endless_batches = 0
+                self.epoch = self._first // len(self) + -(-self._endless_batches // len(self))
         elif steps is not None:  # batches are numbered on
             self._endless_batches += steps
         else:
@@ -145,11 +149,11 @@ class Iterator(keras.utils.PyDataset):
     @property
     def epoch(self) -> int:
         """How many epochs were gone through; set it to go on where an earlier training stopped."""
-        return self._first // max(1, len(self))
+        return (self._first + self._endless_batches) // max(1, len(self))
 
     @epoch.setter
     def epoch(self, finished: int) -> None:
-        self._first, self.batch_index = finished * max(1, len(self)), 0
+        self._first, self.batch_index, self._endless_batches = finished * max(1, len(self)), 0, 0
 
     @property
     def index_array(self) -> np.ndarray:

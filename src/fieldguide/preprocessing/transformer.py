@@ -62,7 +62,7 @@ class Transformer:
         self.cval = cval
         self.horizontal_flip = horizontal_flip
         self.vertical_flip = vertical_flip
-        self.rescale = rescale
+        self.rescale = arguments.factor(rescale)
         self.preprocessing_function = arguments.function(preprocessing_function)
         self.data_format = arguments.data_format(data_format)
         first = self.data_format == "channels_first"
@@ -74,6 +74,8 @@ class Transformer:
         self.std: Any = None
         self.zca_whitening_matrix: np.ndarray | None = None
         self._settle_contradictions()
+
+    __init__.__qualname__ = "ImageDataGenerator.__init__"  # what Python's own errors shall call it
 
     def _settle_contradictions(self) -> None:
         """What one setting asks for or rules out in another, with a warning."""
@@ -265,18 +267,17 @@ class Transformer:
 
     def _by_features(self, x: np.ndarray) -> np.ndarray:
         """Centres, scales and whitens by the statistics from `fit`, in place where that can be."""
-        for wanted, found in (
-            (self.featurewise_center, self.mean),
-            (self.featurewise_std_normalization, self.std),
-            (self.zca_whitening, self.zca_whitening_matrix),
-        ):
-            if wanted and found is None:
-                warnings.warn(
-                    "featurewise_center, featurewise_std_normalization and zca_whitening do nothing yet: this "
-                    "generator hasn't been fit on any pictures. Call .fit(pictures) first.",
-                    stacklevel=3,
-                )
-                break
+        found = {
+            "featurewise_center": self.mean,
+            "featurewise_std_normalization": self.std,
+            "zca_whitening": self.zca_whitening_matrix,
+        }
+        if idle := [name for name, statistic in found.items() if getattr(self, name) and statistic is None]:
+            warnings.warn(
+                f"{' and '.join(idle)} cannot be done yet: this generator hasn't been fit on any pictures. Call "
+                ".fit(pictures) first.",
+                stacklevel=3,
+            )
         if self.featurewise_center and self.mean is not None:
             x -= self.mean
         if self.featurewise_std_normalization and self.std is not None:
