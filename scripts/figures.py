@@ -233,13 +233,13 @@ def in_fit(rows: Sequence[Row]) -> str:
         for row in rows
         if row["row"] in IN_FIT
     ]
-    arrays = next(float(row[OF_FILES]) for row in rows if row["row"] == "constant_batch")
     text = (
         f"The course's network, three blocks of convolution and pooling, at {rows[0]['side']} x {rows[0]['side']}, "
         f"{int(rows[0]['pictures']):,} JPEG files; median of {rows[0]['rounds']} epochs after the first, in turns. The "
-        "input's share is what of an epoch goes away with a constant tensor; an epoch on one constant batch, handed "
-        f"over as a generator's are, takes {_times(arrays)} of fieldguide's."
+        "input's share is what of an epoch goes away with a constant tensor."
     )
+    if arrays := [float(row[OF_FILES]) for row in rows if row["row"] == "constant_batch"]:
+        text += f" An epoch on one constant batch, handed over as a generator's are, takes {_times(arrays[0])} of fieldguide's."
     head = ["", "seconds of an epoch", "of the first", "times fieldguide is as fast", "share of the input"]
     return _section("In `model.fit`", text, head, lines, rows[0])
 
