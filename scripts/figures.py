@@ -239,7 +239,8 @@ def in_fit(rows: Sequence[Row]) -> str:
         "input's share is what of an epoch goes away with a constant tensor."
     )
     if arrays := [float(row[OF_FILES]) for row in rows if row["row"] == "constant_batch"]:
-        text += f" An epoch on one constant batch, handed over as a generator's are, takes {_times(arrays[0])} of fieldguide's."
+        share = _times(arrays[0])
+        text += f" An epoch on one constant batch, handed over as a generator's are, takes {share} of fieldguide's."
     head = ["", "seconds of an epoch", "of the first", "times fieldguide is as fast", "share of the input"]
     return _section("In `model.fit`", text, head, lines, rows[0])
 
