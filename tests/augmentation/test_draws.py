@@ -7,7 +7,7 @@ import pytest
 
 from fieldguide.augmentation.draws import NUMBERS, draw, uniforms
 from fieldguide.augmentation.settings import Settings
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 
 EVERYTHING = Settings(
     rotation_range=40,
@@ -124,3 +124,14 @@ def test_negative_numbers_are_refused(rows: list[int], seed: int, epoch: int) ->
     with pytest.raises(InputError, match=r"^seed is .*, epoch .*, first row .*; expected whole numbers from 0"):
         uniforms(rows, 1, seed=seed, epoch=epoch)
     assert uniforms([], 3, seed=0, epoch=0).shape == (0, 3)
+
+
+def test_numbers_of_numpy_are_as_good() -> None:
+    expected = uniforms([3, 5], NUMBERS, seed=7, epoch=2)
+    np.testing.assert_array_equal(uniforms(np.array([3, 5], np.uint32), NUMBERS, seed=7, epoch=2), expected)
+    np.testing.assert_array_equal(uniforms([3, 5], NUMBERS, seed=np.int64(7), epoch=np.uint8(2)), expected)
+
+
+def test_a_part_of_a_row_is_refused() -> None:
+    with pytest.raises(InputTypeError, match="rows are of type float64"):
+        draw(Settings(), (8, 8), [1.5])  # type: ignore[list-item]

@@ -10,13 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.settings import Settings
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 
 NUMBERS = 18  # random numbers that a picture's draw takes, in this order:
 ROTATION, SHIFT_DOWN, SHIFT_ACROSS, SHEAR, ZOOM_DOWN, ZOOM_ACROSS = range(6)
@@ -51,7 +51,12 @@ class Draws:
 
 
 def draw(
-    settings: Settings, size: tuple[int, int], rows: Sequence[int] | np.ndarray, *, seed: int = 0, epoch: int = 0
+    settings: Settings,
+    size: tuple[int, int],
+    rows: Sequence[int] | np.ndarray,
+    *,
+    seed: SupportsIndex = 0,
+    epoch: SupportsIndex = 0,
 ) -> Draws:
     """What happens to these pictures in this epoch.
 
@@ -67,6 +72,7 @@ def draw(
 
     Raises:
         InputError: a number is negative.
+        InputTypeError: a row is no whole number.
 
     Example:
         >>> settings = Settings(rotation_range=40, horizontal_flip=True)
@@ -136,7 +142,7 @@ def _boxes(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any) ->
     return ops.stack([top, left, top + rows, left + columns], axis=-1) * there[:, None]
 
 
-def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: int, epoch: int) -> np.ndarray:
+def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: SupportsIndex, epoch: SupportsIndex) -> np.ndarray:
     """Random numbers for these rows: float64 (len(rows), count), evenly in 0..1, 1 excluded.
 
     A row's numbers are a function of (seed, epoch, row) and of nothing else, and are found for a whole batch at once:
@@ -144,15 +150,19 @@ def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: int, epoch: 
 
     Raises:
         InputError: a number is negative.
+        InputTypeError: a row is no whole number.
 
     Source:
         G. Steele, D. Lea, C. Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA (SplitMix64).
     """
-    rows = np.asarray(rows, np.int64).reshape(-1)
+    rows = np.asarray(rows).reshape(-1)
+    if len(rows) and rows.dtype.kind not in "iu":
+        raise InputTypeError(f"rows are of type {rows.dtype}; expected whole numbers, 0 or larger.")
+    rows = rows.astype(np.int64)
     seed, epoch = index(seed), index(epoch)
     if seed < 0 or epoch < 0 or (len(rows) and rows.min() < 0):
         raise InputError(
-            f"seed is {seed}, epoch {epoch}, first row {rows.min(initial=0)}; expected whole numbers from 0."
+            f"seed is {seed}, epoch {epoch}, lowest row {rows.min(initial=0)}; expected whole numbers from 0."
         )
     state = np.full(1, seed & _LARGEST, np.uint64)
     while seed := seed >> 64:  # longer seeds count in full
