@@ -121,7 +121,7 @@ def test_nothing_that_varies_leaves_all_as_it_is() -> None:
 
 @pytest.mark.parametrize(("rows", "seed", "epoch"), [([-1], 0, 0), ([1], -1, 0), ([1], 0, -1)])
 def test_negative_numbers_are_refused(rows: list[int], seed: int, epoch: int) -> None:
-    with pytest.raises(InputError, match=r"^seed is .*, epoch .*, first row .*; expected whole numbers from 0"):
+    with pytest.raises(InputError, match=r"^seed is .*, epoch .*, lowest row .*; expected whole numbers from 0"):
         uniforms(rows, 1, seed=seed, epoch=epoch)
     assert uniforms([], 3, seed=0, epoch=0).shape == (0, 3)
 
