@@ -33,11 +33,11 @@ def stamp(path: str | Path) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & 0x7FFF_FFFF_FFFF_FFFF
 
 
-def recall(paths: Sequence[Path]) -> list[bytes | None]:
+def recall(paths: Sequence[str | Path]) -> list[bytes | None]:
     """The content digest of each file that has not changed since it was read; None for all others."""
     query = "SELECT size, modified, changed, inode, digest FROM files WHERE path = ?"
 
-    def digest_of(connection: sqlite3.Connection, path: Path) -> bytes | None:
+    def digest_of(connection: sqlite3.Connection, path: str | Path) -> bytes | None:
         row = connection.execute(query, (_key(path),)).fetchone()
         with suppress(OSError):  # gone meanwhile
             if row and tuple(row[:4]) == stamp(path):
@@ -47,7 +47,7 @@ def recall(paths: Sequence[Path]) -> list[bytes | None]:
     return _ask(lambda connection: [digest_of(connection, path) for path in paths]) or [None] * len(paths)
 
 
-def remember(entries: Iterable[tuple[Path, tuple[int, int, int, int], bytes]]) -> None:
+def remember(entries: Iterable[tuple[str | Path, tuple[int, int, int, int], bytes]]) -> None:
     """Keeps the digests of files just read. A cache that cannot be written is passed over: only time is lost.
 
     Args:
@@ -76,6 +76,6 @@ def _ask(question: Callable[[sqlite3.Connection], Answer]) -> Answer | None:
         return None
 
 
-def _key(path: Path) -> str:
+def _key(path: str | Path) -> str:
     # Names that are not valid UTF-8 hold surrogates, which SQLite refuses.
     return os.path.abspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")  # noqa: PTH100

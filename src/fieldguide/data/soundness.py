@@ -25,7 +25,7 @@ _PROBE_BYTES = 512  # of a file's start; a smaller file is decoded, which takes 
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"\0\0\0\0IEND\xae\x42\x60\x82", "GIF": b"\0;"}
 
 
-def unsound(paths: Sequence[Path]) -> dict[int, str]:
+def unsound(paths: Sequence[str | Path]) -> dict[int, str]:
     """The files that cannot be read as pictures: row -> the plain reason, in rows' order.
 
     Damage in the middle of a file that ends well shows only when it is decoded, later. TIFF, PPM, AVIF and icon files
@@ -35,7 +35,7 @@ def unsound(paths: Sequence[Path]) -> dict[int, str]:
         paths: The files.
 
     Example:
-        >>> unsound([photo, Path("new/notes.txt")])
+        >>> unsound([photo, "new/notes.txt"])
         {1: 'not a picture: text'}
     """
     starts = range(0, len(paths), _BATCH)
@@ -54,14 +54,14 @@ def unsound(paths: Sequence[Path]) -> dict[int, str]:
     return found
 
 
-def _seems_whole(path: Path) -> bool:
+def _seems_whole(path: str | Path) -> bool:
     try:
         return _ends_well(path)
     except (OSError, PictureError, struct.error):
         return False  # why, the decoder says
 
 
-def _reason(path: Path) -> str:
+def _reason(path: str | Path) -> str:
     """Why the file cannot be read, by decoding it; empty when it can."""
     try:
         pillow.open_picture(path)
@@ -70,7 +70,7 @@ def _reason(path: Path) -> str:
     return ""
 
 
-def _ends_well(path: Path) -> bool:
+def _ends_well(path: str | Path) -> bool:
     """Whether the file is evidently whole, by its first and last bytes.
 
     Raises:

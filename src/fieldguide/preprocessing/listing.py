@@ -109,7 +109,7 @@ def list_directory(
             f"no class of {root} has enough pictures for the part from {split[0]:g} to {split[1]:g} of its files "
             f"(the largest has {max(len(found) for found, _ in below)}): add pictures, or change validation_split."
         )
-    unreadable = unsound([Path(root, name) for name in filenames])
+    unreadable = unsound([os.path.join(root, name) for name in filenames])
     skipped += [Skipped(Path(root, filenames[row]), reason) for row, reason in unreadable.items()]
     if len(unreadable) == len(filenames):
         raise InputError(f"no picture of {root} can be read: {left_out(skipped, root)}")

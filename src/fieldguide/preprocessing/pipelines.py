@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def check(paths: Sequence[str], channels: int, format: str) -> tuple[dict[int, s
         row -> reason; and uint8 (n,), the channels (3 or 4) to decode before the colours are changed, or 0 where
         TensorFlow does both at once.
     """
-    reasons = unsound([Path(path) for path in paths])
+    reasons = unsound(paths)
     stored = np.zeros(len(paths), np.uint8)
     rows = [row for row in range(len(paths)) if row not in reasons and format == "tf"]
     for row, (reason, first) in zip(rows, bounded_map(lambda row: _route(paths[row], channels), rows), strict=True):

@@ -186,7 +186,7 @@ class _Kept:
     """What a Reader keeps: the content of each row, and pixels by content."""
 
     def __init__(self, paths: Sequence[str], shape: Shape) -> None:
-        self._paths = [Path(path) for path in paths]
+        self._paths = paths
         self._folder = files.cache_folder() / "pixels" / shape.name
         self._columns = {"pixels": (np.dtype(np.uint8), shape.row)}
         self._process = os.getpid()
@@ -198,7 +198,7 @@ class _Kept:
         self._stamps: list[Stamp | None] = []
         self._contents: list[bytes | None] = []
         self._left: set[int] = set()  # rows that may still have to be kept
-        self._entries: list[tuple[Path, Stamp, bytes]] = []  # files read, not yet remembered
+        self._entries: list[tuple[str | Path, Stamp, bytes]] = []  # files read, not yet remembered
         self._marked = time.monotonic()
 
     def digests(self, rows: Sequence[int]) -> dict[int, bytes]:

@@ -119,7 +119,7 @@ def read_table(
         remarks = [f"classes is not used with class_mode={class_mode!r}: leave it out."]
     excluded = found - len(rows)
     rows = _share(rows, split)
-    reasons = unsound([Path(paths[row]) for row in rows]) if validate_filenames else {}
+    reasons = unsound([paths[row] for row in rows]) if validate_filenames else {}
     skipped += [Skipped(Path(paths[rows[place]]), reason) for place, reason in reasons.items()]
     rows = [row for place, row in enumerate(rows) if place not in reasons]
     if not rows:
