@@ -51,11 +51,12 @@ __all__ = [
     "digest",
     "load_bytes",
     "opened",
+    "orientation_of",
     "plain_reasons",
     "read",
 ]
 
-DECODER_VERSION = 2  # part of the pixel store's key: raise it when a pixel or a fact could change
+DECODER_VERSION = 3  # part of the pixel store's key: raise it when a pixel or a fact could change
 MAX_FILE_BYTES = 512 * 2**20
 
 _LARGE_PIXELS = 25_000_000  # pictures above this are decoded one at a time, to bound memory
@@ -211,8 +212,9 @@ def bounded(pixels: int) -> Iterator[None]:
 
 def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str) -> Picture:
     container = header.unwrap(content, form)
-    turned = container.orientation >= 5  # by a quarter: height and width change places
     image = None if form == "JPEG" else opened(container.content, container.format)
+    orientation = orientation_of(container, image)
+    turned = orientation >= 5  # by a quarter: height and width change places
     mode, stored = jpeg.look(container) if image is None else (image.mode, (image.height, image.width))
     height, width = stored[::-1] if turned else stored
     box, size = resample.plan((height, width), target_size, resize)
@@ -229,7 +231,7 @@ def _decode(content: bytes, form: str, target_size: tuple[int, int], resize: str
         left = (ratios[0] * image.height / stored[0], ratios[1] * image.width / stored[1])
         whole = _pixels(image, (max(1, int(left[0] / 2)), max(1, int(left[1] / 2))))
         image.close()  # gives its memory to the next steps, and a large one's back before the next large one starts
-    whole = resample.upright(whole, container.orientation)
+    whole = resample.upright(whole, orientation)
     pixels = resample.frame(resample.resize(resample.cut(whole, box, (height, width)), size), target_size)
     return Picture(pixels, width, height, form, mode, *describe(whole))
 
@@ -239,6 +241,13 @@ def opened(content: bytes, form: str) -> Image.Image:
     image = _OPENERS[form](io.BytesIO(content))
     header.refuse_size(*image.size)
     return image
+
+
+def orientation_of(container: header.Container, image: Image.Image | None) -> int:
+    """How the opened picture has to be turned, as EXIF counts; of an AVIF file only Pillow knows."""
+    if image is None or container.format != "AVIF":
+        return container.orientation
+    return header.orientation(image.info.get("exif", b""))
 
 
 def _pixels(image: Image.Image, factors: tuple[int, int]) -> np.ndarray:

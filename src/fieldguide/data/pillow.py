@@ -165,9 +165,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, int]:
     image = decode.opened(container.content, container.format)
     with decode.bounded(image.width * image.height):
         image.load()
-    if form == "AVIF":  # Pillow tells by EXIF how the file itself wants to be turned
-        return image, header.orientation(image.info.get("exif", b""))
-    return image, container.orientation
+    return image, decode.orientation_of(container, image)
 
 
 def _png(content: bytes) -> header.Container:
