@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +40,20 @@ def test_unchanged_files_are_recognised(tmp_path: Path) -> None:
     remember((one, ONE), (two, TWO))
     assert known.recall([two, one, tmp_path / "three"]) == [TWO, ONE, None]
     assert known.recall([]) == []
+
+
+def test_what_an_earlier_version_took_for_known_is_forgotten(tmp_path: Path, own_cache: Path) -> None:
+    path = settled(tmp_path / "one")
+    with closing(sqlite3.connect(own_cache / "files.sqlite")) as connection, connection:
+        connection.execute(known._TABLE.replace("files_2", "files"))
+        row = (str(path), *known.stamp(path), ONE)
+        connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
+    assert known.recall([path]) == [None]
+    remember((path, TWO))
+    assert known.recall([path]) == [TWO]
+    with closing(sqlite3.connect(own_cache / "files.sqlite")) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    assert names == [("files_2",)]
 
 
 def test_a_changed_file_is_not_recognised(tmp_path: Path) -> None:

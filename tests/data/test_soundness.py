@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import scene
+from pictures import folder_of, scene
 from PIL import Image
 
-from fieldguide.data import pillow, soundness
+from fieldguide.data import known, pillow, soundness
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import PictureError
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -99,6 +101,20 @@ def test_reasons_are_those_of_the_decoder(tmp_path: Path) -> None:
         9: "a link to a file that does not exist",
         10: "truncated: the file ends before the picture is complete",
     }
+
+
+def test_copies_of_a_file_that_was_found_unreadable_are_not_taken_for_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "SETTLE_NANOSECONDS", -(10**10))  # the files were written just now
+    folder_of(tmp_path, {"cats": 2, "dogs": 2})
+    copies = [put(tmp_path / "cats" / f"cut-{number}.jpg", encode("JPEG")[:900]) for number in range(4)]
+    twin = put(tmp_path / "dogs" / "twin.jpg", (tmp_path / "dogs" / "0.jpg").read_bytes())
+    store = PixelStore.build(Dataset.from_directory(tmp_path))
+    assert sorted(item.path.name for item in store.dataset.skipped) == [path.name for path in copies]
+    assert list(soundness.unsound(copies)) == [0, 1, 2, 3]
+    assert known.recall(copies) == [None] * 4
+    assert known.recall([twin]) == known.recall([tmp_path / "dogs" / "0.jpg"]) != [None]
 
 
 def test_odd_bitmaps_are_left_to_the_decoder(tmp_path: Path) -> None:

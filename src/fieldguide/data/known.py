@@ -1,4 +1,7 @@
-"""Which content a file had when it was last read, so that an unchanged file need not be read to be recognised."""
+"""Which content a picture file had when it was last read, so that an unchanged one need not be read to be recognised.
+
+A file that is known here could be decoded.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ Answer = TypeVar("Answer")
 
 # A file written this recently may be written again within the same tick of its clock, unseen by its time stamps.
 SETTLE_NANOSECONDS = 2_000_000_000
+# The second of its kind; in the first, copies of files that cannot be decoded passed for sound.
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, "
+    "CREATE TABLE IF NOT EXISTS files_2 (path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, "
     "inode INTEGER, digest BLOB) WITHOUT ROWID"
 )
+_OUTDATED = "DROP TABLE IF EXISTS files"
 
 
 def stamp(path: str | Path) -> tuple[int, int, int, int]:
@@ -35,7 +40,7 @@ def stamp(path: str | Path) -> tuple[int, int, int, int]:
 
 def recall(paths: Sequence[str | Path]) -> list[bytes | None]:
     """The content digest of each file that has not changed since it was read; None for all others."""
-    query = "SELECT size, modified, changed, inode, digest FROM files WHERE path = ?"
+    query = "SELECT size, modified, changed, inode, digest FROM files_2 WHERE path = ?"
 
     def digest_of(connection: sqlite3.Connection, path: str | Path) -> bytes | None:
         row = connection.execute(query, (_key(path),)).fetchone()
@@ -48,7 +53,7 @@ def recall(paths: Sequence[str | Path]) -> list[bytes | None]:
 
 
 def remember(entries: Iterable[tuple[str | Path, tuple[int, int, int, int], bytes]]) -> None:
-    """Keeps the digests of files just read. A cache that cannot be written is passed over: only time is lost.
+    """Keeps the digests of files just read and decoded. A cache that cannot be written is passed over: only time is lost.
 
     Args:
         entries: path, its `stamp` from before it was read, and its digest.
@@ -56,7 +61,9 @@ def remember(entries: Iterable[tuple[str | Path, tuple[int, int, int, int], byte
     latest = time.time_ns() - SETTLE_NANOSECONDS
     rows = [(_key(path), *marks, digest) for path, marks, digest in entries if max(marks[1], marks[2]) < latest]
     if rows:
-        _ask(lambda connection: connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows))
+        _ask(
+            lambda connection: connection.executemany("INSERT OR REPLACE INTO files_2 VALUES (?, ?, ?, ?, ?, ?)", rows)
+        )
 
 
 def _ask(question: Callable[[sqlite3.Connection], Answer]) -> Answer | None:
@@ -65,6 +72,7 @@ def _ask(question: Callable[[sqlite3.Connection], Answer]) -> Answer | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            connection.execute(_OUTDATED)
             connection.execute(_TABLE)
             return question(connection)
     except (OSError, sqlite3.OperationalError):  # locked, read-only or on a full disk

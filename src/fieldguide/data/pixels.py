@@ -226,6 +226,7 @@ def _gather(
     reasons: dict[int, str] = {}
     reason_of: dict[bytes, str] = {}
     rows_of_copies: list[tuple[int, bytes]] = []
+    stamps: dict[int, tuple[int, int, int, int]] = {}  # of copies
     entries = []
     decoded = 0
     for outcome in outcomes:
@@ -238,15 +239,20 @@ def _gather(
         assert outcome.digest is not None  # it was read
         if outcome.picture is None:
             rows_of_copies.append((outcome.row, outcome.digest))
-        decoded += outcome.picture is not None
+            if outcome.stamp is not None:
+                stamps[outcome.row] = outcome.stamp
+            continue
+        decoded += 1
         if outcome.stamp is not None:
             entries.append((paths[outcome.row], outcome.stamp, outcome.digest))
         if len(entries) >= _REMEMBER_EVERY:
             known.remember(entries)
             entries = []
-    known.remember(entries)
-    # A copy of a picture that cannot be read cannot be read either.
+    # A copy of a picture that cannot be read cannot be read either, which may show only after the copy had its turn.
     reasons.update({row: reason_of[digest] for row, digest in rows_of_copies if digest in reason_of})
+    sound = [(row, digest) for row, digest in rows_of_copies if row not in reasons]
+    entries += [(paths[row], stamps[row], digest) for row, digest in sound if row in stamps]
+    known.remember(entries)
     return dict(sorted(reasons.items())), decoded
 
 
