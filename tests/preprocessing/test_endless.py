@@ -166,9 +166,10 @@ def test_measuring_on_the_same_data_in_between_moves_nothing(steps: int | None) 
     assert seen.batches == expected(2)[: 2 * (steps or 5)]
 
 
-def test_validation_in_fit_sees_the_same_in_every_epoch() -> None:
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_validation_in_fit_sees_the_same_in_every_epoch(workers: int) -> None:
     seen = Seen()
-    flow, measured = flow_of(fg.ImageDataGenerator()), flow_of(fg.ImageDataGenerator())  # shuffled
+    flow, measured = flow_of(fg.ImageDataGenerator()), flow_of(fg.ImageDataGenerator(), workers)  # shuffled
     model = seen.model()
     model.optimizer.learning_rate = 0.0
     history = model.fit(flow, epochs=3, validation_data=measured, validation_steps=2, shuffle=False, verbose=0)

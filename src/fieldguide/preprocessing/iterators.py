@@ -131,6 +131,7 @@ class Iterator(keras.utils.PyDataset):
         What is measured on does not go on: `evaluate` sees the same each time, and moves nothing under a `fit`.
         """
         if self._askers.measures():
+            self._askers.rewind()  # else what workers read ahead, beyond the last measurement's steps, would come first
             return
         steps = self._askers.steps(len(self))
         if self._askers.rewind():  # a `fit` begins: where an endless one before it stopped, in the next epoch
