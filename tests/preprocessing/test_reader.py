@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -369,15 +368,6 @@ def test_a_fork_is_not_stopped_by_a_lock_of_the_first_process(photos: list[str])
         pool.submit(reader._kept._lock.acquire).result()  # as if a thread were writing at this moment
         assert in_child(lambda: reader.read([0, 1])[0].shape[0] == 2)
         pool.submit(reader._kept._lock.release).result()
-
-
-def test_a_copy_for_another_process_reads(photos: list[str], own_cache: Path) -> None:
-    reader = Reader(photos, shape=SMALL, keep=True)
-    reader.read(range(10))
-    copy = pickle.loads(pickle.dumps(reader))
-    np.testing.assert_array_equal(copy.read(range(COUNT))[0], decoded(photos))
-    copy.close()
-    assert len(kept_files(own_cache, "pixels.bin")) == 1
 
 
 def test_a_shape_that_makes_no_sense_is_refused(photos: list[str]) -> None:

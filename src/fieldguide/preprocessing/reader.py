@@ -85,14 +85,6 @@ class Reader:
         if self._kept is not None:
             weakref.finalize(self, self._kept.finish)  # also when the program just ends
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"filepaths": self.filepaths, "shape": self.shape, "keep": self._kept is not None}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        Reader.__init__(self, **state)  # type: ignore[arg-type]
-        if self._kept is not None:
-            self._kept.only_read()  # a copy is another process's: the first one keeps what there is to keep
-
     def read(self, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
         """The pictures of these rows.
 
