@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -119,11 +121,46 @@ def test_nothing_that_varies_leaves_all_as_it_is() -> None:
     assert not draws.boxes.any()
 
 
-@pytest.mark.parametrize(("rows", "seed", "epoch"), [([-1], 0, 0), ([1], -1, 0), ([1], 0, -1)])
-def test_negative_numbers_are_refused(rows: list[int], seed: int, epoch: int) -> None:
-    with pytest.raises(InputError, match=r"^seed is .*, epoch .*, lowest row .*; expected whole numbers from 0"):
-        uniforms(rows, 1, seed=seed, epoch=epoch)
+@pytest.mark.parametrize(
+    ("given", "kind", "expected"),
+    [
+        ({"rows": [3, -1]}, InputError, r"^the lowest row is -1; expected whole numbers from 0"),
+        ({"rows": [2**63]}, InputError, r"^the highest row is 9223372036854775808; expected .* up to 922"),
+        ({"rows": [2**64]}, InputTypeError, r"^rows are of type object; expected whole numbers"),
+        ({"rows": [True]}, InputTypeError, r"^rows are of type bool"),
+        ({"seed": -1}, InputError, r"^seed is -1; expected a whole number from 0"),
+        ({"seed": 1.5}, InputTypeError, r"^seed is 1\.5; expected a whole number from 0"),
+        ({"seed": True}, InputTypeError, r"^seed is True; expected"),
+        ({"epoch": -1}, InputError, r"^epoch is -1; expected"),
+        ({"epoch": 1.5}, InputTypeError, r"^epoch is 1\.5; expected"),
+        ({"epoch": np.array([1, 2])}, InputTypeError, r"^epoch is array\(\[1, 2\]\); expected"),
+        ({"epoch": True}, InputTypeError, r"^epoch is True; expected"),
+        ({"epoch": 2**64}, InputError, r"^epoch is 18446744073709551616; expected .* fits into 64 bits"),
+    ],
+)
+def test_what_no_draw_can_be_made_from_is_said(given: dict[str, Any], kind: type[Exception], expected: str) -> None:
+    with pytest.raises(kind, match=expected):
+        uniforms(**{"rows": [1], "count": 1, "seed": 0, "epoch": 0, **given})
+
+
+def test_the_largest_numbers_and_no_rows_will_do() -> None:
     assert uniforms([], 3, seed=0, epoch=0).shape == (0, 3)
+    assert uniforms([2**63 - 1], 3, seed=2**99, epoch=2**64 - 1).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "expected"),
+    [
+        (64, InputTypeError, r"^size is 64; expected \(height, width\) in pixels, such as \(150, 150\)"),
+        ((64.0, 96.0), InputTypeError, r"^size is \(64\.0, 96\.0\); expected"),
+        ((64, 96, 3), InputError, r"^size is \(64, 96, 3\); expected \(height, width\)"),
+        ((0, 96), InputError, r"^size is \(0, 96\); expected .*, each at least 1"),
+    ],
+)
+def test_a_size_is_two_numbers_of_pixels(size: Any, kind: type[Exception], expected: str) -> None:
+    with pytest.raises(kind, match=expected):
+        draw(EVERYTHING, size, [0])
+    assert len(draw(EVERYTHING, np.array([64, 96]), [0])) == 1  # type: ignore[arg-type]
 
 
 def test_numbers_of_numpy_are_as_good() -> None:

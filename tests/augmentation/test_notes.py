@@ -57,8 +57,26 @@ BY_SETTINGS = [
     ("turns some pictures upside down", Settings(rotation_range=120), Settings(rotation_range=90)),
     ("vertical_flip turns half of the pictures upside down", UPSIDE, FLIP),
     ("factors down to 0 make pictures black", Settings(brightness_range=(0, 1)), Settings(brightness_range=(0.2, 1))),
-    ("up to 10 make pictures white", Settings(brightness_range=(1, 10)), Settings(brightness_range=(1, 2))),
+    ("up to 2.5 make most of a photo white", Settings(brightness_range=(1, 2.5)), Settings(brightness_range=(1, 2.4))),
     ("leave one flat tone", Settings(contrast_range=(0, 1)), Settings(contrast_range=(0.2, 1))),
+    (
+        "from 2 to 2 leave little but black and white",
+        Settings(contrast_range=(2, 2)),
+        Settings(contrast_range=(1.9, 2)),
+    ),
+    ("from 0.5 to 4 leave little but", Settings(contrast_range=(0.5, 4)), Settings(contrast_range=(0.5, 3.9))),
+    ("shear_range=60 slants things", Settings(shear_range=60), Settings(shear_range=59)),
+    (
+        "channel_shift_range=128 is half of the 255",
+        Settings(channel_shift_range=128),
+        Settings(channel_shift_range=127),
+    ),
+    (
+        "channel_shift_range=0.5 is half of the 1 levels of value_range or more",
+        Settings(channel_shift_range=0.5, value_range=(0, 1)),
+        Settings(channel_shift_range=0.4, value_range=(0, 1)),
+    ),
+    ("wrong for most photos, and for digits, letters and hand signs", UPSIDE, FLIP),
     (
         "erasing_area up to 0.5 may hide",
         Settings(erasing=0.5, erasing_area=(0.1, 0.5)),
@@ -73,7 +91,7 @@ BY_NAMES = [
     ("horizontal_flip mirrors 2, 3, 4 and so on", (FLIP, DIGITS), (FLIP, ["0", "1"])),
     ("horizontal_flip mirrors 2, 3, 4 and so on", (FLIP, DIGITS), (FLIP, [str(number) for number in range(102)])),
     ("horizontal_flip mirrors Two, Three, Four", (FLIP, DIGIT_WORDS), (FLIP, ["one horse", "two horses"])),
-    ("vertical_flip stands 2, 4, 5 and so on", (UPSIDE, DIGITS), (UPSIDE, ["cats", "dogs"])),
+    ("vertical_flip turns 2, 4, 5 and so on upside down", (UPSIDE, DIGITS), (UPSIDE, ["cats", "dogs"])),
     ("horizontal_flip mirrors B, C, D and so on", (FLIP, SIGNS), (FLIP, list("AHIMO"))),
     ("signs of a hand become the other hand's, which is fine", (FLIP, SIGNS), (UPSIDE, SIGNS)),
     ("horizontal_flip mirrors b, d", (FLIP, ["b", "d", "o"]), (FLIP, ["x", "cat"])),
@@ -116,6 +134,14 @@ def test_class_names_are_judged(
     assert text in said(*there)
     assert text not in said(*absent)
     assert text not in said(there[0], [])
+
+
+@pytest.mark.parametrize("class_names", [DIGITS, DIGIT_WORDS, SIGNS, ["up", "down"], ["left arrow", "right arrow"]])
+def test_one_note_about_a_vertical_flip_is_enough(class_names: list[str]) -> None:
+    """That it is right for pictures taken from above is no news to who has digits."""
+    assert len(notes(UPSIDE, class_names)) == 1
+    assert "from above" not in said(UPSIDE, class_names)
+    assert "from above" in said(UPSIDE, ["cats", "dogs"])
 
 
 def test_the_classic_recipe_gets_one_note_and_the_presets_none() -> None:

@@ -26,6 +26,7 @@ ERASED, ERASED_AREA, ERASED_RATIO, ERASED_TOP, ERASED_LEFT = range(13, NUMBERS)
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _LARGEST = 2**64 - 1
+_LARGEST_ROW = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,9 @@ def draw(
         Draws of NumPy arrays, a row for each of `rows`.
 
     Raises:
-        InputError: a number is negative.
-        InputTypeError: a row is no whole number.
+        InputError: The size is none of a picture; or the seed, the epoch or a row is negative, or one of the last two
+            too large for 64 bits.
+        InputTypeError: One of them is no whole number.
 
     Example:
         >>> settings = Settings(rotation_range=40, horizontal_flip=True)
@@ -81,7 +83,7 @@ def draw(
         >>> bool((whole.matrices[42] == alone.matrices[0]).all())
         True
     """
-    return draws_of(settings, size, uniforms(rows, NUMBERS, seed=seed, epoch=epoch))
+    return draws_of(settings, _checked_size(size), uniforms(rows, NUMBERS, seed=seed, epoch=epoch))
 
 
 def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any = np) -> Draws:
@@ -149,21 +151,16 @@ def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: SupportsInde
     a generator of its own for every picture would take longer than a warp of a small one.
 
     Raises:
-        InputError: a number is negative.
-        InputTypeError: a row is no whole number.
+        InputError: The seed, the epoch or a row is negative, or one of the last two too large for 64 bits.
+        InputTypeError: One of them is no whole number.
 
     Source:
         G. Steele, D. Lea, C. Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA (SplitMix64).
     """
-    rows = np.asarray(rows).reshape(-1)
-    if len(rows) and rows.dtype.kind not in "iu":
-        raise InputTypeError(f"rows are of type {rows.dtype}; expected whole numbers, 0 or larger.")
-    rows = rows.astype(np.int64)
-    seed, epoch = index(seed), index(epoch)
-    if seed < 0 or epoch < 0 or (len(rows) and rows.min() < 0):
-        raise InputError(
-            f"seed is {seed}, epoch {epoch}, lowest row {rows.min(initial=0)}; expected whole numbers from 0."
-        )
+    rows = _checked_rows(rows)
+    seed, epoch = whole("seed", seed), whole("epoch", epoch)
+    if epoch > _LARGEST:
+        raise InputError(f"epoch is {epoch}; expected a whole number from 0 that fits into 64 bits.")
     state = np.full(1, seed & _LARGEST, np.uint64)
     while seed := seed >> 64:  # longer seeds count in full
         state = _mixed(state) ^ np.uint64(seed & _LARGEST)
@@ -172,6 +169,56 @@ def uniforms(rows: Sequence[int] | np.ndarray, count: int, *, seed: SupportsInde
     steps = (np.arange(1, count + 1, dtype=np.uint64)) * np.uint64(_GOLDEN)
     mixed = _mixed(state[:, None] + steps)
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def whole(name: str, number: object) -> int:
+    """The number as Python's own, if it is a whole one from 0: NumPy's are as good, True and 3.0 are none.
+
+    Raises:
+        InputError: It is negative.
+        InputTypeError: It is no whole number.
+
+    Example:
+        >>> whole("seed", np.int64(3))
+        3
+    """
+    if isinstance(number, bool | np.bool_) or not isinstance(number, SupportsIndex):
+        raise InputTypeError(f"{name} is {number!r}; expected a whole number from 0.")
+    try:
+        found = index(number)
+    except TypeError:  # of arrays, which are whole numbers only if they hold a single one
+        raise InputTypeError(f"{name} is {number!r}; expected a whole number from 0.") from None
+    if found < 0:
+        raise InputError(f"{name} is {found}; expected a whole number from 0.")
+    return found
+
+
+def _checked_rows(rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The rows: int64 (n,)."""
+    found = np.asarray(rows).reshape(-1)
+    if not len(found):
+        return found.astype(np.int64)
+    if found.dtype.kind not in "iu":
+        raise InputTypeError(f"rows are of type {found.dtype}; expected whole numbers, 0 or larger.")
+    if found.min() < 0:
+        raise InputError(f"the lowest row is {found.min()}; expected whole numbers from 0.")
+    if found.max() > _LARGEST_ROW:
+        raise InputError(f"the highest row is {found.max()}; expected whole numbers up to {_LARGEST_ROW}.")
+    return found.astype(np.int64)
+
+
+def _checked_size(size: object) -> tuple[int, int]:
+    """The size: two numbers of pixels."""
+    asked = "expected (height, width) in pixels, such as (150, 150)"
+    try:
+        height, width = (index(side) for side in size)  # type: ignore[attr-defined]
+    except TypeError:
+        raise InputTypeError(f"size is {size!r}; {asked}.") from None
+    except ValueError:
+        raise InputError(f"size is {size!r}; {asked}.") from None
+    if min(height, width) < 1:
+        raise InputError(f"size is {size!r}; {asked}, each at least 1.")
+    return height, width
 
 
 def _mixed(state: np.ndarray) -> np.ndarray:

@@ -14,9 +14,11 @@ INVISIBLE = 0.01
 INVISIBLE_DEGREES = 1.0
 RADIANS_UP_TO = 3.2  # degrees; half a turn is 3.14 radians
 NEARLY_NOTHING_LEFT = 0.1  # of brightness or contrast
-GLARING = 4.0  # times as bright: only the darkest quarter of the levels does not become white
+GLARING = 2.5  # times as bright: only the darker two fifths of the levels do not become white
+STARK_ALWAYS, STARK = 2.0, 4.0  # of contrast, the lowest and highest factor: hardly a level between black and white
 HALF = 0.5  # of the picture
 AS_SMALL = 2.0  # zoom factor
+SLANTING = 60.0  # degrees of shear: the height is halved, and its lower end is moved by most of it
 ACROSS = 90.0  # degrees either way: two pictures that differ by half a turn may become the same one
 
 _DIGITS = {
@@ -29,6 +31,10 @@ _SAME_UPSIDE_DOWN = frozenset("0138BCDEHIKOXclox")
 _MIRRORED = (("b", "d"), ("p", "q"))
 _UPSIDE_DOWN = (("b", "p"), ("d", "q"), ("n", "u"), ("m", "w"), ("M", "W"))
 _TURNED = (("6", "9"), ("b", "q"), ("d", "p"), ("n", "u"), ("m", "w"), ("M", "W"))
+_UPSIDE = (
+    "vertical_flip turns half of the pictures upside down: right for pictures taken from above or through a "
+    "microscope, wrong for most photos, and for digits, letters and hand signs."
+)
 # Words of class names that a setting makes change places.
 _SIDEWAYS = (("left", "right"), ("west", "east"))
 _UPRIGHT = (("up", "down"), ("north", "south"))
@@ -116,6 +122,8 @@ def _strong(settings: Settings) -> Iterator[str]:
         share = getattr(settings, name)
         if share >= HALF:
             yield f"{name}={share:g} may push what is to be seen {way}: 0.1 to 0.2 is usual."
+    if settings.shear_range >= SLANTING:
+        yield f"shear_range={settings.shear_range:g} slants things beyond recognition: 10 to 20 is usual."
     low, high = settings.zoom_factors
     if high >= AS_SMALL:
         yield f"zoom factors up to {high:g} make things so small that most of the picture is filled up: 1.2 is usual."
@@ -126,18 +134,22 @@ def _strong(settings: Settings) -> Iterator[str]:
             f"rotation_range={settings.rotation_range:g} turns some pictures upside down: right for pictures taken "
             "from above or through a microscope, wrong for most photos."
         )
-    if settings.vertical_flip:
-        yield (
-            "vertical_flip turns half of the pictures upside down: right for pictures taken from above or through a "
-            "microscope, wrong for most photos, not for digits, letters and hand signs."
-        )
     dark, bright = settings.brightness_range or (1, 1)
     if dark < NEARLY_NOTHING_LEFT:
         yield f"brightness factors down to {dark:g} make pictures black: 0.8 is usual."
     if bright >= GLARING:
-        yield f"brightness factors up to {bright:g} make pictures white: 1.2 is usual."
-    if settings.contrast_range and settings.contrast_range[0] < NEARLY_NOTHING_LEFT:
-        yield f"contrast factors down to {settings.contrast_range[0]:g} leave one flat tone: 0.8 is usual."
+        yield f"brightness factors up to {bright:g} make most of a photo white: 1.2 is usual."
+    flat, stark = settings.contrast_range or (1, 1)
+    if flat < NEARLY_NOTHING_LEFT:
+        yield f"contrast factors down to {flat:g} leave one flat tone: 0.8 is usual."
+    if flat >= STARK_ALWAYS or stark >= STARK:
+        yield f"contrast factors from {flat:g} to {stark:g} leave little but black and white: (0.8, 1.2) is usual."
+    levels = settings.value_range[1] - settings.value_range[0]
+    if settings.channel_shift_range >= HALF * levels:
+        yield (
+            f"channel_shift_range={settings.channel_shift_range:g} is half of the {levels:g} levels of value_range or "
+            f"more, and leaves little of a colour: {0.1 * levels:g} is usual."
+        )
     if settings.erasing and settings.erasing_area[1] >= HALF:
         yield f"erasing_area up to {settings.erasing_area[1]:g} may hide what is to be seen: up to 0.33 is usual."
 
@@ -147,7 +159,8 @@ def _against_the_names(settings: Settings, class_names: Sequence[str]) -> Iterat
     if settings.horizontal_flip:
         yield from _flipped("horizontal_flip", class_names, _SAME_MIRRORED, _MIRRORED, _SIDEWAYS)
     if settings.vertical_flip:
-        yield from _flipped("vertical_flip", class_names, _SAME_UPSIDE_DOWN, _UPSIDE_DOWN, _UPRIGHT)
+        known = list(_flipped("vertical_flip", class_names, _SAME_UPSIDE_DOWN, _UPSIDE_DOWN, _UPRIGHT))
+        yield from known or [_UPSIDE]
     if settings.rotation_range >= ACROSS:
         turn = f"rotation_range={settings.rotation_range:g}"
         characters = _characters(class_names)
@@ -175,7 +188,7 @@ def _flipped(
         shown = ", ".join(harmed[:3]) + (" and so on" if len(harmed) > 3 else "")
         pair = next((pair for pair in pairs if set(pair) <= characters.keys()), None)
         such = f" ({pair[0]} becomes {pair[1]})" if pair else ""
-        does, hands = "stands {} on their heads", ""
+        does, hands = "turns {} upside down", ""
         if setting == "horizontal_flip":
             does, hands = "mirrors {}", "; signs of a hand become the other hand's, which is fine"
         yield f"{setting} {does.format(shown)}: if these are written, they are then others or none{such}{hands}."
