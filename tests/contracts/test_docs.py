@@ -24,6 +24,7 @@ from fieldguide import cli, errors
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
     "ignore:1 file of photos is left out:UserWarning",  # the examples' folder has one that cannot be read
+    "ignore:shear_range=0.2 is 0.2 degrees:UserWarning",  # of the recipe that so many notebooks have
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -310,10 +311,20 @@ def test_a_split_too_small_for_the_folder(tmp_path: Path) -> None:
 
 
 def test_it_says_what_it_found(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import keras
+
     image_dataset_from_directory(photos, seed=1, validation_split=0.2, subset="both")
-    assert capsys.readouterr().out.splitlines() == [
-        "Found 30 files of 3 classes.", "Using 24 files for training.", "Using 6 files for validation.",
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "Found 30 files belonging to 3 classes.", "Using 24 files for training.", "Using 6 files for validation.",
     ]  # fmt: skip
+    keras.utils.image_dataset_from_directory(str(photos), seed=1, validation_split=0.2, subset="both")
+    assert capsys.readouterr().out.splitlines() == said
+    for arguments in ({"labels": None}, {"class_names": ["cats"]}):  # one class, and none
+        image_dataset_from_directory(photos, seed=1, **arguments)
+        said = capsys.readouterr().out.splitlines()
+        keras.utils.image_dataset_from_directory(str(photos), seed=1, **arguments)
+        assert capsys.readouterr().out.splitlines() == said
 
 
 @pytest.mark.parametrize(
@@ -341,6 +352,8 @@ def test_it_says_what_it_found(photos: Path, capsys: pytest.CaptureFixture[str])
         ({"data_format": "last"}, r"data_format is 'last'"),
         ({"format": "torch"}, r"format is 'torch'"),
         ({"split": "fair"}, r"split is 'fair'; expected one of 'random', 'stratified', 'leak-proof'"),
+        ({"split": "leak-proof", "seed": 1}, r"split is 'leak-proof' and there is no validation_split, so nothing is"),
+        ({"split": "stratified"}, r"split is 'stratified' and there is no validation_split"),
         ({"validation_split": 20, "subset": "training"}, r"validation_split is 20"),
         ({"validation_split": 0.2}, r"expected both or neither"),
         ({"subset": "training"}, r"expected both or neither"),
@@ -363,6 +376,11 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         image_dataset_from_directory(None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"no picture was found in .*; expected a folder for each class"):
         ours_gives(tmp_path)
+    flat = folder_of(tmp_path / "flat", {".": 3})
+    with pytest.raises(InputError, match=r"flat holds no class folders but 3 pictures: .* labels, pass labels=None\.$"):
+        ours_gives(flat)
+    assert len(ours_gives(flat, labels=None, image_size=SIZE).file_paths) == 3
+    shutil.rmtree(flat)
     (tmp_path / "cats").mkdir()
     (tmp_path / "cats" / "1.jpg").write_bytes(b"")
     with warnings.catch_warnings():

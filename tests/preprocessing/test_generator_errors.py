@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,92 @@ def refused(call: Any, message: str, keras_raises: type[Exception] | None) -> No
         ({"interpolation_order": 6}, r"^interpolation_order is 6; expected 0 .*, 1 .* or 2 to 5", None),
         ({"interpolation_order": "linear"}, r"^interpolation_order is 'linear'; expected", None),
         ({"preprocessing_function": "rescale"}, r"^preprocessing_function is 'rescale'; expected a function", None),
+        ({"rotation_range": "40"}, r"^rotation_range is '40'; expected a number, or None", None),
+        ({"rotation_range": float("nan")}, r"^rotation_range is nan; expected a finite number", None),
+        ({"shear_range": [10, 20]}, r"^shear_range is \[10, 20\]; expected a number", None),
+        ({"channel_shift_range": None}, r"^channel_shift_range is None; expected a number\.", None),
+        ({"cval": "black"}, r"^cval is 'black'; expected a number\.", None),
+        ({"cval": float("inf")}, r"^cval is inf; expected a finite number", None),
+        ({"width_shift_range": "0.2"}, r"^width_shift_range is '0\.2'; expected a share such as 0\.2", None),
+        ({"width_shift_range": -3}, r"^width_shift_range is -3; whole numbers are pixels to either side: give 3", None),
+        ({"width_shift_range": float("nan")}, r"^width_shift_range is nan; expected finite numbers", None),
+        ({"height_shift_range": []}, r"^height_shift_range is \[\]; expected a share", None),
+        ({"height_shift_range": [1, "2"]}, r"^height_shift_range is \[1, '2'\]; expected a share", None),
+        ({"height_shift_range": [[1], [2, 3]]}, r"^height_shift_range is \[\[1\], \[2, 3\]\]; expected a share", None),
+        ({"height_shift_range": [[1, 2]]}, r"^height_shift_range is \[\[1, 2\]\]; expected a share", None),
+        ({"brightness_range": ("a", 1)}, r"^brightness_range is \('a', 1\); it should be", None),
+        ({"brightness_range": (-0.5, 1)}, r"^brightness_range is \(-0\.5, 1\); .* none below 0", None),
+        ({"zoom_range": float("nan")}, r"^zoom_range is nan; it should be", None),
+        ({"dtype": "float33"}, r"^dtype is 'float33'; expected a type of numbers", None),
+        ({"dtype": str}, r"^dtype is <class 'str'>; expected a type of numbers", None),
+        ({"horizontal_flip": "no"}, r"^horizontal_flip is 'no'; expected True or False", None),
+        ({"vertical_flip": "False"}, r"^vertical_flip is 'False'; expected True or False", None),
+        ({"featurewise_center": "no"}, r"^featurewise_center is 'no'; expected True or False", None),
     ],
 )
 def test_settings(options: dict[str, Any], message: str, keras_raises: type[Exception] | None) -> None:
     refused(lambda generator: generator(**options), message, keras_raises)
+
+
+def test_settings_of_a_wrong_kind_are_type_errors_and_wrong_values_are_not() -> None:
+    kinds: list[Any] = [("rotation_range", "40"), ("width_shift_range", "0.2"), ("dtype", str), ("vertical_flip", "no")]
+    for name, value in kinds:
+        with pytest.raises(fg.InputTypeError):
+            fg.ImageDataGenerator(**{name: value})
+    values: list[Any] = [("rotation_range", float("inf")), ("width_shift_range", -1), ("dtype", "float33")]
+    for name, value in values:
+        with pytest.raises(fg.InputError) as error:
+            fg.ImageDataGenerator(**{name: value})
+        assert not isinstance(error.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rotation_range": None, "shear_range": None, "width_shift_range": None, "height_shift_range": None},
+        {"rotation_range": -20, "shear_range": False, "width_shift_range": False, "horizontal_flip": 1},
+        {"width_shift_range": range(-2, 3), "height_shift_range": (1, 2), "brightness_range": [0, 1]},
+        {"width_shift_range": np.array([0.1, 0.2]), "height_shift_range": np.float32(0.25), "dtype": np.float64},
+    ],
+)
+def test_what_keras_bears_is_borne_and_stays_as_it_was_given(options: dict[str, Any]) -> None:
+    generator = fg.ImageDataGenerator(**options)
+    assert all(getattr(generator, name) is value for name, value in options.items())
+    assert next(generator.flow(X, batch_size=6, seed=1)).shape == X.shape
+    keras = keras_image.ImageDataGenerator(**{name: value for name, value in options.items() if np.ndim(value) == 0})
+    with as_keras_does():
+        next(keras.flow(X, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shear_range": 0.2}, r"^shear_range=0\.2 is 0\.2 degrees, which nobody sees"),
+        ({"rotation_range": 0.5}, r"^rotation_range=0\.5 is 0\.5 degrees, which nobody sees"),
+        ({"width_shift_range": 0.005}, r"^width_shift_range=0\.005 moves pictures by less"),
+        ({"zoom_range": 0.005}, r"^zoom_range=0\.005 changes sizes by 1% or less"),
+        ({"brightness_range": [0.99, 1]}, r"^brightness_range=\(0\.99, 1\) changes levels by 1% or less"),
+        ({"cval": 255}, r"^cval=255 does nothing with fill_mode='nearest'"),
+    ],
+)
+def test_settings_that_do_next_to_nothing_are_warned_of_once(options: dict[str, Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=message) as said:
+        generator = fg.ImageDataGenerator(**options)
+        generator.flow(X, seed=1)[0]
+    assert [each.filename for each in said] == [__file__]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width_shift_range": 1, "height_shift_range": [0.001, 4], "channel_shift_range": 0.1},
+        {"cval": 255, "fill_mode": "constant"},
+        {"cval": 255, "fill_mode": "grid-constant"},
+        {"rotation_range": 270, "shear_range": 100, "zoom_range": (1.2, 0.8), "brightness_range": (1.2, 0.8)},
+    ],
+)
+def test_settings_that_do_something_are_not(options: dict[str, Any]) -> None:
+    fg.ImageDataGenerator(**options)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +150,18 @@ def test_settings(options: dict[str, Any], message: str, keras_raises: type[Exce
         ((X[0],), {}, r"^x has shape \(8, 8, 3\); it should have rank 4", ValueError),
         ((X[..., 0],), {}, r"^x has shape \(6, 8, 8\); it should have rank 4", ValueError),
         ((X,), {"subset": "test"}, r"^subset is 'test'; expected \"training\" or \"validation\"", ValueError),
-        ((X,), {"subset": "training"}, r"^subset='training' was given, but .* has no validation_split: make", None),
+        (
+            (X,),
+            {"subset": "training"},
+            r"^subset='training' was given, but .* validation_split is 0: make it with",
+            None,
+        ),
+        ((X,), {"save_format": "xyz", "save_to_dir": "seen"}, r"^save_format is 'xyz', which cannot be written", None),
+        ((X, 5), {}, r"^y is 5; expected an array with an entry for each of the 6 pictures", TypeError),
+        ((X,), {"sample_weight": 0.5}, r"^sample_weight is 0\.5; expected an array", TypeError),
+        ((X, [[1], [1, 2]] * 3), {}, r"^the entries of y differ in shape", None),
+        (("photos",), {}, r"^x is 'photos'; expected an array .* for flow_from_directory", None),
+        ((5,), {}, r"^x is 5; expected an array", None),
         ((X,), {"batch_size": 2.5}, r"^batch_size is 2\.5 \(float\); expected a whole number", TypeError),
         ((X,), {"batch_size": "32"}, r"^batch_size is '32' \(str\); expected", TypeError),
         ((X,), {"batch_size": 0}, r"^batch_size is 0; expected a whole number, 1 or larger", None),
@@ -101,7 +195,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"color_mode": "bgr"}, r"^color_mode is 'bgr'; expected one of: 'grayscale', 'rgb', 'rgba'", ValueError),
         ({"interpolation": "cubic"}, r"^interpolation is 'cubic'; expected one of: 'nearest'", ValueError),
         ({"subset": "test"}, r"^subset is 'test'; expected", ValueError),
-        ({"subset": "validation"}, r"^subset='validation' was given, but .* validation_split", None),
+        ({"subset": "validation"}, r"^subset='validation' was given, but .* validation_split is 0", None),
+        ({"save_format": "xyz", "save_to_dir": "seen"}, r"^save_format is 'xyz', which cannot be written", None),
         ({"batch_size": 16.5}, r"^batch_size is 16\.5 \(float\)", TypeError),
         ({"target_size": 150}, r"^target_size is 150; expected \(height, width\)", None),
         ({"target_size": (150, 150, 3)}, r"^target_size is \(150, 150, 3\); expected \(height, width\)", None),
@@ -140,6 +235,7 @@ def test_folders_that_hold_nothing(tmp_path: Path) -> None:
         ({"weight_col": "class"}, r"^column weight_col='class' holds .*; expected numbers", TypeError),
         ({"class_mode": "multi_output"}, r"^y_col is 'class'; class_mode='multi_output' takes a list", TypeError),
         ({"y_col": "number", "class_mode": "sparse"}, r"class_mode='sparse' takes strings: use", TypeError),
+        ({"y_col": "lists", "class_mode": "binary"}, r"is \['a'\]; .* lists of labels use class_mode='cat", TypeError),
         ({"y_col": "many", "class_mode": "binary"}, r"^class_mode='binary' takes 2 classes, and .* has 4", ValueError),
         ({"directory": "nowhere"}, r"^none of the 4 files of column x_col='filename' was found", None),
         ({"batch_size": 2.0}, r"^batch_size is 2\.0 \(float\)", TypeError),
@@ -149,8 +245,33 @@ def test_dataframes(options: dict[str, Any], message: str, keras_raises: type[Ex
     pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
     names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.jpg"))
     table = pandas.DataFrame({"filename": names, "class": list("abab"), "number": range(4), "many": list("abcd")})
+    table["lists"] = [["a"], ["b"], ["a", "b"], ["b"]]
     given = {"directory": str(photos), "target_size": (8, 8), **options}
     refused(lambda generator: next(generator().flow_from_dataframe(table, **given)), message, keras_raises)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("labels.csv", r"^dataframe is 'labels\.csv'; expected a pandas DataFrame: pandas\.read_csv\('labels\.csv'\)"),
+        ({"filename": ["1.jpg"]}, r"^dataframe is a dict; expected a pandas DataFrame: pandas\.DataFrame\(\.\.\.\)"),
+        (None, r"^dataframe is None; expected a pandas DataFrame"),
+    ],
+)
+def test_what_is_no_dataframe(given: Any, message: str) -> None:
+    with pytest.raises(fg.InputTypeError, match=message) as error:
+        fg.ImageDataGenerator().flow_from_dataframe(given)
+    assert ("pip install pandas" in str(error.value)) == (importlib.util.find_spec("pandas") is None)
+
+
+def test_more_than_two_classes_in_binary_mode_are_warned_of(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"cats": 1, "dogs": 1, "owls": 1})
+    message = r"^class_mode='binary' takes 2 classes, and there are 3: cats, dogs, owls\. .* up to 2: use class_mode="
+    options: dict[str, Any] = {"target_size": (8, 8), "class_mode": "binary"}
+    with pytest.warns(UserWarning, match=message):
+        flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, **options)
+    assert sorted(next(flow)[1].tolist()) == [0, 1, 2]
+    fg.ImageDataGenerator().flow_from_directory(tmp_path, classes=["owls", "cats"], **options)
 
 
 def test_missing_files_of_a_dataframe_are_counted_and_named(photos: Path) -> None:
@@ -177,8 +298,26 @@ def test_arguments_of_the_past_are_warned_of(name: str, photos: Path) -> None:
 
 def test_fit_and_single_pictures() -> None:
     refused(lambda each: each().fit(X[0]), r"^x has shape \(8, 8, 3\) in fit; it should have rank 4", ValueError)
+    refused(lambda each: each().fit([]), r"^x has shape \(0,\) in fit; it should have rank 4", ValueError)
+    refused(lambda each: each().fit(X[:0]), r"^x has shape \(0, 8, 8, 3\) in fit, and so no levels", None)
+    refused(lambda each: each().fit("photos"), r"^x is 'photos' in fit; expected an array", None)
+    refused(lambda each: each().fit([X[0], X[0, :3]]), r"^x is no array of numbers in fit; expected .* one size", None)
     message = r"^x has shape \(8, 8\); expected one picture with three axes"
     refused(lambda each: each(rotation_range=20).random_transform(X[0, ..., 0]), message, ValueError)
+
+
+def test_what_no_picture_is_transformed_by_is_refused() -> None:
+    message = r"^transform_parameters names 'thet'; expected only theta, tx, ty, shear"
+    refused(lambda each: each().apply_transform(X[0], {"thet": 30}), message, None)
+
+    class Tinted(fg.ImageDataGenerator):
+        def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
+            return {**super().get_random_transform(img_shape, seed), "tint": 5}
+
+        def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+            return super().apply_transform(x, transform_parameters) + transform_parameters["tint"]
+
+    assert (next(Tinted().flow(X)) == 5).all()
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,12 @@ def test_where_no_picture_can_be_read_any_more_it_is_an_error(tmp_path: Path) ->
     flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), cache=False)
     for path in (tmp_path / "cats" / "0.jpg", tmp_path / "dogs" / "0.jpg"):
         damaged_within(path)
-    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(PictureError, match="none of the 2 pictures"):
+    with (
+        pytest.warns(UserWarning, match="cannot be read"),
+        pytest.raises(
+            PictureError, match=r"none of the 2 pictures can be read, among them .*cats/0\.jpg \(truncated.*\)\.$"
+        ),
+    ):
         flow[0]
 
 
@@ -162,7 +167,7 @@ def test_a_file_that_is_gone_is_a_missing_file(tmp_path: Path) -> None:
     folder_of(tmp_path, {"cats": 2, "dogs": 2})
     flow = fg.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(8, 8), shuffle=False, cache=False)
     (tmp_path / "cats" / "1.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match=r"cats/1\.jpg cannot be read"):
+    with pytest.raises(FileNotFoundError, match=r"cats/1\.jpg cannot be read \(gone.*: put it back, or leave it out"):
         flow[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracle import keras_image
 from pictures import folder_of, scene
 
 import fieldguide as fg
@@ -157,12 +158,6 @@ def test_saved_pictures_are_what_the_batch_holds(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.asarray(fg.load_img(path)), stretched, atol=1)
 
 
-def test_a_format_that_is_none(tmp_path: Path) -> None:
-    flow = fg.ImageDataGenerator().flow(np.zeros((1, 4, 4, 3)), save_to_dir=tmp_path, save_format="jpog", seed=1)
-    with pytest.raises(fg.FileError, match=r"cannot write .*\.jpog: .*; is 'jpog' a format of pictures\?"):
-        next(flow)
-
-
 def test_pictures_of_the_next_batch_as_wrappers_ask_for_them() -> None:
     expected = epochs(flow_of(), 1)[0]
     flow = flow_of()
@@ -225,6 +220,37 @@ def test_a_preprocessing_function_must_return_a_picture() -> None:
         fg.InputTypeError, match=r"preprocessing_function returned nothing; expected a picture of shape"
     ):
         flow[0]
+
+
+class OneByOne(fg.ImageDataGenerator):
+    """Replaces a method, so that pictures are made one by one."""
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+        return super().apply_transform(x, transform_parameters)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_preprocessing_function_may_return_what_fills_a_picture_as_in_keras(data_format: str) -> None:
+    axis = 2 if data_format == "channels_last" else 0
+
+    def grey(picture: np.ndarray) -> Any:
+        return picture.mean(axis=axis, keepdims=True)
+
+    x = np.random.default_rng(1).uniform(0, 255, (4, 6, 6, 3)).astype(np.float32)
+    if data_format == "channels_first":
+        x = np.moveaxis(x, 3, 1)
+    functions: list[Any] = [grey, lambda picture: 7, lambda picture: picture[None]]
+    for function in functions:
+        options: dict[str, Any] = {"preprocessing_function": function, "rescale": 0.5, "data_format": data_format}
+        given: dict[str, Any] = {"batch_size": 4, "shuffle": False, "seed": 1}
+        expected = next(keras_image.ImageDataGenerator(**options).flow(x, **given))
+        for generator in (fg.ImageDataGenerator(**options), OneByOne(**options)):
+            np.testing.assert_allclose(next(generator.flow(x, **given)), expected, rtol=1e-6)
+    wrong = fg.ImageDataGenerator(preprocessing_function=lambda x: x[:2, :2], data_format=data_format).flow(x)
+    with pytest.raises(
+        fg.InputTypeError, match=r"returned a ndarray of shape \(2, 2, .\); expected a picture of shape"
+    ):
+        wrong[0]
 
 
 def test_statistics_set_by_hand_count() -> None:

@@ -74,12 +74,14 @@ def test_without_a_folder_nothing_is_written_or_drawn(tmp_path: Path) -> None:
     assert source.randint(10_000) == np.random.RandomState(5).randint(10_000)
 
 
-@pytest.mark.parametrize("form", ["jpog", "", "txt"])
+@pytest.mark.parametrize("form", ["jpog", "", "txt", ".png"])
 def test_what_is_no_format(form: str, tmp_path: Path) -> None:
-    saving = Saving(tmp_path, "a", form, "channels_last")
-    with pytest.raises(fg.FileError, match=rf"^cannot write .*a_7_\d+\.{form}"):
-        written(saving, np.zeros((2, 4, 4, 3)), tmp_path)
+    with pytest.raises(fg.InputError, match=rf"^save_format is '{form}', which cannot be written; expected"):
+        Saving(tmp_path / "new", "a", form, "channels_last")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(fg.InputTypeError, match=r"^save_format is None; expected the ending"):
+        Saving(tmp_path, "a", None, "channels_last")  # type: ignore[arg-type]
+    Saving(None, "a", form, "channels_last")  # of no matter where nothing is written
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -100,3 +100,32 @@ def test_standardize_changes_its_argument_as_in_keras() -> None:
         levels = np.full((4, 4, 3), 8, np.float32)
         assert generator.standardize(levels) is levels
         assert levels.max() == 4
+
+
+class Levels:
+    """What a subclass of either generator makes of pictures: their levels become what it draws."""
+
+    def random_transform(self, x: np.ndarray) -> np.ndarray:
+        return np.full_like(x, np.random.uniform(0, 9))  # noqa: NPY002 - what a subclass draws from
+
+
+class Shifts:
+    """A subclass that draws in a way of its own."""
+
+    def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
+        return {"theta": 0, "channel_shift_intensity": np.random.uniform(0, 9)}  # noqa: NPY002
+
+
+@pytest.mark.parametrize("replaced", [Levels, Shifts])
+def test_fit_on_varied_pictures_calls_the_methods_that_a_subclass_replaces(replaced: Any) -> None:
+    x = pictures(3, 5, 6, 3, "levels")
+    found = []
+    for base in (fg.ImageDataGenerator, Oracle):
+        generator: Any = type("Own", (replaced, base), {})(featurewise_center=True, rotation_range=40)
+        np.random.seed(6)  # noqa: NPY002
+        with as_keras_does():
+            generator.fit(x, augment=True, rounds=2, seed=4)
+        found.append((generator.mean, np.random.uniform()))  # noqa: NPY002
+    np.random.seed(6)  # noqa: NPY002
+    assert found[0][1] == np.random.uniform() != found[1][1]  # noqa: NPY002 - its seed is left alone
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)

@@ -53,17 +53,16 @@ def recall(paths: Sequence[str | Path]) -> list[bytes | None]:
 
 
 def remember(entries: Iterable[tuple[str | Path, tuple[int, int, int, int], bytes]]) -> None:
-    """Keeps the digests of files just read and decoded. A cache that cannot be written is passed over: only time is lost.
+    """Keeps the digests of files just decoded. A cache that cannot be written is passed over: only time is lost.
 
     Args:
         entries: path, its `stamp` from before it was read, and its digest.
     """
+    query = "INSERT OR REPLACE INTO files_2 VALUES (?, ?, ?, ?, ?, ?)"
     latest = time.time_ns() - SETTLE_NANOSECONDS
     rows = [(_key(path), *marks, digest) for path, marks, digest in entries if max(marks[1], marks[2]) < latest]
     if rows:
-        _ask(
-            lambda connection: connection.executemany("INSERT OR REPLACE INTO files_2 VALUES (?, ?, ?, ?, ?, ?)", rows)
-        )
+        _ask(lambda connection: connection.executemany(query, rows))
 
 
 def _ask(question: Callable[[sqlite3.Connection], Answer]) -> Answer | None:

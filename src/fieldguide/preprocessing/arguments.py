@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,23 +14,71 @@ from fieldguide.augmentation.warp import SCIPY_MODES
 from fieldguide.errors import InputError, InputTypeError
 
 
+def flag(name: str, value: Any) -> Any:
+    """Anything that is true or false; a text never is, since "no" would count as yes."""
+    if isinstance(value, str | bytes):
+        raise InputTypeError(f"{name} is {value!r}; expected True or False.")
+    return value
+
+
+def number(name: str, value: Any, *, none: bool = False) -> Any:
+    """A finite number; with `none` also None, which stands for 0."""
+    plain: Any = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if none and plain is None:
+        return value
+    if not isinstance(plain, numbers.Real):
+        raise InputTypeError(f"{name} is {value!r}; expected a number{', or None' if none else ''}.")
+    size: Any = abs(plain)
+    if not size < math.inf:  # also refuses NaN
+        raise InputError(f"{name} is {value!r}; expected a finite number.")
+    return value
+
+
+def shift(name: str, value: Any) -> Any:
+    """A share of a side, pixels, or several of either to choose from; None stands for 0."""
+    if value is None:
+        return value
+    expected = "expected a share such as 0.2, a number of pixels, or a list of either to choose from"
+    try:
+        values = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        raise InputTypeError(f"{name} is {value!r}; {expected}.") from None
+    if values.dtype.kind not in "biuf" and values.size:
+        raise InputTypeError(f"{name} is {value!r}; {expected}.")
+    if values.ndim > 1 or not values.size:
+        raise InputError(f"{name} is {value!r}; {expected}.")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} is {value!r}; expected finite numbers.")
+    if values.ndim == 0 and values.dtype.kind == "i" and values < 0:
+        raise InputError(f"{name} is {value!r}; whole numbers are pixels to either side: give {-value}.")
+    return value
+
+
 def zoom(value: Any) -> list[float]:
     """Lowest and highest zoom factor."""
-    if isinstance(value, numbers.Real):
-        return [1 - float(value), 1 + float(value)]
+    factors = [1 - float(value), 1 + float(value)] if isinstance(value, numbers.Real) else None
     if isinstance(value, list | tuple | np.ndarray) and len(value) == 2:
         low, high = value
         if isinstance(low, numbers.Real) and isinstance(high, numbers.Real):
-            return [float(low), float(high)]
+            factors = [float(low), float(high)]
+    if factors is not None and np.isfinite(factors).all():
+        return factors
     kind = InputTypeError if value is None else InputError
     raise kind(f"zoom_range is {value!r}; it should be a float, or a tuple or list of two floats.")
 
 
 def brightness(value: Any) -> Sequence[float] | None:
     """Lowest and highest brightness factor, if any."""
-    if value is None or (isinstance(value, list | tuple) and len(value) == 2):
-        return value
-    raise InputError(f"brightness_range is {value!r}; it should be a tuple or list of two floats, such as (0.8, 1.2).")
+    if value is None:
+        return None
+    expected = "it should be a tuple or list of two floats, such as (0.8, 1.2)"
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InputError(f"brightness_range is {value!r}; {expected}.")
+    if not all(isinstance(factor, numbers.Real) for factor in value):
+        raise InputTypeError(f"brightness_range is {value!r}; {expected}.")
+    if not all(0 <= factor < math.inf for factor in value):
+        raise InputError(f"brightness_range is {value!r}; {expected}, finite and none below 0.")
+    return value
 
 
 def fill_mode(value: Any) -> str:
@@ -81,11 +130,60 @@ def data_format(value: str | None) -> str:
 
 def float_type(value: Any) -> Any:
     """The number type of batches: by default that of Keras."""
-    if value is not None:
-        return value
-    import keras
+    if value is None:
+        import keras
 
-    return keras.config.floatx()
+        return keras.config.floatx()
+    try:
+        known = is_numeric(np.dtype(value))
+    except TypeError:
+        known = False
+    if not known:
+        kind = InputError if isinstance(value, str) else InputTypeError
+        raise kind(f"dtype is {value!r}; expected a type of numbers that NumPy knows, such as 'float32'.")
+    return value
+
+
+def is_numeric(dtype: np.dtype) -> bool:
+    """Whether levels of pictures may be of this type."""
+    return dtype.kind in "biuf" or dtype.name == "bfloat16"
+
+
+def pictures(value: Any, dtype: Any, where: str = "") -> np.ndarray:
+    """An array of pictures; of `dtype` where it is none yet, or holds no levels.
+
+    Args:
+        value: What was given as `x`.
+        dtype: See `float_type`.
+        where: The method that it was given to, for the message.
+    """
+    found = value
+    try:
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "uif":
+            found = np.asarray(value, dtype)
+        len(found)  # one number has none
+    except (TypeError, ValueError):  # texts, or pictures of different sizes
+        given = repr(value) if np.isscalar(value) or value is None else "no array of numbers"
+        raise InputTypeError(
+            f"x is {given}{where}; expected an array (n, height, width, channels) of pictures of one size. Those of a "
+            "folder are for flow_from_directory."
+        ) from None
+    if found.ndim != 4:
+        raise InputError(f"x has shape {found.shape}{where}; it should have rank 4, like (n, height, width, channels).")
+    return found
+
+
+def companion(name: str, value: Any, count: int) -> np.ndarray:
+    """An array with an entry for each picture, such as labels."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"the entries of {name} differ in shape; expected one for each picture, all alike.") from None
+    if array.ndim == 0:
+        raise InputTypeError(f"{name} is {value!r}; expected an array with an entry for each of the {count} pictures.")
+    if len(array) != count:
+        raise InputError(f"x and {name} should have the same length; found {count} and {len(array)}.")
+    return array
 
 
 def batch_size(value: Any) -> int:
@@ -107,7 +205,7 @@ def subset_span(subset: Any, validation_split: float) -> tuple[float, float] | N
         raise InputError(f'subset is {subset!r}; expected "training" or "validation".')
     if not validation_split:
         raise InputError(
-            f"subset={subset!r} was given, but the generator has no validation_split: make it with "
+            f"subset={subset!r} was given, but the generator's validation_split is 0: make it with "
             "ImageDataGenerator(validation_split=0.2), for example."
         )
     return (0, validation_split) if subset == "validation" else (validation_split, 1)

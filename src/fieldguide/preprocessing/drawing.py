@@ -1,12 +1,14 @@
 """The random numbers of `ImageDataGenerator`, drawn in the order in which Keras's class draws them.
 
 So the same seed gives the same transformations. A generator of NumPy's old kind is needed for that; it is always one
-of its own, or, where no seed was given, NumPy's global one, from which Keras draws too. It is never seeded here.
+of its own, or, where no seed was given, NumPy's global one, from which Keras draws too. It is never left seeded.
 """
 
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -68,6 +70,9 @@ class Transforms:
         """One picture's transformation, as `draw` gives it."""
         columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: None if each is None else each[place].item() for name, each in columns.items()}
+
+
+NAMES = tuple(field.name for field in fields(Transforms))  # what a transformation consists of
 
 
 def draw(ranges: Ranges, size: tuple[int, int], source: Any) -> dict[str, Any]:
@@ -151,6 +156,24 @@ def draw_many(ranges: Ranges, size: tuple[int, int], source: np.random.RandomSta
         channel_shift_intensity=found.get("channel_shift_intensity"),
         brightness=found.get("brightness"),
     )
+
+
+@contextmanager
+def global_seed(seed: int | None) -> Iterator[None]:
+    """Inside, NumPy's global generator is seeded, for methods of other people that draw from it; then as it was.
+
+    Args:
+        seed: None leaves it alone.
+    """
+    if seed is None:
+        yield
+        return
+    state = np.random.get_state()  # noqa: NPY002 - see the module's first lines
+    try:
+        np.random.seed(seed)  # noqa: NPY002
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def _gathered(drawn: list[dict[str, Any]], ranges: Ranges) -> Transforms:

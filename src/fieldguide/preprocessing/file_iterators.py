@@ -17,7 +17,7 @@ from fieldguide.errors import MissingFileError, PictureError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.drawing import draw_many
 from fieldguide.preprocessing.iterators import Iterator
-from fieldguide.preprocessing.listing import list_directory
+from fieldguide.preprocessing.listing import list_directory, listed
 from fieldguide.preprocessing.reader import Reader, Shape
 from fieldguide.preprocessing.saving import Saving
 from fieldguide.preprocessing.table import read_table
@@ -133,11 +133,15 @@ class FileIterator(Iterator):
         An error in a flow that keeps the files' order, where results are told apart by their place.
         """
         known = {item.path for item in self.skipped}
-        cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
         for row, reason in failed.items():
             path = Path(self._filepaths[row])
+            gone = not path.exists()
+            if gone:
+                cure = "put it back, or leave it out and make the flow again"
+            else:
+                cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
             if not self.shuffle:
-                kind = PictureError if path.exists() else MissingFileError
+                kind = MissingFileError if gone else PictureError
                 raise kind(f"{path} cannot be read ({reason}), and without shuffling none may be missing: {cure}.")
             if path not in known:
                 self.skipped += (Skipped(path, reason),)
@@ -149,10 +153,13 @@ class FileIterator(Iterator):
 
     def _readable(self) -> list[int]:
         """Some picture that can be read."""
+        first = ""
         for row in range(self.n):
-            if not self._reader.pictures([row])[1]:
+            reasons = self._reader.pictures([row])[1]
+            if not reasons:
                 return [row]
-        raise PictureError(f"none of the {self.n:,} pictures can be read, among them {self._filepaths[0]}.")
+            first = first or reasons[row]
+        raise PictureError(f"none of the {self.n:,} pictures can be read, among them {self._filepaths[0]} ({first}).")
 
 
 class DirectoryIterator(FileIterator):
@@ -204,8 +211,15 @@ class DirectoryIterator(FileIterator):
         self.filenames, self.classes, self.class_indices = listing.filenames, listing.classes, listing.class_indices
         self.num_classes = len(listing.class_indices)
         self.skipped = listing.skipped
+        notes = listing.notes()
+        if class_mode == "binary" and self.num_classes > 2:
+            notes.append(
+                f"class_mode='binary' takes 2 classes, and there are {self.num_classes}: "
+                f"{listed(list(self.class_indices))}. Their labels go up to {self.num_classes - 1}: use "
+                "class_mode='categorical' or 'sparse', or name two classes."
+            )
         found = f"{len(self.filenames)} images belonging to {self.num_classes} classes."
-        self._open(listing.filepaths, listing.notes(), found, cache)
+        self._open(listing.filepaths, notes, found, cache)
         super().__init__(self.samples, batch_size, shuffle, seed)
 
 

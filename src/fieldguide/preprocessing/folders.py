@@ -20,7 +20,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import assign
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError, InputTypeError
-from fieldguide.preprocessing.listing import class_folders, find, left_out, listed
+from fieldguide.preprocessing.listing import class_folders, find, left_out, listed, loose, no_classes
 from fieldguide.preprocessing.pipelines import Form, check, grain_dataset, tensorflow_dataset
 from fieldguide.words import counted
 
@@ -112,15 +112,15 @@ def image_dataset_from_directory(
     )  # fmt: skip
     if labels is None or label_mode is None:
         labels, form = None, replace(form, label_mode=None)
-    _refuse(directory, labels, class_names, format, split)
-    _refuse_split(validation_split, subset, shuffle, seed)
+    _refuse(directory, labels, class_names, format)
+    _refuse_split(validation_split, subset, split, shuffle, seed)
     if seed is None:  # as Keras, so that keras.utils.set_random_seed makes it repeatable
         seed = int(np.random.randint(10**6))  # noqa: NPY002
     found = _list(str(directory), labels, class_names, follow_links)
     _refuse_labels(found, form.label_mode)
     count, names = len(found.paths), found.class_names
     if verbose:
-        _say(f"Found {counted(count, 'file')}" + (f" of {counted(len(names), 'class', 'classes')}." if names else "."))
+        _say(f"Found {count} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
     reasons, stored = check(found.paths, form.channels, format)
     validates = np.zeros(count, bool)
     order = np.arange(count)
@@ -141,7 +141,7 @@ def image_dataset_from_directory(
         if not rows:
             raise InputError(_nothing(str(directory), count, skipped, validation_split, validation))
         if verbose and subset:
-            _say(f"Using {counted(len(rows), 'file')} for {'validation' if validation else 'training'}.")
+            _say(f"Using {len(rows)} files for {'validation' if validation else 'training'}.")
         paths = [found.paths[row] for row in rows]
         chosen = None if found.labels is None else found.labels[rows]
         make = tensorflow_dataset if format == "tf" else grain_dataset
@@ -184,7 +184,7 @@ def _form(
     return Form(sides, CHANNELS[color], label_mode, method, shape, layout, None if batch is None else int(batch))
 
 
-def _refuse(directory: Any, labels: Any, class_names: Any, format: str, split: str) -> None:
+def _refuse(directory: Any, labels: Any, class_names: Any, format: str) -> None:
     """Refuses arguments that make no sense."""
     if not isinstance(directory, (str, Path)):
         raise InputTypeError(f"directory is {directory!r}; expected the path of a folder.")
@@ -200,11 +200,11 @@ def _refuse(directory: Any, labels: Any, class_names: Any, format: str, split: s
         raise InputError(f"format is {format!r}; expected 'tf' or 'grain'.")
     if format == "grain" and importlib.util.find_spec("grain") is None:
         raise InputError("format is 'grain', and grain is not installed: install it, or use format='tf'.")
+
+
+def _refuse_split(share: Any, subset: str | None, split: str, shuffle: bool, seed: Any) -> None:
     if split not in SPLITS:
         raise InputError(f"split is {split!r}; expected one of {', '.join(map(repr, SPLITS))}.")
-
-
-def _refuse_split(share: Any, subset: str | None, shuffle: bool, seed: Any) -> None:
     if subset not in _SUBSETS:
         raise InputError(f"subset is {subset!r}; expected 'training', 'validation', 'both' or None.")
     if share and not (isinstance(share, numbers.Real) and 0 < float(share) < 1):
@@ -213,6 +213,11 @@ def _refuse_split(share: Any, subset: str | None, shuffle: bool, seed: Any) -> N
         raise InputError(
             f"validation_split is {share} and subset is {subset!r}; expected both or neither of them: the subset says "
             "which part of the split to give."
+        )
+    if split != "random" and not share:
+        raise InputError(
+            f"split is {split!r} and there is no validation_split, so nothing is split: pass validation_split and "
+            "subset, such as 0.2 and 'both', or leave split out."
         )
     if share and shuffle and seed is None:
         raise InputError(
@@ -227,6 +232,8 @@ def _list(root: str, labels: Any, class_names: Any, follow_links: bool) -> _Foun
     there = class_folders(root)
     names = [""]
     if isinstance(labels, str):
+        if not there and (flat := loose(root, EXTENSIONS)):
+            raise InputError(no_classes(root, flat, "pass labels=None"))
         names = list(class_names) if class_names else there
         if missing := [repr(name) for name in names if name not in there]:
             has = listed([repr(name) for name in there]) or "none"

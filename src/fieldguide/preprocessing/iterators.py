@@ -232,15 +232,9 @@ class NumpyArrayIterator(Iterator):
         """Batches of `x`; see `ImageDataGenerator.flow`."""
         x, beside = _parted(x)
         arrays = {"y": y, "sample_weight": sample_weight, **{f"x[1][{place}]": each for place, each in beside.items()}}
-        given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
-        for name, array in given.items():
-            if len(array) != len(x):
-                raise InputError(f"x and {name} should have the same length; found {len(x)} and {len(array)}.")
-        self.x = x if isinstance(x, np.ndarray) else np.asarray(x, arguments.float_type(dtype))
-        if self.x.dtype.kind not in "uif":
-            self.x = self.x.astype(arguments.float_type(dtype))
-        if self.x.ndim != 4:
-            raise InputError(f"x has shape {self.x.shape}; it should have rank 4, like (n, height, width, channels).")
+        self.x = arguments.pictures(x, arguments.float_type(dtype))
+        count = len(self.x)
+        given = {name: arguments.companion(name, each, count) for name, each in arrays.items() if each is not None}
         image_data_generator.warn_of_channel_axis(self.x.shape)
         span = arguments.subset_span(subset, image_data_generator.validation_split)
         if span is not None:

@@ -187,6 +187,25 @@ def listed(items: Sequence[str]) -> str:
     return ", ".join(items[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def loose(folder: str, extensions: tuple[str, ...]) -> int:
+    """How many pictures lie in a folder itself; the arguments are those of `find`."""
+    return sum(os.path.dirname(path) == "" for path in find(folder, extensions, False)[0])
+
+
+def no_classes(root: str, pictures: int, otherwise: str) -> str:
+    """What to do with a folder of pictures that are not in class folders.
+
+    Args:
+        root: The folder.
+        pictures: How many it holds.
+        otherwise: What to do if they have no labels.
+    """
+    return (
+        f"{root} holds no class folders but {counted(pictures, 'picture')}: put them into a folder for each class; if "
+        f"they have no labels, {otherwise}."
+    )
+
+
 def _named(root: str, classes: Collection[str], there: Sequence[str]) -> list[str]:
     """The classes that were asked for, once each of them is seen to be a folder."""
     if isinstance(classes, (str, set, frozenset)) or not isinstance(classes, Collection):
@@ -215,12 +234,8 @@ def _nothing(root: str, names: Sequence[str], closed: Sequence[Skipped]) -> str:
         folders = f"{listed([repr(name) for name in names])} of {root}"
         reason = f"no picture was found in {folders}: expected files whose names end in {endings}."
         return f"{reason} {left_out(closed, root)}" if closed else reason
-    direct = sum(os.path.dirname(path) == "" for path in find(root, EXTENSIONS, False)[0])
-    if direct:
-        return (
-            f"{root} holds no class folders but {counted(direct, 'picture')}: put them into a folder for each class; "
-            "if they have no labels, into one folder, or pass classes=['.'] and class_mode=None."
-        )
+    if direct := loose(root, EXTENSIONS):
+        return no_classes(root, direct, "into one folder, or pass classes=['.'] and class_mode=None")
     return (
         f"{root} holds no class folders; expected one folder of pictures for each class, such as {root}/cats/*.jpg "
         f"and {root}/dogs/*.jpg."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fieldguide.errors import FileError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import explained
 from fieldguide.preprocessing.pictures import array_to_img
 
@@ -26,11 +27,13 @@ class Saving:
             data_format: of the batches.
 
         Raises:
+            InputError: no such format can be written.
             FileError: the folder cannot be made.
         """
         self.folder = None if folder is None else Path(folder)
         self.prefix, self.form, self.data_format = prefix, form, data_format
         if self.folder is not None:
+            _require_known(form)
             with explained(self.folder, "write pictures to"):
                 self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -43,8 +46,16 @@ class Saving:
             image = array_to_img(picture, self.data_format, scale=True)
             if image.mode == "RGBA" and self.form.lower() in _JPEG:
                 image = image.convert("RGB")
-            try:
-                with explained(path, "write"):
-                    image.save(path)
-            except ValueError as error:
-                raise FileError(f"cannot write {path}: {error}; is {self.form!r} a format of pictures?") from error
+            with explained(path, "write"):
+                image.save(path)
+
+
+def _require_known(form: Any) -> None:
+    """Refuses an ending of file names that says no format which can be written."""
+    from PIL import Image
+
+    Image.init()
+    if not isinstance(form, str):
+        raise InputTypeError(f"save_format is {form!r}; expected the ending of a picture's name, such as 'png'.")
+    if Image.EXTENSION.get(f".{form.lower()}") not in Image.SAVE:
+        raise InputError(f"save_format is {form!r}, which cannot be written; expected such as 'png' or 'jpeg'.")

@@ -7,6 +7,7 @@ The dataframe is pandas', but pandas is not imported: a table needs columns that
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def read_table(
     if class_mode not in CLASS_MODES:
         raise InputError(f"class_mode is {class_mode!r}; expected one of {', '.join(map(repr, CLASS_MODES))}.")
     if not hasattr(dataframe, "columns") or not hasattr(dataframe, "iloc"):
-        raise InputTypeError(f"dataframe is a {type(dataframe).__name__}; expected a pandas DataFrame.")
+        raise InputTypeError(_no_dataframe(dataframe))
     root = str(directory or "")
     if isinstance(classes, (str, set, frozenset)) or not (classes is None or isinstance(classes, Collection)):
         raise InputTypeError(f"classes is {classes!r}; expected a list, whose order gives the class indices.")
@@ -136,6 +137,20 @@ def read_table(
         excluded=excluded,
         remarks=tuple(remarks),
     )
+
+
+def _no_dataframe(value: Any) -> str:
+    """What came instead of a dataframe, and how to get one."""
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
+    what = repr(value) if isinstance(value, (str, Path)) or value is None else f"a {name}"
+    cure = "pandas.DataFrame(...) makes one of a dictionary of columns"
+    if isinstance(value, (str, Path)):
+        cure = f"pandas.read_csv({str(value)!r}) reads one"
+    elif hasattr(value, "to_pandas"):
+        cure = "its to_pandas() makes one"
+    missing = "" if importlib.util.find_spec("pandas") else " (pandas is not installed here: `pip install pandas`)"
+    return f"dataframe is {what}; expected a pandas DataFrame: {cure}{missing}."
 
 
 def _share(rows: list[int], split: tuple[float, float] | None) -> list[int]:
@@ -194,6 +209,11 @@ def _labels(dataframe: Any, y_col: Any, class_mode: str | None, classes: Collect
             raise InputTypeError(
                 f"{where} has no label ({label!r}); class_mode={class_mode!r} takes {expected}: leave such rows out "
                 f"with dataframe.dropna(subset=[{y_col!r}])."
+            )
+        if isinstance(label, (list, tuple)):  # several labels for a picture
+            raise InputTypeError(
+                f"{where} is {label!r}; class_mode={class_mode!r} takes {expected}: for lists of labels use "
+                "class_mode='categorical'."
             )
         cure = f"dataframe[{y_col!r}].astype(str), or class_mode='raw' to predict numbers"
         raise InputTypeError(f"{where} is {label!r}; class_mode={class_mode!r} takes {expected}: use {cure}.")

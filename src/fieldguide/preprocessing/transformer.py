@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.warp import Sampling, Warper, warp
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments, standard, transforms
-from fieldguide.preprocessing.drawing import Ranges, Transforms, draw
+from fieldguide.preprocessing.drawing import NAMES, Ranges, Transforms, draw, global_seed
+from fieldguide.preprocessing.notes import idle_settings
 
 
 class Transformer:
@@ -45,23 +47,26 @@ class Transformer:
         dtype: Any = None,
     ) -> None:
         """The settings, as attributes of their names, checked; see `ImageDataGenerator`."""
-        self.featurewise_center = featurewise_center
-        self.samplewise_center = samplewise_center
-        self.featurewise_std_normalization = featurewise_std_normalization
-        self.samplewise_std_normalization = samplewise_std_normalization
-        self.zca_whitening = zca_whitening
+        flag = arguments.flag
+        self.featurewise_center = flag("featurewise_center", featurewise_center)
+        self.samplewise_center = flag("samplewise_center", samplewise_center)
+        self.featurewise_std_normalization = arguments.flag(
+            "featurewise_std_normalization", featurewise_std_normalization
+        )
+        self.samplewise_std_normalization = flag("samplewise_std_normalization", samplewise_std_normalization)
+        self.zca_whitening = flag("zca_whitening", zca_whitening)
         self.zca_epsilon = zca_epsilon
-        self.rotation_range = rotation_range
-        self.width_shift_range = width_shift_range
-        self.height_shift_range = height_shift_range
+        self.rotation_range = arguments.number("rotation_range", rotation_range, none=True)
+        self.width_shift_range = arguments.shift("width_shift_range", width_shift_range)
+        self.height_shift_range = arguments.shift("height_shift_range", height_shift_range)
         self.brightness_range = arguments.brightness(brightness_range)
-        self.shear_range = shear_range
+        self.shear_range = arguments.number("shear_range", shear_range, none=True)
         self.zoom_range = arguments.zoom(zoom_range)
-        self.channel_shift_range = channel_shift_range
+        self.channel_shift_range = arguments.number("channel_shift_range", channel_shift_range)
         self.fill_mode = arguments.fill_mode(fill_mode)
-        self.cval = cval
-        self.horizontal_flip = horizontal_flip
-        self.vertical_flip = vertical_flip
+        self.cval = arguments.number("cval", cval)
+        self.horizontal_flip = flag("horizontal_flip", horizontal_flip)
+        self.vertical_flip = flag("vertical_flip", vertical_flip)
         self.rescale = arguments.factor(rescale)
         self.preprocessing_function = arguments.function(preprocessing_function)
         self.data_format = arguments.data_format(data_format)
@@ -74,6 +79,8 @@ class Transformer:
         self.std: Any = None
         self.zca_whitening_matrix: np.ndarray | None = None
         self._settle_contradictions()
+        for note in idle_settings({**vars(self), "zoom_range": zoom_range}):
+            warnings.warn(note, stacklevel=2)
 
     __init__.__qualname__ = "ImageDataGenerator.__init__"  # what Python's own errors shall call it
 
@@ -119,9 +126,13 @@ class Transformer:
             A picture of the same shape, and of the same type but where levels change and `x` holds whole numbers.
 
         Raises:
-            InputError: `x` has not three axes.
+            InputError: `x` has not three axes, or the dictionary names what no picture is transformed by.
         """
         given = transform_parameters
+        # A subclass may put in what its own method makes use of before it calls this one.
+        unknown = [] if self._replaces("apply_transform") else [name for name in given if name not in NAMES]
+        if unknown:
+            raise InputError(f"transform_parameters names {unknown[0]!r}; expected only {', '.join(NAMES)}.")
         if np.ndim(x) != 3:
             raise InputError(f"x has shape {np.shape(x)}; expected one picture with three axes.")
         matrix = matrices(
@@ -173,22 +184,17 @@ class Transformer:
             seed: of the transformations.
 
         Raises:
-            InputError: `x` has not four axes.
+            InputError: `x` has not four axes, or no pictures.
+            InputTypeError: it is no array of numbers.
         """
-        x = np.array(x, dtype=self.dtype)
-        if x.ndim != 4:
-            raise InputError(f"x has shape {x.shape} in fit; it should have rank 4, like (n, height, width, channels).")
+        x = arguments.pictures(x, self.dtype, " in fit").astype(self.dtype)
+        if not x.size:
+            raise InputError(f"x has shape {x.shape} in fit, and so no levels; expected some pictures.")
         self.warn_of_channel_axis(x.shape)
         if self.rescale:
             x *= self.rescale
         if augment:
-            source = np.random if seed is None else np.random.RandomState(seed)
-            drawn = [
-                (each, draw(self.drawing_ranges, self.picture_size(each.shape), source))
-                for _ in range(rounds)
-                for each in x
-            ]
-            x = np.stack([self.apply_transform(each, given) for each, given in drawn]).astype(self.dtype, copy=False)
+            x = self._varied(x, rounds, seed).astype(self.dtype, copy=False)
         if self.featurewise_center:
             self.mean = standard.mean_of(x, self.channel_axis)
             x -= self.mean
@@ -197,6 +203,16 @@ class Transformer:
             x /= self.std + standard.EPSILON
         if self.zca_whitening:
             self.zca_whitening_matrix = standard.whitening_of(x, self.zca_epsilon)
+
+    def _varied(self, x: np.ndarray, rounds: int, seed: int | None) -> np.ndarray:
+        """The pictures, each transformed so many times; by the methods that replace this class's, where some do."""
+        pictures = [each for _ in range(rounds) for each in x]
+        if self._replaces("random_transform", "get_random_transform"):
+            with global_seed(seed):  # their signature need not have a seed: Keras passes none
+                return np.stack([_like(self.random_transform(each), each, "random_transform") for each in pictures])
+        source = np.random if seed is None else np.random.RandomState(seed)
+        drawn = [draw(self.drawing_ranges, self.picture_size(each.shape), source) for each in pictures]
+        return np.stack([self.apply_transform(each, given) for each, given in zip(pictures, drawn, strict=True)])
 
     def transform_batch(
         self,
@@ -216,7 +232,7 @@ class Transformer:
         Returns:
             (len(rows), ...) of `dtype`.
         """
-        if self._is_changed:
+        if self._replaces("get_random_transform", "apply_transform", "standardize"):
             return self._one_by_one(pictures, rows, drawn)
         recoloured = drawn is not None and (drawn.channel_shift_intensity is not None or drawn.brightness is not None)
         # Levels may be scaled before the warp, where nothing in between depends on their range.
@@ -232,7 +248,7 @@ class Transformer:
         )
         if self.preprocessing_function:
             for place, picture in enumerate(batch):  # one after the other: it need not bear threads
-                batch[place] = _like(self.preprocessing_function(picture), picture)
+                batch[place] = _like(self.preprocessing_function(picture), picture, "preprocessing_function")
         if self.rescale and not at_once:
             batch *= np.float32(self.rescale)
         if self.samplewise_center:
@@ -243,26 +259,22 @@ class Transformer:
                 standard.scale_each(picture)
         return transforms.like(self._by_features(batch), np.dtype(self.dtype))
 
-    @property
-    def _is_changed(self) -> bool:
-        """Whether a subclass, or an attribute of this object, replaces a method that batches are made by."""
-        methods = ("get_random_transform", "apply_transform", "standardize")
+    def _replaces(self, *methods: str) -> bool:
+        """Whether a subclass, or an attribute of this object, replaces one of these methods."""
         return any(name in vars(self) or getattr(type(self), name) is not vars(Transformer)[name] for name in methods)
 
     def _one_by_one(
         self, pictures: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int] | np.ndarray, drawn: Transforms | None
     ) -> np.ndarray:
         """`transform_batch` by the methods for single pictures, which may have been replaced."""
-        asked = "get_random_transform" in vars(self) or (
-            type(self).get_random_transform is not Transformer.get_random_transform
-        )
+        asked = self._replaces("get_random_transform")
         results = []
         for place, row in enumerate(rows):
             picture = np.array(pictures[row], self.dtype)
             if drawn is not None:
                 given = self.get_random_transform(picture.shape) if asked else drawn.of(place)
                 picture = self.apply_transform(picture, given)
-            results.append(self.standardize(picture))
+            results.append(_like(self.standardize(picture), picture, "standardize"))
         return np.stack(results).astype(self.dtype, copy=False)
 
     def _by_features(self, x: np.ndarray) -> np.ndarray:
@@ -322,12 +334,20 @@ class Transformer:
         return shape[self.row_axis - 1], shape[self.col_axis - 1]
 
 
-def _like(result: Any, picture: np.ndarray) -> np.ndarray:
-    """What a preprocessing function returned, once it is seen to be a picture of the same shape."""
-    if np.shape(result) != picture.shape:
-        found = "nothing" if result is None else f"a {type(result).__name__} of shape {np.shape(result)}"
-        raise InputTypeError(f"preprocessing_function returned {found}; expected a picture of shape {picture.shape}.")
-    return result
+def _like(result: Any, picture: np.ndarray, source: str) -> np.ndarray:
+    """What a person's function returned, once it is seen to be a picture of the same shape, or to fill one.
+
+    As in Keras, which assigns it to a part of the batch, one channel is spread over all of them.
+    """
+    with suppress(ValueError):  # of another shape, or of none
+        levels = np.asarray(result)
+        while levels.ndim > picture.ndim and len(levels) == 1:
+            levels = levels[0]
+        if arguments.is_numeric(levels.dtype):
+            return np.broadcast_to(levels, picture.shape)
+    shape = f" of shape {np.shape(result)}" if hasattr(result, "shape") else ""
+    found = "nothing" if result is None else f"a {type(result).__name__}{shape}"
+    raise InputTypeError(f"{source} returned {found}; expected a picture of shape {picture.shape}.")
 
 
 def _recolouring(drawn: Transforms, channel_axis: int) -> Callable[[np.ndarray, int], None]:
