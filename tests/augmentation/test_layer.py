@@ -17,6 +17,7 @@ import pytest
 
 from fieldguide.augmentation.draws import NUMBERS, Draws, draws_of
 from fieldguide.augmentation.layer import Augment
+from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.warp import Warper
 from fieldguide.errors import InputError, InputTypeError
@@ -101,8 +102,27 @@ class TestSettings:
             Augment(data_format="first")
         with pytest.raises(InputTypeError, match=r"seed is 1\.5; expected a whole number"):
             Augment(seed=1.5)  # type: ignore[arg-type]
+        with pytest.raises(InputTypeError, match=r"seed is True; expected a whole number"):
+            Augment(seed=True)
         with pytest.raises(InputError, match="seed is -1"):
             Augment(seed=-1)
+
+    def test_seeds_of_numpy_are_as_good(self) -> None:
+        layer = Augment(rotation_range=20, seed=np.int64(3))  # type: ignore[arg-type]
+        assert type(layer.seed) is int
+        assert json.loads(json.dumps(layer.get_config()))["seed"] == 3
+
+    def test_presets(self) -> None:
+        for name, preset in PRESETS.items():
+            layer = Augment.from_preset(name, seed=1)
+            assert (layer.settings, layer.seed) == (preset.settings, 1)
+        with pytest.raises(InputError, match=r"preset is 'huge'; expected one of light, medium, strong"):
+            Augment.from_preset("huge")
+
+    def test_it_shows_its_settings(self) -> None:
+        layer = Augment(rotation_range=20, fill_mode="wrap", seed=5, name="varied")
+        assert repr(layer) == "Augment(rotation_range=20, fill_mode='wrap', seed=5, name='varied')"
+        assert str(layer) == repr(layer)
 
     def test_it_warns_of_what_does_next_to_nothing_where_it_was_written(self) -> None:
         with pytest.warns(UserWarning, match=r"shear_range=0.2 is 0.2 degrees") as caught:
@@ -124,15 +144,58 @@ class TestIdentity:
             layer = Augment(brightness_range=(1, 1), contrast_range=(1, 1), zoom_range=(1, 1))
         assert np.abs(array(layer(given, training=True)) - given).max() < 1e-3
 
-    @pytest.mark.parametrize("training", [False, None])
-    def test_nothing_varies_outside_training(self, training: bool | None) -> None:
+    def test_nothing_varies_outside_training(self) -> None:
         given = pictures()
         layer = Augment(**EVERYTHING, seed=1)
         state = array(layer.seed_generator.state.value).tolist()
-        result = layer(given, training=training)
+        result = layer(given, training=False)
         assert keras.backend.standardize_dtype(result.dtype) == "float32"
         assert np.array_equal(array(result), given.astype(np.float32))
         assert array(layer.seed_generator.state.value).tolist() == state
+
+
+class Around(keras.Model):
+    """A model of one's own, which says nothing of training to its layer."""
+
+    def __init__(self, layer: keras.Layer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def call(self, images: Any) -> Any:
+        return self.layer(images)
+
+
+class TestAsKerasDoes:
+    """Where nobody says whether it is training, it is what Keras's own random layers take it for."""
+
+    @pytest.mark.parametrize("kind", ["layer", "sequential", "functional", "subclassed"])
+    @pytest.mark.parametrize("training", [None, True, False])
+    def test_called_by_itself_or_in_a_model(self, kind: str, training: bool | None) -> None:
+        given = pictures().astype(np.float32)
+
+        def varies(layer: keras.Layer) -> bool:
+            inputs = keras.Input((*SIZE, 3))
+            whole: Callable[..., Any] = {
+                "layer": lambda: layer,
+                "sequential": lambda: keras.Sequential([layer]),
+                "functional": lambda: keras.Model(inputs, layer(inputs)),
+                "subclassed": lambda: Around(layer),
+            }[kind]()
+            results = [array(whole(given, training=training) if training is not None else whole(given)) for _ in "12"]
+            return not all(np.allclose(result, given) for result in results)
+
+        keras_own = varies(keras.layers.RandomRotation(0.1, seed=1))
+        assert varies(Augment(rotation_range=20, seed=1)) == keras_own == (training is not False)
+
+    @pytest.mark.parametrize("around", [lambda layer: keras.Sequential([layer]), Around])
+    def test_predict_and_evaluate_leave_pictures_as_they_are(
+        self, around: Callable[[keras.Layer], keras.Model]
+    ) -> None:
+        given = pictures().astype(np.float32)
+        model = around(Augment(**EVERYTHING, seed=1))
+        model.compile(loss="mse")
+        assert np.array_equal(model.predict(given, verbose=0), given)
+        assert model.evaluate(given, given, verbose=0) == 0
 
 
 def random_settings(number: int) -> dict[str, Any]:
@@ -473,7 +536,29 @@ class TestTfData:
             eager = tf.constant(pictures())
             assert array(layer(eager, training=True)).shape == eager.shape
 
+    @pytest.mark.parametrize("around", [lambda layer: layer, lambda layer: keras.Sequential([layer])])
+    def test_pairs_of_pictures_and_labels(self, around: Callable[[keras.Layer], keras.Layer]) -> None:
+        """As people write it: nothing is said of training."""
+        tf = pytest.importorskip("tensorflow")
+        if keras.backend.backend() != "tensorflow":
+            pytest.skip("other backends cannot compute in a pipeline")
+        augment, given = around(Augment(**CLASSIC, seed=1)), pictures().astype(np.float32)
+        dataset = tf.data.Dataset.from_tensor_slices((given, np.arange(8))).batch(4)
+        mapped = dataset.map(lambda images, labels: (augment(images), labels))
+        epochs = [np.concatenate([array(images) for images, _ in mapped]) for _ in range(2)]
+        assert not np.array_equal(epochs[0], given) and not np.array_equal(epochs[0], epochs[1])
+        assert [int(label) for _, labels in mapped for label in labels] == list(range(8))
 
-def test_a_preview_is_a_contact_sheet() -> None:
-    sheet = Augment(**CLASSIC, seed=1).preview(list(pictures(2)), draws=3)
-    assert "rotation_range=40" in str(sheet)
+
+class TestPreview:
+    def test_it_is_a_contact_sheet(self) -> None:
+        sheet = Augment(**CLASSIC, seed=1).preview(list(pictures(2)), draws=3)
+        assert "rotation_range=40" in str(sheet)
+
+    def test_tensors_are_as_good_as_arrays(self) -> None:
+        layer, given = Augment(**CLASSIC, seed=1), pictures(2)
+        expected = layer.preview(given, draws=1).pixels
+        for tensors in (keras.ops.convert_to_tensor(given), list(map(keras.ops.convert_to_tensor, given))):
+            assert np.array_equal(layer.preview(tensors, draws=1).pixels, expected)
+        floats = Augment(**CLASSIC, value_range=(0, 1)).preview(keras.ops.convert_to_tensor(given / 255), draws=1)
+        assert np.array_equal(floats.pixels, expected)

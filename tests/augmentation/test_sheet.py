@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from pictures import scene
+from PIL import Image
 
 from fieldguide.augmentation.draws import draw
 from fieldguide.augmentation.lettering import fits_letters, write
@@ -106,6 +108,16 @@ def test_grey_pictures_and_other_ranges_of_levels_look_the_same() -> None:
         assert apart.max() <= 1
 
 
+def test_one_picture_a_batch_and_pillows_pictures_will_do() -> None:
+    pictures = photos(2)
+    expected = contact_sheet(pictures, SETTINGS, draws=1)
+    assert np.array_equal(contact_sheet(np.stack(pictures), SETTINGS, draws=1).pixels, expected.pixels)
+    assert np.array_equal(contact_sheet(map(Image.fromarray, pictures), SETTINGS, draws=1).pixels, expected.pixels)
+    alone = contact_sheet(pictures[:1], SETTINGS, draws=1)
+    for one in (pictures[0], Image.fromarray(pictures[0])):
+        assert np.array_equal(contact_sheet(one, SETTINGS, draws=1).pixels, alone.pixels)
+
+
 def test_labels_stand_above_the_first_picture_of_each() -> None:
     pictures = photos(3)
     plain = contact_sheet(pictures, SETTINGS, draws=1)
@@ -192,19 +204,38 @@ def test_what_it_says_and_gives_for_json() -> None:
 @pytest.mark.parametrize(
     ("pictures", "more", "expected"),
     [
-        ([], {}, r"pictures is 0; expected a number from 1 to 50"),
-        (photos(1, 4, 4) * 51, {}, r"pictures is 51; expected a number from 1 to 50"),
+        ([], {}, r"there is no picture: give at least one"),
+        (np.zeros((0, 4, 4, 3), np.uint8), {}, r"there is no picture: give at least one"),
+        (photos(1, 4, 4) * 51, {}, r"there are 51 pictures, and 50 fit on a sheet: take the first few, pictures\[:8\]"),
         (photos(1), {"draws": 0}, r"draws is 0; expected a number from 1 to 20"),
         (photos(1), {"draws": 21}, r"draws is 21; expected"),
+        (photos(1), {"draws": 2.5}, r"draws is 2\.5; expected a whole number from 1 to 20"),
         (photos(2), {"labels": ["one"]}, r"there are 1 labels for 2 pictures; expected one for each"),
-        ([np.zeros((4, 4), np.uint8)], {}, r"picture 0 is uint8 \(4, 4\); expected uint8 \(height, width, 3\)"),
-        ([np.zeros((4, 4, 4), np.uint8)], {}, r"picture 0 is uint8 \(4, 4, 4\)"),
+        (
+            [np.zeros((4, 4), np.uint8)],
+            {},
+            r"picture 0 is uint8 \(4, 4\); expected uint8 or float \(height, width, 3\)",
+        ),
+        (np.zeros((4, 4), np.uint8), {}, r"picture 0 is uint8 \(4, 4\); expected"),
+        (
+            [np.zeros((4, 4, 4), np.uint8)],
+            {},
+            r"uint8 \(4, 4, 4\); .*, which picture\[\.\.\., :3\] is without its trans",
+        ),
         ([np.zeros((4, 4, 3), np.int64)], {}, r"picture 0 is int64 \(4, 4, 3\)"),
         ([np.zeros((0, 4, 3), np.uint8)], {}, r"picture 0 is uint8 \(0, 4, 3\)"),
-        (["horse.jpg"], {}, r"picture 0 is str None; expected uint8"),
+        (
+            ["horse.jpg"],
+            {},
+            r"picture 0 is 'horse\.jpg'; expected the picture itself: fg\.load_img\('horse\.jpg'\) reads",
+        ),
+        ("horse.jpg", {}, r"pictures is 'horse\.jpg'; expected the picture itself: fg\.load_img\('horse\.jpg'\) reads"),
+        (Path("horse.jpg"), {}, r"pictures is 'horse\.jpg'; expected the picture itself"),
+        ([None], {}, r"picture 0 is NoneType None; expected uint8"),
+        (5, {}, r"pictures is 5; expected arrays"),
         (photos(1), {"seed": -1}, r"seed is -1"),
     ],
 )
-def test_what_makes_no_sheet_is_said(pictures: list[np.ndarray], more: dict[str, object], expected: str) -> None:
+def test_what_makes_no_sheet_is_said(pictures: Any, more: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        contact_sheet(pictures, SETTINGS, **more)  # type: ignore[arg-type]
+        contact_sheet(pictures, SETTINGS, **more)

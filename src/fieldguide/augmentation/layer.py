@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,28 +12,37 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from fieldguide.augmentation.draws import NUMBERS, Draws, draw, draws_of
+from fieldguide.augmentation.draws import NUMBERS, Draws, draw, draws_of, whole
 from fieldguide.augmentation.notes import idle_notes
+from fieldguide.augmentation.presets import preset_called
 from fieldguide.augmentation.sampling import varied
 from fieldguide.augmentation.settings import Range, Settings
 from fieldguide.augmentation.warp import Warper
-from fieldguide.errors import InputError, InputTypeError
+from fieldguide.errors import InputError
 
 if TYPE_CHECKING:
     from fieldguide.augmentation.sheet import Sheet
 
+# Functions in which a model is used, and modules that trace one in order to write it.
+_STEPS = ("predict_step", "test_step")
+_EXPORTERS = (
+    *("keras.src.export.", "keras.src.backend.tensorflow.export", "keras.src.backend.jax.export"),
+    *("keras.src.backend.torch.export", "tensorflow.python.saved_model.", "tensorflow.lite.", "torch.export"),
+)
 _SEEDS = 2**31  # of a backend's generators; longer seeds count in full on the host
 
 
 @keras.saving.register_keras_serializable(package="fieldguide")
 class Augment(keras.layers.Layer):
-    """A layer that varies pictures at random while the model trains; otherwise it gives them back as they are.
+    """A layer that varies pictures at random while a model trains, and gives them back as they are when it is used.
+
+    Called by itself it varies them, as Keras's random layers do, unless told `training=False`; `evaluate`, `predict`
+    and exported models leave them as they are, without a random operation. Outside a model, `draw` and `apply` do the
+    same on the host, and `preview` shows it.
 
     The settings are those of `Settings`, by the same names. Each picture is warped once, whatever the number of
     settings, then recoloured, then erased from. The layer compiles on every Keras backend; on TensorFlow without a GPU
     Keras leaves that out unless told `model.compile(..., jit_compile=True)`, and then it is several times as quick.
-    A model saved or exported for inference holds no random operation. Outside a model, `draw` and `apply` do the same
-    on the host, and `preview` shows it.
 
     Args:
         rotation_range: Degrees either way.
@@ -68,8 +78,10 @@ class Augment(keras.layers.Layer):
         >>> import fieldguide as fg
         >>> augment = fg.Augment(rotation_range=40, zoom_range=0.2, horizontal_flip=True, seed=1)
         >>> pictures = np.zeros((8, 150, 150, 3), np.uint8)
-        >>> tuple(augment(pictures, training=True).shape)
+        >>> tuple(augment(pictures).shape)
         (8, 150, 150, 3)
+        >>> fg.Augment(rotation_range=40, fill_mode="wrap", seed=1, name="varied")
+        Augment(rotation_range=40, fill_mode='wrap', seed=1, name='varied')
     """
 
     def __init__(
@@ -100,18 +112,43 @@ class Augment(keras.layers.Layer):
     ) -> None:
         given = locals()
         settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
-        _check_seed(seed)
+        seed = random.randrange(_SEEDS) if seed is None else whole("seed", seed)
         if data_format not in (None, "channels_last", "channels_first"):
             raise InputError(f"data_format is {data_format!r}; expected channels_last or channels_first.")
         # Floating-point pictures come as they are, also where the model computes in half precision.
         super().__init__(name=name, dtype=dtype, trainable=trainable, autocast=False)
         self.settings = settings
         self.data_format = data_format or keras.config.image_data_format()
-        self.seed = random.randrange(_SEEDS) if seed is None else seed
-        self.seed_generator = keras.random.SeedGenerator(self.seed % _SEEDS)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed % _SEEDS)
         self._warper = Warper()
         for note in idle_notes(settings):
             warnings.warn(note, stacklevel=2)
+
+    @classmethod
+    def from_preset(cls, preset: str, *, seed: int | None = None) -> Augment:
+        """A layer with the settings of a preset; for others beside them, give `Augment` all settings by name.
+
+        Args:
+            preset: "light", "medium" or "strong".
+            seed: as for `Augment`.
+
+        Raises:
+            InputError: There is no such preset, or the seed is negative.
+            InputTypeError: The seed is no whole number.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> augment = fg.Augment.from_preset("strong", seed=1)
+            >>> augment.settings.rotation_range, augment.settings.zoom_range
+            (40, 0.3)
+        """
+        settings: dict[str, Any] = preset_called(preset).settings.changed()
+        return cls(**settings, seed=seed)
+
+    def __repr__(self) -> str:
+        given = {**self.settings.changed(), "seed": self.seed, "name": self.name}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Checks the pictures' shape, which the layer needs to know but for the number of pictures.
@@ -141,20 +178,22 @@ class Augment(keras.layers.Layer):
                 f"the pictures are those of a tf.data pipeline, in which {backend} cannot compute: put the layer into "
                 "the model, or give arrays to its draw and apply, such as by tf.numpy_function."
             )
-        return super().__call__(images, training=training)
+        # Keras takes None for an answer: it asks what the model around was told only where nothing is given.
+        return super().__call__(images) if training is None else super().__call__(images, training=training)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """The pictures, varied if `training` is true, in the layer's compute dtype.
+        """The pictures, varied or not, in the layer's compute dtype.
 
         Args:
             images: uint8 or float (n, height, width, channels), or (height, width, channels), or as `data_format`
                 says, with levels in `value_range`.
-            training: Keras gives it inside a model.
+            training: `fit` gives True, `evaluate` and `predict` give False. Where nobody says anything they are varied,
+                as by Keras's random layers, but not in an export nor in a step that predicts or evaluates.
 
         Raises:
             InputError: The shape is not one of pictures, or not known.
         """
-        if not training:
+        if not (training if training is not None else not _is_used()):
             return keras.ops.cast(images, self.compute_dtype)
         size = self._size_of(images.shape)
         count = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
@@ -201,7 +240,8 @@ class Augment(keras.layers.Layer):
             Draws of NumPy arrays, a row for each of `rows`.
 
         Raises:
-            InputError: A number is negative.
+            InputError: The size is none of a picture; or the epoch or a row is negative, or too large for 64 bits.
+            InputTypeError: One of them is no whole number.
         """
         return draw(self.settings, size, rows, seed=self.seed, epoch=epoch)
 
@@ -237,19 +277,26 @@ class Augment(keras.layers.Layer):
         last = np.ascontiguousarray(np.moveaxis(pictures, 1, -1))
         return np.ascontiguousarray(np.moveaxis(self._warper.apply(last, draws, self.settings, scale=scale), -1, 1))
 
-    def preview(
-        self, pictures: Sequence[np.ndarray], *, draws: int = 6, seed: int = 0, labels: Sequence[str] | None = None
-    ) -> Sheet:
+    def preview(self, pictures: Any, *, draws: int = 6, seed: int = 0, labels: Sequence[str] | None = None) -> Sheet:
         """A contact sheet of the pictures and of some draws of each, shown inline where it ends a notebook's cell.
 
         Args:
-            pictures: uint8 (height, width, 3) each, channels last whatever `data_format` says.
+            pictures: uint8 or float (height, width, 3) or (height, width, 1) each, channels last whatever
+                `data_format` says: a list or a batch of them, or one. Floats are levels in `value_range`. Tensors of
+                TensorFlow, JAX and PyTorch will do, and so will what `fg.load_img` gives; of pictures with a fourth
+                channel, give the first three.
             draws: how many of each picture.
             seed: of the draws.
             labels: of the pictures.
 
         Raises:
             InputError: There are no pictures, or too many, or they are of another kind.
+            InputTypeError: `pictures` is something else, such as a path.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> print(fg.Augment(rotation_range=40, seed=1).preview(fg.load_img(photo), draws=3))
+            1 picture and 3 draws of it, seed 0: rotation_range=40
         """
         from fieldguide.augmentation.sheet import contact_sheet
 
@@ -297,8 +344,13 @@ class Augment(keras.layers.Layer):
         return height, width
 
 
-def _check_seed(seed: object) -> None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InputTypeError(f"seed is {seed!r}; expected a whole number from 0, or None.")
-    if isinstance(seed, int) and seed < 0:
-        raise InputError(f"seed is {seed}; expected a whole number from 0, or None.")
+def _is_used() -> bool:
+    """Whether a model is being exported, evaluated or asked for predictions, where that is not said to the layer.
+
+    Keras's exports say nothing, nor do its steps where a model's own `call` has no `training`.
+    """
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        if frame.f_code.co_name in _STEPS or str(frame.f_globals.get("__name__")).startswith(_EXPORTERS):
+            return True
+    return False

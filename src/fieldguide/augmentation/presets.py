@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from fieldguide.augmentation.settings import Settings
+from fieldguide.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )
+
+
+def preset_called(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        InputError: There is none.
+
+    Example:
+        >>> preset_called("light").settings.rotation_range
+        8
+    """
+    if name not in PRESETS:
+        raise InputError(f"preset is {name!r}; expected one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
 
 
 def preset_named(settings: Settings) -> str:

@@ -120,10 +120,17 @@ class Settings:
         return any(ranges) or self.zoom_factors != (1, 1)
 
     def __str__(self) -> str:
-        set_ones = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        shown = [f"{name}={value}" for (name, value), field in zip(set_ones, fields(self), strict=True)
-                 if value != field.default]  # fmt: skip
-        return ", ".join(shown) or "nothing varies"
+        return ", ".join(f"{name}={value}" for name, value in self.changed().items()) or "nothing varies"
+
+    def changed(self) -> dict[str, object]:
+        """The settings that are not as they are by default, by name.
+
+        Example:
+            >>> Settings(rotation_range=40, horizontal_flip=True).changed()
+            {'rotation_range': 40, 'horizontal_flip': True}
+        """
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in values.items() if value != default}
 
     def to_dict(self) -> dict[str, object]:
         """The settings by name, ready for JSON and for `Settings(**...)`."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fieldguide.augmentation.draws import draw
 from fieldguide.augmentation.lettering import fits_letters, write
 from fieldguide.augmentation.notes import notes
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.warp import Warper
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import atomic
 from fieldguide.words import counted
 
@@ -113,7 +116,7 @@ class Sheet:
 
 
 def contact_sheet(
-    pictures: Sequence[np.ndarray] | np.ndarray,
+    pictures: Any,
     settings: Settings,
     *,
     draws: int = 6,
@@ -123,9 +126,10 @@ def contact_sheet(
     """Pictures as they are, and beside each what training sees of it in its first epochs.
 
     Args:
-        pictures: uint8 (h, w, 3), RGB, or (h, w, 1); the sizes may differ. Draws are made for each picture's own size,
-            and then all are shown at a size that fits the sheet. Where `settings.value_range` is another than
-            (0, 255), the levels are brought there first. Floats are taken to be in that range.
+        pictures: a list or a batch of pictures, or one: arrays or tensors, uint8 (h, w, 3), RGB, or (h, w, 1); the
+            sizes may differ. Draws are made for each picture's own size, and then all are shown at a size that fits
+            the sheet. Where `settings.value_range` is another than (0, 255), the levels are brought there first.
+            Floats are taken to be in that range. Pillow's pictures will do too.
         settings: what may vary.
         draws: how many, of epochs 0, 1, 2 and so on; picture i is row i of the set.
         seed: of the draws.
@@ -133,12 +137,14 @@ def contact_sheet(
 
     Raises:
         InputError: There is no picture, there are too many, or one is of another shape or kind.
+        InputTypeError: They are no pictures at all, such as a path; or `draws` is no whole number.
 
     Example:
         >>> sheet = contact_sheet(np.zeros((4, 28, 28, 1), np.uint8), Settings(rotation_range=10), labels=list("0123"))
         >>> sheet.pixels.dtype, sheet.pixels.shape
         (dtype('uint8'), (750, 1077, 3))
     """
+    pictures = _arrays(pictures)
     _check(pictures, draws, labels)
     warper = Warper()
     rows = []
@@ -175,22 +181,65 @@ def check_counts(pictures: int, draws: int) -> None:
 
     Raises:
         InputError: One of the numbers is too small or too large.
+        InputTypeError: One is no whole number.
     """
     for name, value, most in (("pictures", pictures, MOST_PICTURES), ("draws", draws, MOST_DRAWS)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise InputTypeError(f"{name} is {value!r}; expected a whole number from 1 to {most}.")
         if not 1 <= value <= most:
             raise InputError(f"{name} is {value}; expected a number from 1 to {most}, which fit on a sheet.")
 
 
-def _check(pictures: Sequence[np.ndarray] | np.ndarray, draws: int, labels: Sequence[str] | None) -> None:
+def _arrays(pictures: Any) -> list[Any]:
+    """The pictures of a list, a batch or of one picture, as arrays where they can be."""
+    if isinstance(pictures, str | bytes | os.PathLike):
+        raise InputTypeError(_no_picture("pictures is", pictures))
+    found = _as_array(pictures)
+    if isinstance(found, np.ndarray):
+        return [found] if found.ndim in (0, 2, 3) else list(found)
+    try:
+        return [_as_array(picture) for picture in found]
+    except TypeError:  # it cannot be gone through
+        raise InputTypeError(f"pictures is {pictures!r}; expected arrays, such as fg.PixelStore reads.") from None
+
+
+def _as_array(picture: Any) -> Any:
+    """A picture or a batch as NumPy's array; what is neither, as it is."""
+    if isinstance(picture, Image.Image):
+        return np.asarray(picture.convert("RGB"))
+    if hasattr(picture, "detach"):  # PyTorch's, which may be on another device or wait for gradients
+        picture = picture.detach().cpu()
+    return np.asarray(picture) if hasattr(picture, "__array__") else picture
+
+
+def _no_picture(where: str, path: object) -> str:
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    return f"{where} {name!r}; expected the picture itself: fg.load_img({name!r}) reads one."
+
+
+def _check(pictures: Sequence[Any], draws: int, labels: Sequence[str] | None) -> None:
+    if len(pictures) > MOST_PICTURES:
+        raise InputError(
+            f"there are {len(pictures):,} pictures, and {MOST_PICTURES} fit on a sheet: take the first few, "
+            "pictures[:8]."
+        )
+    if not pictures:
+        raise InputError("there is no picture: give at least one.")
     check_counts(len(pictures), draws)
     if labels is not None and len(labels) != len(pictures):
         raise InputError(f"there are {len(labels)} labels for {len(pictures)} pictures; expected one for each.")
     for row, picture in enumerate(pictures):
+        if isinstance(picture, str | bytes | os.PathLike):
+            raise InputTypeError(_no_picture(f"picture {row} is", picture))
         shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", type(picture).__name__)
         fits = shape is not None and len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
         if not fits or not (kind == np.uint8 or np.issubdtype(kind, np.floating)):
+            what = "such as fg.PixelStore reads"
+            if shape is not None and len(shape) == 3 and shape[2] == 4:
+                what = "which picture[..., :3] is without its transparency"
             raise InputError(
-                f"picture {row} is {kind} {shape}; expected uint8 (height, width, 3), such as fg.PixelStore reads."
+                f"picture {row} is {kind} {shape}; expected uint8 or float (height, width, 3) or (height, width, 1), "
+                f"{what}."
             )
 
 
