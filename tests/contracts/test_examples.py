@@ -28,6 +28,7 @@ def test_every_notebook_is_built_from_its_source() -> None:
 
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore:1 file of .* is left out:UserWarning")  # which the notebook speaks of
+@pytest.mark.filterwarnings("ignore:shear_range=0.2 is 0.2 degrees:UserWarning")  # likewise
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(
     notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -90,6 +90,7 @@ def image_dataset_from_directory(
         verbose: Whether to print how many files were found.
         split: "random" takes the last of the shuffled files to validate with, as Keras does; "stratified" takes the
             same share of every class; "leak-proof" does too, and keeps copies and near-copies of a picture together.
+            Both need a `validation_split`.
 
     Returns:
         float32 pictures (batch, height, width, channels) in 0..255, and their labels unless there are none. A list of

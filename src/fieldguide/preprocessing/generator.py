@@ -44,14 +44,17 @@ class ImageDataGenerator(Transformer):
         vertical_flip: Half of the pictures are upside down.
         rescale: A factor for all levels, after everything but standardising, such as 1/255.
         preprocessing_function: Called with each picture, float (height, width, channels), before `rescale`; returns
-            one of the same shape.
+            one of the same shape, or one channel for all.
         data_format: "channels_last" or "channels_first"; by default Keras's setting.
         validation_split: Which share `subset="validation"` takes.
         interpolation_order: 1 is linear; 0 takes the nearest pixel, 2 to 5 are splines, which are slow.
         dtype: Of the batches; by default Keras's setting, float32.
 
+    A warning names each setting that does next to nothing, such as a shear of 0.2 degrees.
+
     Raises:
         InputError: A setting makes no sense; the message names it.
+        InputTypeError: It is of a wrong kind.
 
     Example:
         >>> import fieldguide as fg
@@ -99,6 +102,7 @@ class ImageDataGenerator(Transformer):
 
         Raises:
             InputError: lengths or ranks do not fit, or a subset lacks a class.
+            InputTypeError: something else than arrays was given.
         """
         return NumpyArrayIterator(
             x,
@@ -146,8 +150,8 @@ class ImageDataGenerator(Transformer):
             target_size: (height, width) that pictures are brought to.
             color_mode: "rgb", "rgba" or "grayscale".
             classes: the names of the class folders, in the order of their labels; by default all, sorted.
-            class_mode: "categorical" (one-hot labels), "binary" or "sparse" (numbers), "input" (the pictures
-                themselves), or None (no labels).
+            class_mode: "categorical" (one-hot labels), "binary" or "sparse" (numbers; a warning where "binary" has
+                more than two classes), "input" (the pictures themselves), or None (no labels).
             batch_size: as in `flow`.
             shuffle: likewise.
             seed: likewise.
@@ -247,7 +251,7 @@ class ImageDataGenerator(Transformer):
 
         Raises:
             InputError: a column is missing, or an argument makes no sense.
-            InputTypeError: a column holds something of a wrong kind.
+            InputTypeError: it is no dataframe, or a column holds something of a wrong kind.
         """
         if class_mode == "other":
             _warn('class_mode="other" is deprecated: give class_mode="raw".')
