@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pictures import folder_of, put
+from pictures import folder_of, put, scene
 
 from fieldguide.augment import WrittenSheet, chosen_settings, write_sheet
 from fieldguide.augmentation.presets import PRESETS
@@ -89,17 +90,17 @@ def test_a_divided_folder_shows_its_training_part(photos: Path) -> None:
         shutil.copytree(photos, Path("divided") / part)
     written = write_sheet("divided", SETTINGS, pictures=3, draws=1)
     assert all(path.parts[1] == "train" for path in (written.data.paths[row] for row in written.rows))
-    assert "3 of the 15 training files in divided (3 classes), 1 draw of each" in str(written)
+    assert "3 of the 15 training files in divided (3 classes), 1 draw of each" in " ".join(str(written).split())
 
 
 def test_a_folder_without_classes_and_a_single_picture_will_do(photos: Path) -> None:
     (photos / "cats" / ".hidden.jpg").write_text("no picture")
     flat = write_sheet(photos / "cats", SETTINGS, pictures=3, draws=1)
     assert flat.sheet.labels == ("0.jpg", "2.jpg", "4.jpg")
-    assert str(flat).startswith("Pictures   3 of the 5 files in photos/cats, 1 draw of each\n")
+    assert str(flat).startswith("Pictures   3 of the 5 files in photos/cats, 1 draw of each, as the centre\n")
     alone = write_sheet(photos / "cats" / "3.jpg", SETTINGS, draws=2)
     assert alone.sheet.labels == ("3.jpg",)
-    assert str(alone).startswith("Pictures   photos/cats/3.jpg, 2 draws of it\n")
+    assert str(alone).startswith("Pictures   photos/cats/3.jpg, 2 draws of it, as the centre square, 224x224\n")
     beside = write_sheet(photos / "cats" / "3.jpg", SETTINGS, output=photos / "cats" / "sheet.png")
     assert beside.path.exists()
 
@@ -110,8 +111,11 @@ def test_a_folder_without_classes_and_a_single_picture_will_do(photos: Path) -> 
 def test_what_it_prints_fits_the_terminal_and_ends_with_the_sheet(photos: Path) -> None:
     lines = str(write_sheet(photos, PRESETS["strong"].settings, draws=1)).splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "Pictures   8 of the 15 files in photos (3 classes), 1 draw of each"
-    assert lines[1].startswith("Preset     strong: ")
+    assert lines[:2] == [
+        "Pictures   8 of the 15 files in photos (3 classes), 1 draw of each, as the",
+        "           centre square, 224x224",
+    ]
+    assert lines[2].startswith("Preset     strong: ")
     assert any(line.startswith("Settings   fg.Augment(rotation_range=40, width_shift_range=0.2,") for line in lines)
     assert lines[-1] == "Sheet      augmented.png"
     assert "\nSettings   nothing varies\n" in str(write_sheet(photos, Settings(), draws=1))
@@ -120,13 +124,32 @@ def test_what_it_prints_fits_the_terminal_and_ends_with_the_sheet(photos: Path) 
 def test_notes_judge_by_all_classes_and_not_by_the_names_of_files(photos: Path) -> None:
     shutil.move(photos / "cats", photos / "6")
     shutil.move(photos / "dogs", photos / "9")
-    written = write_sheet(photos, Settings(rotation_range=90), pictures=1, draws=1)
+    written = write_sheet(photos, Settings(rotation_range=90), pictures=1, draws=1, target_size=(60, 60))
     assert written.sheet.labels == ("6",)
     assert written.sheet.notes == ("rotation_range=90 can make the same picture of 6 and 9: 10 to 15 is usual.",)
     assert "\nNote       rotation_range=90 can make" in str(written)
     for name in ("left.jpg", "right.jpg"):
         put(Path("flat") / name, 1)
-    assert write_sheet("flat", Settings(horizontal_flip=True), draws=1).sheet.notes == ()
+    assert write_sheet("flat", Settings(horizontal_flip=True), draws=1, target_size=(60, 60)).sheet.notes == ()
+
+
+def test_what_is_lost_of_pictures_is_said(photos: Path) -> None:
+    Path("flat").mkdir()
+    sizes = {"square": (300, 300), "half": (300, 600), "small": (112, 120)}
+    for name, (height, width) in sizes.items():
+        scene(1, height, width).save(Path("flat") / f"{name}.png")
+    assert write_sheet("flat", SETTINGS, draws=1).sheet.notes == ()
+    scene(1, 300, 610).save(Path("flat") / "long.png")
+    scene(1, 111, 120).save(Path("flat") / "smaller.png")
+    cut = 'more than half at the edges, being long and narrow; in Python, resize="pad" keeps all of a picture.'
+    written = write_sheet("flat", SETTINGS, draws=1)
+    assert written.sheet.notes == (
+        f"1 of the 5 pictures loses {cut}",
+        "1 of the 5 pictures is enlarged more than twice to make 224x224, and so looks blurred.",
+    )
+    assert "Note       1 of the 5 pictures loses more than half" in str(written)
+    assert written.to_dict()["notes"] == list(written.sheet.notes)
+    assert write_sheet("flat/long.png", SETTINGS, draws=1).sheet.notes == (f"the picture loses {cut}",)
 
 
 def test_names_without_letters_are_told_by_their_row(photos: Path) -> None:
@@ -143,6 +166,7 @@ def test_it_gives_json_and_a_picture_for_notebooks(photos: Path) -> None:
     assert given["pictures"] == ["photos/cats/1.jpg", "photos/dogs/0.jpg", "photos/foxes/0.jpg"]
     assert given["skipped"] == [{"path": "photos/cats/0.jpg", "reason": "not a picture: text"}]
     assert Settings(**given["settings"]) == PRESETS["light"].settings
+    assert given["changed"] == [] and given["target_size"] == [224, 224] and given["resize"] == "crop"
     assert write_sheet(photos, SETTINGS, draws=1).to_dict()["preset"] is None
     assert written._repr_png_().startswith(b"\x89PNG")
 
@@ -209,22 +233,37 @@ def test_no_more_than_a_hundred_files_are_tried(photos: Path) -> None:
         ({"rotation_range": 40.0}, Settings(rotation_range=40)),
         ({"shift": 0.2}, Settings(width_shift_range=0.2, height_shift_range=0.2)),
         ({"shift": 0.2, "width_shift_range": 0.1}, Settings(width_shift_range=0.1, height_shift_range=0.2)),
-        ({"horizontal_flip": False}, Settings()),
+        ({"horizontal_flip": False}, replace(PRESETS["medium"].settings, horizontal_flip=False)),
+        ({"vertical_flip": False}, PRESETS["medium"].settings),
+        ({"horizontal_flip": False, "rotation_range": 20}, Settings(rotation_range=20)),
+        ({"rotation_range": 0.0}, Settings()),
+        ({"zoom_range": [0.8, 1.2]}, Settings(zoom_range=(0.8, 1.2))),
         ({"brightness_range": [0.8, 1.2]}, Settings(brightness_range=(0.8, 1.2))),
         ({"folder": "photos", "seed": 3, "zoom_range": 0.2, "run": print}, Settings(zoom_range=0.2)),
     ],
 )
 def test_flags_ask_for_settings(given: dict[str, Any], expected: Settings) -> None:
-    assert chosen_settings(given) == expected
+    assert chosen_settings(given).settings == expected
 
 
 def test_a_flag_changes_a_preset_and_numbers_are_shown_as_they_were_given() -> None:
-    changed = chosen_settings({"preset": "light", "rotation_range": 15.0, "shift": 0.0})
-    assert str(changed) == "rotation_range=15, zoom_range=0.1, horizontal_flip=True"
+    chosen = chosen_settings({"preset": "light", "rotation_range": 15.0, "shift": 0.0, "zoom_range": 0.1})
+    assert (chosen.preset, chosen.changed) == ("light", ("rotation_range", "width_shift_range", "height_shift_range"))
+    assert str(chosen.settings) == "rotation_range=15, zoom_range=0.1, horizontal_flip=True"
     with pytest.raises(InputError, match=r"preset is 'huge'; expected one of light, medium, strong"):
         chosen_settings({"preset": "huge"})
     with pytest.raises(InputError, match=r"rotation_range is 400"):
         chosen_settings({"rotation_range": 400.0})
+
+
+def test_errors_name_what_was_typed() -> None:
+    flags = {"shift": "--shift", "brightness_range": "--brightness", "preset": "--preset"}
+    with pytest.raises(InputError, match=r"^--shift is 20; expected a number from 0 to 1, as a share of the picture"):
+        chosen_settings({"shift": 20.0}, flags)
+    with pytest.raises(InputError, match=r"^--brightness is \(2, 1\): its first number is the larger"):
+        chosen_settings({"brightness_range": [2.0, 1.0], "preset": "light"}, flags)
+    with pytest.raises(InputError, match=r"^--preset is 'huge'; expected one of light"):
+        chosen_settings({"preset": "huge"}, flags)
 
 
 # The command
@@ -253,8 +292,29 @@ def test_the_command_alone_shows_the_preset_to_try_first(photos: Path, capfd: py
     assert "\nPreset     medium: " in printed and printed.endswith("\nSheet      augmented.png\n")
     assert main(["augment", str(photos), "--preset", "medium", "--no-flip", "--shift", "0.05"]) == 0
     printed = capfd.readouterr().out
-    assert "Preset" not in printed and "horizontal_flip" not in printed
+    changed = "Preset     medium, changed in width_shift_range, height_shift_range, horizontal_flip"
+    assert changed in " ".join(printed.split()).replace("Preset ", "Preset     ") and "horizontal_flip=" not in printed
     assert "width_shift_range=0.05" in printed
+    assert main(["augment", str(photos), "--no-flip", "--json"]) == 0
+    given = json.loads(capfd.readouterr().out)
+    assert given["preset"] == "medium" and given["changed"] == ["horizontal_flip"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("photos --zoom 0.3", 0.3),
+        ("--zoom 0.3 photos", 0.3),
+        ("photos --zoom 0.8 1.2", [0.8, 1.2]),
+        ("--zoom 0.8 1.2 photos", [0.8, 1.2]),
+        ("photos --zoom=0.8,1.2", [0.8, 1.2]),
+    ],
+)
+def test_zoom_takes_a_share_or_two_factors(
+    words: str, expected: object, photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["augment", *words.split(), "--pictures", "1", "--draws", "1", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["settings"]["zoom_range"] == expected
 
 
 def test_keras_and_pandas_are_not_loaded_for_it(photos: Path) -> None:

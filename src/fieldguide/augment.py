@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from fieldguide import console
 from fieldguide.augmentation.notes import notes
-from fieldguide.augmentation.presets import DEFAULT, PRESETS, preset_named
+from fieldguide.augmentation.presets import DEFAULT, preset_called, preset_named
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.sheet import Sheet, check_counts, contact_sheet, picture_path
 from fieldguide.data import decode
 from fieldguide.data.dataset import Dataset, Skipped, relative
+from fieldguide.data.resample import plan
 from fieldguide.errors import InputError, PictureError
 from fieldguide.files import explained, is_hidden, walk
 from fieldguide.words import counted
@@ -26,6 +28,31 @@ OUTPUT = "augmented.png"
 WIDTH, TITLE_WIDTH = 80, 11  # columns
 LISTED = 5  # files that cannot be read, of those that are named on a terminal
 MOST_TRIED = 100  # files of a class, in search of one that can be read
+LITTLE = 0.5  # of a picture: less of it is left by a cut that should be known of
+BLURRED = 2.0  # times as long and wide: so much enlarged, pictures look blurred
+NO_FLAGS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Settings, and the preset that they are or were made from, if any.
+
+    Example:
+        >>> chosen = chosen_settings({"preset": "strong", "rotation_range": 5})
+        >>> chosen.preset, chosen.changed
+        ('strong', ('rotation_range',))
+    """
+
+    settings: Settings
+    preset: str = ""
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The names of the settings that are other than the preset's."""
+        if not self.preset:
+            return ()
+        before, now = preset_called(self.preset).settings.to_dict(), self.settings.to_dict()
+        return tuple(name for name in now if now[name] != before[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +64,8 @@ class WrittenSheet:
         path: of the file.
         data: where the pictures were taken from.
         rows: which pictures of `data` they are.
+        target_size: (height, width) that they were brought to, by cutting off what is beyond their centre.
+        preset: that the settings are or were made from.
         skipped: files that were to be on it and cannot be read; others took their place.
     """
 
@@ -44,15 +73,15 @@ class WrittenSheet:
     path: Path
     data: Dataset
     rows: tuple[int, ...]
+    target_size: tuple[int, int]
+    preset: str = ""
     skipped: tuple[Skipped, ...] = ()
 
     def __str__(self) -> str:
-        settings = self.sheet.settings
-        preset = preset_named(settings)
-        given = ", ".join(f"{name}={value!r}" for name, value in _changed(settings).items())
+        given = ", ".join(f"{name}={value!r}" for name, value in self.sheet.settings.changed().items())
         lines = [
             _line("Pictures", self._pictures()),
-            *([_line("Preset", f"{preset}: {PRESETS[preset].reason}")] if preset else []),
+            *([_line("Preset", self._preset())] if self.preset else []),
             _line("Settings", f"fg.Augment({given})" if given else "nothing varies"),
             *(_line("Note", note) for note in self.sheet.notes),
             *(_line(f"Row {row + 1}", label) for row, label in self.sheet.unwritten.items()),
@@ -67,7 +96,10 @@ class WrittenSheet:
         return {
             "sheet": str(self.path),
             "folder": str(self.data.root),
-            "preset": preset_named(self.sheet.settings) or None,
+            "preset": self.preset or None,
+            "changed": list(Chosen(self.sheet.settings, self.preset).changed),
+            "target_size": list(self.target_size),
+            "resize": "crop",
             **self.sheet.to_dict(),
             "pictures": [str(self.data.paths[row]) for row in self.rows],
             "skipped": [{"path": str(each.path), "reason": each.reason} for each in self.skipped],
@@ -78,12 +110,20 @@ class WrittenSheet:
         return self.sheet._repr_png_()
 
     def _pictures(self) -> str:
-        draws = counted(self.sheet.draws, "draw")
+        draws, (height, width) = counted(self.sheet.draws, "draw"), self.target_size
+        shown = f"as the centre{' square' if height == width else ''}, {height}x{width}"
         if len(self.data) == 1:
-            return f"{self.data.paths[0]}, {draws} of it"
+            return f"{self.data.paths[0]}, {draws} of it, {shown}"
         classes = f" ({counted(len(self.data.class_names), 'class', 'classes')})" if self.data.class_names else ""
         files = "files" if self.data.given is None else "training files"
-        return f"{len(self.rows):,} of the {len(self.data):,} {files} in {self.data.root}{classes}, {draws} of each"
+        of_them = f"{len(self.rows):,} of the {len(self.data):,} {files} in {self.data.root}{classes}"
+        return f"{of_them}, {draws} of each, {shown}"
+
+    def _preset(self) -> str:
+        changed = Chosen(self.sheet.settings, self.preset).changed
+        if changed:
+            return f"{self.preset}, changed in {', '.join(changed)}"
+        return f"{self.preset}: {preset_called(self.preset).reason}"
 
     def _name(self, path: Path) -> str:
         return relative(path, self.data.root)
@@ -100,6 +140,9 @@ def write_sheet(
     target_size: tuple[int, int] = (224, 224),
 ) -> WrittenSheet:
     """A contact sheet of some of a folder's pictures, in a file: each as it is and as training would see it.
+
+    Shown is the centre of each, cut to the shape of `target_size`, as `fieldguide train` sees most pictures and
+    `PixelStore` all of them by default; `ImageDataGenerator` squashes instead. A note says where that takes much away.
 
     Only the pictures on the sheet are read; nothing is kept but the sheet.
 
@@ -129,38 +172,80 @@ def write_sheet(
     found, skipped = _read(data, pictures, target_size)
     rows = sorted(found)
     labels = [data.class_names[data.labels[row]] if data.class_names else data.paths[row].name for row in rows]
-    sheet = contact_sheet([found[row] for row in rows], settings, draws=draws, seed=seed, labels=labels)
+    pixels = [found[row].pixels for row in rows]
+    sheet = contact_sheet(pixels, settings, draws=draws, seed=seed, labels=labels)
     # Of all classes, not only of those on the sheet; and names of files say nothing of what they show.
-    sheet = replace(sheet, notes=tuple(notes(settings, data.class_names)))
+    remarks = [*notes(settings, data.class_names), *_lost([found[row] for row in rows], target_size)]
+    sheet = replace(sheet, notes=tuple(remarks))
     sheet.save(output)
-    return WrittenSheet(sheet, output, data, tuple(rows), tuple(skipped))
+    return WrittenSheet(sheet, output, data, tuple(rows), target_size, preset_named(settings), tuple(skipped))
 
 
-def chosen_settings(given: Mapping[str, Any]) -> Settings:
+def chosen_settings(given: Mapping[str, Any], flags: Mapping[str, str] = NO_FLAGS) -> Chosen:
     """The settings that a command's flags ask for: a preset, changed by what is given beside it.
 
     Args:
         given: "preset", a name or None; "shift", for both directions; and any setting by its name. What is None was
-            not given. Without any of them it is the preset "medium"; without a preset nothing else varies.
+            not given. Without any of them, or with flips turned off alone, it is the preset "medium"; without a preset
+            nothing else varies.
+        flags: What a person typed for each of them, by which errors name it; by default these names.
 
     Raises:
         InputError: There is no such preset, or a setting is out of range.
 
     Example:
-        >>> print(chosen_settings({"shift": 0.1, "height_shift_range": 0.2, "rotation_range": None}))
+        >>> print(chosen_settings({"shift": 0.1, "height_shift_range": 0.2, "rotation_range": None}).settings)
         width_shift_range=0.1, height_shift_range=0.2
-        >>> print(chosen_settings({"preset": "light", "horizontal_flip": False}))
+        >>> print(chosen_settings({"preset": "light", "horizontal_flip": False}).settings)
         rotation_range=8, width_shift_range=0.05, height_shift_range=0.05, zoom_range=0.1
     """
-    asked = {"width_shift_range": given.get("shift"), "height_shift_range": given.get("shift")}
-    asked |= {each.name: given[each.name] for each in fields(Settings) if given.get(each.name) is not None}
-    changes = {name: _short(value) for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {}
+    for name in ("shift", *(each.name for each in fields(Settings))):
+        if given.get(name) is not None:
+            settings = ("width_shift_range", "height_shift_range") if name == "shift" else (name,)
+            for setting in settings:
+                changes[setting] = _short(given[name])
+                _check(setting, changes[setting], flags.get(name, name))
     preset = given.get("preset")
-    if preset is None:
-        return Settings(**changes) if changes else PRESETS[DEFAULT].settings
-    if preset not in PRESETS:
-        raise InputError(f"preset is {preset!r}; expected one of {', '.join(PRESETS)}.")
-    return replace(PRESETS[preset].settings, **changes)
+    if preset is None and any(value is not False for value in changes.values()):
+        made = Settings(**changes)
+        return Chosen(made, preset_named(made))
+    try:
+        named = preset_called(DEFAULT if preset is None else preset)
+    except InputError as error:
+        raise InputError(str(error).replace("preset", flags.get("preset", "preset"), 1)) from None
+    return Chosen(replace(named.settings, **changes), DEFAULT if preset is None else preset)
+
+
+def _check(setting: str, value: Any, flag: str) -> None:
+    """Raises what the setting says against the value, in the name of the flag."""
+    try:
+        Settings(**{setting: value})
+    except InputError as error:
+        raise type(error)(str(error).replace(setting, flag, 1)) from None
+
+
+def _lost(pictures: Iterable[decode.Picture], target_size: tuple[int, int]) -> Iterator[str]:
+    """What is to be said of pictures of which the target shows little, or which it shows much enlarged."""
+    boxes = [(each, plan((each.height, each.width), target_size, "crop")[0]) for each in pictures]
+    cut = sum(box[2] * box[3] < LITTLE * each.height * each.width for each, box in boxes)
+    if cut:
+        loses = "loses" if cut == 1 else "lose"
+        yield (
+            f"{_so_many(cut, len(boxes))} {loses} more than half at the edges, being long and narrow; in "
+            'Python, resize="pad" keeps all of a picture.'
+        )
+    small = sum(max(target_size[0] / box[2], target_size[1] / box[3]) > BLURRED for _, box in boxes)
+    if small:
+        are, look = ("is", "looks") if small == 1 else ("are", "look")
+        yield (
+            f"{_so_many(small, len(boxes))} {are} enlarged more than twice to make "
+            f"{target_size[0]}x{target_size[1]}, and so {look} blurred."
+        )
+
+
+def _so_many(count: int, shown: int) -> str:
+    return "the picture" if shown == 1 else f"{count} of the {shown} pictures"
 
 
 def _pictures_of(place: Path) -> Dataset:
@@ -193,9 +278,9 @@ def _refuse_among_pictures(output: Path, data: Dataset, *, alone: bool) -> None:
         raise InputError(f"{output} would lie among the pictures and count as one: name another place with --output.")
 
 
-def _read(data: Dataset, count: int, target_size: tuple[int, int]) -> tuple[dict[int, np.ndarray], list[Skipped]]:
-    """Row -> pixels of `count` pictures, or of as many as there are; and those in whose place others were taken."""
-    found: dict[int, np.ndarray] = {}
+def _read(data: Dataset, count: int, target_size: tuple[int, int]) -> tuple[dict[int, decode.Picture], list[Skipped]]:
+    """Row -> picture, of `count` pictures, or of as many as there are; and those in whose place others were taken."""
+    found: dict[int, decode.Picture] = {}
     skipped: list[Skipped] = []
     labels = np.unique(data.labels)
     chosen = [int(labels[place]) for place in _spread(len(labels), count)]
@@ -208,7 +293,7 @@ def _read(data: Dataset, count: int, target_size: tuple[int, int]) -> tuple[dict
                     break
                 for row in waiting[label]:
                     try:
-                        found[row] = decode.read(data.paths[row], target_size).pixels
+                        found[row] = decode.read(data.paths[row], target_size)
                     except PictureError as error:
                         skipped.append(Skipped(data.paths[row], str(error)))
                         continue
@@ -237,12 +322,6 @@ def _spread(count: int, first: int) -> list[int]:
     """All numbers below `count`: at first so many that are evenly spread, then the others."""
     spread = np.linspace(0, count - 1, min(first, count)).round().astype(int).tolist()
     return [*spread, *sorted(set(range(count)) - set(spread))]
-
-
-def _changed(settings: Settings) -> dict[str, object]:
-    """The settings that are not as they are by default."""
-    values = {each.name: (getattr(settings, each.name), each.default) for each in fields(settings)}
-    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def _short(value: Any) -> Any:

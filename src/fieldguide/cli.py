@@ -9,8 +9,10 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fieldguide import console, files
@@ -30,12 +32,42 @@ Three commands to try first:
 `fieldguide --help` lists them all, `fieldguide COMMAND --help` explains one.
 """
 
+# The flags of `augment`, by the settings that they are for.
+_AMOUNTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "rotation_range": ("--rotation", "DEGREES", "turned by up to so much either way"),
+        "shift": ("--shift", "SHARE", "moved by up to this share of width and height"),
+        "width_shift_range": ("--width-shift", "SHARE", "to the left or right only"),
+        "height_shift_range": ("--height-shift", "SHARE", "up or down only"),
+        "shear_range": ("--shear", "DEGREES", "sheared by up to so much either way"),
+        "zoom_range": (
+            "--zoom",
+            "SHARE",
+            "made larger or smaller by up to this share, or two factors, such as 0.8 1.2",
+        ),
+        "channel_shift_range": ("--channel-shift", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
+        "erasing": ("--erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
+    }
+)
+_FLIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "horizontal_flip": ("--flip", "mirrored, half of the time"),
+        "vertical_flip": ("--vertical-flip", "turned upside down, half of the time"),
+    }
+)
+_FACTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "brightness_range": ("--brightness", "factors of all levels, such as 0.8 1.2"),
+        "contrast_range": ("--contrast", "factors of the distance to the mean level"),
+    }
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_zoom_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong with it is handled
@@ -141,16 +173,17 @@ def _predict(options: argparse.Namespace) -> int:
 def _augment(options: argparse.Namespace) -> int:
     from fieldguide.augment import chosen_settings, write_sheet
 
-    settings = chosen_settings(vars(options))
+    named = {name: flag for name, (flag, *_) in {**_AMOUNTS, **_FLIPS, **_FACTORS}.items()}
+    chosen = chosen_settings(vars(options), {**named, "fill_mode": "--fill-mode", "preset": "--preset"})
     written = write_sheet(
         options.folder,
-        settings,
+        chosen.settings,
         output=options.output,
         pictures=options.pictures,
         draws=options.draws,
         seed=options.seed,
     )
-    return _print(written, options)
+    return _print(replace(written, preset=chosen.preset), options)
 
 
 def _cache(options: argparse.Namespace) -> int:
@@ -213,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="share that makes choices (0: choices are made out of fold within train); not where it comes divided",
     )
-    train.add_argument("--seed", type=_seed, default=0, help="of everything random (%(default)s)")
+    train.add_argument("--seed", type=_whole, default=0, help="of everything random (%(default)s)")
     train.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="never train the backbone itself")
 
     evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
@@ -243,36 +276,46 @@ def _add_augment(augment: argparse.ArgumentParser) -> None:
     augment.add_argument(
         "--output", type=Path, metavar="FILE", default=Path("augmented.png"), help="where the sheet goes (%(default)s)"
     )
-    augment.add_argument("--pictures", type=int, metavar="N", default=8, help="how many are shown (%(default)s)")
-    augment.add_argument("--draws", type=int, metavar="N", default=6, help="how many of each (%(default)s)")
-    augment.add_argument("--seed", type=_seed, default=0, help="of the draws (%(default)s)")
+    augment.add_argument("--pictures", type=_whole, metavar="N", default=8, help="how many are shown (%(default)s)")
+    augment.add_argument("--draws", type=_whole, metavar="N", default=6, help="how many of each (%(default)s)")
+    augment.add_argument("--seed", type=_whole, default=0, help="of the draws (%(default)s)")
     augment.add_argument(
         "--preset", metavar="NAME", help="light, medium or strong; medium if nothing else is asked for"
     )
-    for flag, setting, unit, text in (
-        ("--rotation", "rotation_range", "DEGREES", "turned by up to so much either way"),
-        ("--shift", "shift", "SHARE", "moved by up to this share of width and height"),
-        ("--width-shift", "width_shift_range", "SHARE", "to the left or right only"),
-        ("--height-shift", "height_shift_range", "SHARE", "up or down only"),
-        ("--shear", "shear_range", "DEGREES", "sheared by up to so much either way"),
-        ("--zoom", "zoom_range", "SHARE", "made larger or smaller by up to this share"),
-        ("--channel-shift", "channel_shift_range", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
-        ("--erasing", "erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
-    ):
-        augment.add_argument(flag, dest=setting, type=_number, metavar=unit, help=text)
-    for flag, setting, text in (
-        ("--flip", "horizontal_flip", "mirrored, half of the time"),
-        ("--vertical-flip", "vertical_flip", "turned upside down, half of the time"),
-    ):
+    for setting, (flag, unit, text) in _AMOUNTS.items():
+        kind = _share_or_factors if flag == "--zoom" else _number
+        augment.add_argument(flag, dest=setting, type=kind, metavar=unit, help=text)
+    for setting, (flag, text) in _FLIPS.items():
         augment.add_argument(flag, dest=setting, action=argparse.BooleanOptionalAction, default=None, help=text)
-    for flag, setting, text in (
-        ("--brightness", "brightness_range", "factors of all levels, such as 0.8 1.2"),
-        ("--contrast", "contrast_range", "factors of the distance to the mean level"),
-    ):
+    for setting, (flag, text) in _FACTORS.items():
         augment.add_argument(flag, dest=setting, type=_number, nargs=2, metavar=("LOW", "HIGH"), help=text)
     augment.add_argument(
         "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
     )
+
+
+def _zoom_joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined[-2:-1] == ["--zoom"] and _is_number(word) and _is_number(joined[-1]):
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _share_or_factors(text: str) -> float | list[float]:
+    numbers = [_number(part) for part in text.split(",")]
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _number(text: str) -> float:
@@ -282,7 +325,7 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
 
 
-def _seed(text: str) -> int:
+def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, 0 or larger")
     return int(text)

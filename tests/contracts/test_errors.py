@@ -295,19 +295,22 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     ),
     (lambda place: ["augment", "photos", "--pictures", "0"], r"pictures is 0; expected a number from 1 to 50"),
     (lambda place: ["augment", "photos", "--draws", "21"], r"draws is 21; expected a number from 1 to 20"),
-    (lambda place: ["augment", "photos", "--preset", "huge"], r"preset is 'huge'; expected one of light, medium, str"),
+    (
+        lambda place: ["augment", "photos", "--preset", "huge"],
+        r"--preset is 'huge'; expected one of light, medium, str",
+    ),
     (
         lambda place: ["augment", "photos", "--rotation", "400"],
-        r"rotation_range is 400; expected a number from 0 to 180",
+        r"--rotation is 400; expected a number from 0 to 180",
     ),
-    (lambda place: ["augment", "photos", "--zoom", "nan"], r"zoom_range is nan; expected a number from 0 to 0\.99"),
+    (lambda place: ["augment", "photos", "--zoom", "nan"], r"--zoom is nan; expected a number from 0 to 0\.99"),
     (
         lambda place: ["augment", "photos", "--brightness", "2", "1"],
-        r"brightness_range is \(2, 1\): its first number is",
+        r"--brightness is \(2, 1\): its first number is",
     ),
     (
         lambda place: ["augment", "photos", "--fill-mode", "mirror"],
-        r"fill_mode is 'mirror'; expected one of nearest, c",
+        r"--fill-mode is 'mirror'; expected one of nearest, c",
     ),
 ]
 
@@ -330,7 +333,7 @@ FLAGS = [
         r"--rotation: 'much' was given; expected a number",
     ),
     (["augment", "photos", "--brightness", "0.8"], r"--brightness: expected 2 arguments"),
-    (["augment", "photos", "--draws", "2.5"], r"--draws: invalid int value: '2\.5'"),
+    (["augment", "photos", "--draws", "2.5"], r"--draws: '2\.5' was given; expected a whole number, 0 or larger"),
     (["augment", "photos", "--seed", "-1"], r"--seed: '-1' was given; expected a whole number, 0 or larger"),
 ]
 
