@@ -428,6 +428,14 @@ class TestSaved:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == f"Augment 9 {Settings(**EVERYTHING)}"
 
+    def test_keras_must_know_the_layer_first(self, tmp_path: Path) -> None:
+        """As the docs say: it imports no package but its own by itself, and `import fieldguide` loads nothing."""
+        path = tmp_path / "model.keras"
+        small_model(Augment(rotation_range=20)).save(path)
+        code = f"import keras, fieldguide; keras.models.load_model({str(path)!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "Could not locate class 'Augment'" in done.stderr
+
     def test_a_clone_has_the_same_settings(self) -> None:
         model = small_model(Augment(**CLASSIC, seed=9))
         (layer,) = (each for each in keras.models.clone_model(model).layers if isinstance(each, Augment))

@@ -129,6 +129,24 @@ def test_labels_stand_above_the_first_picture_of_each() -> None:
     assert not np.array_equal(two.pixels, other.pixels)
 
 
+def test_many_pictures_stand_side_by_side() -> None:
+    pictures = photos(40, 150, 150)
+    for draws in (1, 6):
+        sheet = contact_sheet(pictures, SETTINGS, draws=draws)
+        height, width = sheet.pixels.shape[:2]
+        assert 0.4 < height / width < 1.6
+        assert all(holds(sheet, picture) for picture in pictures[::9])
+    ten = contact_sheet(pictures[:10], SETTINGS, draws=1).pixels
+    assert ten.shape[0] > 10 * 150 and ten.shape[1] < 3 * 160
+
+
+def test_a_label_without_letters_is_named_at_the_top_of_each_part() -> None:
+    sheet = contact_sheet(photos(12), SETTINGS, draws=1, labels=[DEVANAGARI] * 12)
+    assert sheet.unwritten == {0: DEVANAGARI, 6: DEVANAGARI}
+    named = contact_sheet(photos(12), SETTINGS, draws=1, labels=["row 1"] * 6 + ["row 7"] * 6)
+    assert np.array_equal(sheet.pixels, named.pixels)
+
+
 def test_labels_without_letters_are_named_by_their_row() -> None:
     pictures = photos(4)
     sheet = contact_sheet(pictures, SETTINGS, draws=1, labels=["horses", DEVANAGARI, HEBREW, HEBREW])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from fieldguide.augmentation.draws import draw
 from fieldguide.augmentation.lettering import fits_letters, write
@@ -23,6 +22,7 @@ from fieldguide.words import counted
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 MOST_PICTURES, MOST_DRAWS = 50, 20
+MOST_ROWS = 10  # one below another, or as many as there are columns
 WIDTH = 80  # columns of what is printed
 QUALITY = 92  # of JPEG
 
@@ -40,7 +40,7 @@ class Sheet:
     Args:
         pixels: uint8 (height, width, 3), RGB.
         settings: that the draws were made from.
-        pictures: how many there are, a row each.
+        pictures: how many there are, a row each; many rows are laid side by side, in parts.
         draws: how many of each, after the picture as it is.
         seed: of the draws.
         labels: of the pictures, or none.
@@ -78,7 +78,8 @@ class Sheet:
     @property
     def unwritten(self) -> dict[int, str]:
         """The labels that the sheet names by their row only, since it has no letters for them: row -> label."""
-        return {row: label for row, label in _captions(self.labels).items() if not fits_letters(label)}
+        shown = _captions(self.labels, _rows_of(self.pictures, self.draws))
+        return {row: label for row, label in shown.items() if not fits_letters(label)}
 
     def save(self, path: str | Path) -> Path:
         """Writes the sheet to a file, whole or not at all; what the file held before is replaced.
@@ -158,7 +159,7 @@ def contact_sheet(
         rows.append([_shown(each, settings) for each in seen])
     named = tuple(str(label) for label in labels or ())
     remarks = tuple(notes(settings, tuple(dict.fromkeys(named))))
-    return Sheet(_laid_out(rows, named), settings, len(rows), draws, seed, named, remarks)
+    return Sheet(_side_by_side(rows, named), settings, len(rows), draws, seed, named, remarks)
 
 
 def picture_path(path: str | Path) -> Path:
@@ -205,7 +206,7 @@ def _arrays(pictures: Any) -> list[Any]:
 
 def _as_array(picture: Any) -> Any:
     """A picture or a batch as NumPy's array; what is neither, as it is."""
-    if isinstance(picture, Image.Image):
+    if hasattr(picture, "getbands"):  # Pillow's
         return np.asarray(picture.convert("RGB"))
     if hasattr(picture, "detach"):  # PyTorch's, which may be on another device or wait for gradients
         picture = picture.detach().cpu()
@@ -273,14 +274,35 @@ def _shown(levels: np.ndarray, settings: Settings) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _captions(labels: Sequence[str]) -> dict[int, str]:
-    """Row -> label, where a label is another than that of the row above."""
-    return {row: label for row, label in enumerate(labels) if row == 0 or label != labels[row - 1]}
+def _rows_of(pictures: int, draws: int) -> int:
+    """How many pictures stand one below another: all, or where that is far more than fit on a screen, a part."""
+    parts = 1
+    while (rows := -(-pictures // parts)) > max(MOST_ROWS, parts * (draws + 1)):
+        parts += 1
+    return rows
 
 
-def _laid_out(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np.ndarray:
-    """The sheet: headings, then a row for each picture, under its label, and a line after the first column."""
-    captions = _captions(labels)
+def _captions(labels: Sequence[str], rows: int) -> dict[int, str]:
+    """Row -> label, where a label is another than that of the row above, or the row is the first of a part."""
+    return {row: label for row, label in enumerate(labels) if row % rows == 0 or label != labels[row - 1]}
+
+
+def _side_by_side(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np.ndarray:
+    """The sheet, of as many parts as give it a shape that can be looked at."""
+    count = _rows_of(len(rows), len(rows[0]) - 1)
+    captions = _captions(labels, count)
+    parts = []
+    for start in range(0, len(rows), count):
+        here = {row - start: label for row, label in captions.items() if start <= row < start + count}
+        parts.append(_laid_out(rows[start : start + count], here, start))
+    height = max(len(part) for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, height - len(part)), (0, 0), (0, 0)), constant_values=_PAPER) for part in parts], axis=1
+    )
+
+
+def _laid_out(rows: Sequence[Sequence[np.ndarray]], captions: Mapping[int, str], before: int) -> np.ndarray:
+    """A part: headings, then a row for each picture, under its label, and a line after the first column."""
     column = max(row[0].shape[1] for row in rows)
     step = column + _GAP
     first = step + _GAP + _LINE  # from the originals to the first draws, with the line between them
@@ -295,7 +317,7 @@ def _laid_out(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np
     for number, row in enumerate(rows):
         if number in captions:
             label = captions[number]
-            write(sheet[top:, _MARGIN:-_MARGIN], label if fits_letters(label) else f"row {number + 1}", _INK)
+            write(sheet[top:, _MARGIN:-_MARGIN], label if fits_letters(label) else f"row {before + number + 1}", _INK)
             top += _CAPTION
         bottom = top + row[0].shape[0]
         sheet[top:bottom, lefts[1] - _GAP - _LINE : lefts[1] - _GAP] = _RULE
