@@ -33,7 +33,7 @@ LAYERS: dict[int, str] = {
     "reporting.sections reporting.page",
     8: "job predict demo augment preprocessing.arguments preprocessing.pictures preprocessing.transforms "
     "preprocessing.listing preprocessing.table preprocessing.reader preprocessing.drawing preprocessing.standard "
-    "preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
+    "preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
     "preprocessing.file_iterators preprocessing.generator preprocessing.pipelines preprocessing.folders "
     "preprocessing.image",
     9: "__init__ cli __main__",
