@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import warnings
 from typing import Any
 
@@ -109,6 +110,19 @@ def test_whole_epochs_are_given_in_order(workers: int, multiprocess: bool) -> No
     seen.model().fit(flow, epochs=2, verbose=0, shuffle=False, callbacks=[seen.callback])
     assert seen.batches == expected(2)
     assert flow.epoch == 2
+
+
+def test_fit_shuffles_the_batches_of_an_epoch_unless_told_not_to() -> None:
+    """By Python's own generator, so only their order is not the flow's."""
+    orders = []
+    for seed in (1, 2):
+        random.seed(seed)
+        seen = Seen()
+        seen.model().fit(flow_of(fg.ImageDataGenerator()), epochs=2, verbose=0, callbacks=[seen.callback])
+        for epoch, number in zip(seen.epochs, (0, 1), strict=True):
+            assert sorted(epoch) == sorted(expected(1, first=number))
+        orders.append(seen.batches)
+    assert orders[0] != orders[1]
 
 
 def test_as_many_steps_as_an_epoch_has_are_whole_epochs() -> None:

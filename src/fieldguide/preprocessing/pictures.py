@@ -174,6 +174,14 @@ def save_img(
         image.save(path, format=form, **kwargs)
 
 
+def can_write(ending: str) -> bool:
+    """Whether there is a format that can be written for this ending of a file's name, such as "jpg"."""
+    from PIL import Image
+
+    Image.init()
+    return Image.EXTENSION.get(f".{ending.lower()}") in Image.SAVE
+
+
 def _require_known(form: str, named: bool) -> None:
     from PIL import Image
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import explained
-from fieldguide.preprocessing.pictures import array_to_img
+from fieldguide.preprocessing.pictures import array_to_img, can_write
 
 _JPEG = ("jpg", "jpeg", "jpe", "jfif")  # knows no transparency
 
@@ -28,12 +27,16 @@ class Saving:
 
         Raises:
             InputError: no such format can be written.
+            InputTypeError: `form` is no text.
             FileError: the folder cannot be made.
         """
         self.folder = None if folder is None else Path(folder)
         self.prefix, self.form, self.data_format = prefix, form, data_format
         if self.folder is not None:
-            _require_known(form)
+            if not isinstance(form, str):
+                raise InputTypeError(f"save_format is {form!r}; expected the ending of a name, such as 'png'.")
+            if not can_write(form):
+                raise InputError(f"save_format is {form!r}, which cannot be written; expected such as 'png' or 'jpeg'.")
             with explained(self.folder, "write pictures to"):
                 self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -48,14 +51,3 @@ class Saving:
                 image = image.convert("RGB")
             with explained(path, "write"):
                 image.save(path)
-
-
-def _require_known(form: Any) -> None:
-    """Refuses an ending of file names that says no format which can be written."""
-    from PIL import Image
-
-    Image.init()
-    if not isinstance(form, str):
-        raise InputTypeError(f"save_format is {form!r}; expected the ending of a picture's name, such as 'png'.")
-    if Image.EXTENSION.get(f".{form.lower()}") not in Image.SAVE:
-        raise InputError(f"save_format is {form!r}, which cannot be written; expected such as 'png' or 'jpeg'.")
