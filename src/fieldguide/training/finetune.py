@@ -157,7 +157,7 @@ def _forward(model: keras.Model, activations: np.ndarray) -> np.ndarray:
 def _epoch(number: int, logits: np.ndarray, labels: np.ndarray, held: np.ndarray, held_labels: np.ndarray) -> Epoch:
     loss, accuracy = loss_and_accuracy(logits, labels)
     val_loss, val_accuracy = loss_and_accuracy(held, held_labels)
-    return Epoch("fine-tune", number, loss, accuracy, val_loss, val_accuracy)
+    return Epoch("fine-tune", number, loss, accuracy, val_loss, val_accuracy, n=len(labels), val_n=len(held_labels))
 
 
 def _best_place(epochs: list[Epoch]) -> int:

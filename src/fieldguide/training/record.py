@@ -14,13 +14,19 @@ from fieldguide.intervals import Estimate
 class Epoch:
     """One pass over the training pictures. Both accuracies are of the same kind: no augmentation, no dropout."""
 
-    phase: str  # "head" (frozen base) or "fine-tune" (last blocks too)
+    phase: str  # "head" (frozen base), "fine-tune" (last blocks too) or "scratch" (everything, from random weights)
     epoch: int  # from 1 in each phase
     loss: float  # mean cross-entropy in nats
     accuracy: float  # 0..1
     val_loss: float
     val_accuracy: float
     chosen: bool = False  # the weights of this epoch were kept
+    n: int = 0  # training pictures that loss and accuracy are of; 0 where that was not written down
+    val_n: int = 0  # held-out pictures, likewise
+    # What the fit itself saw: augmented and mixed pictures, smoothed labels, dropout at work. None where it saw no such.
+    fitted_loss: float | None = None
+    fitted_accuracy: float | None = None
+    rate: float | None = None  # the learning rate at the end of the epoch
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name."""
