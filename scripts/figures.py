@@ -229,6 +229,7 @@ def in_fit(rows: Sequence[Row]) -> str:
             f"{float(row['first_seconds']):.1f}",
             _span(row, OF_FILES, _times),
             _span(row, "input_share", _percent),
+            _span(row, "input_cpu_share", _percent),
         ]
         for row in rows
         if row["row"] in IN_FIT
@@ -236,12 +237,16 @@ def in_fit(rows: Sequence[Row]) -> str:
     text = (
         f"The course's network, three blocks of convolution and pooling, at {rows[0]['side']} x {rows[0]['side']}, "
         f"{int(rows[0]['pictures']):,} JPEG files; median of {rows[0]['rounds']} epochs after the first, in turns. The "
-        "input's share is what of an epoch goes away with a constant tensor."
+        "input's share is what goes away with one constant batch, handed over as a generator's are."
     )
-    if arrays := [float(row[OF_FILES]) for row in rows if row["row"] == "constant_batch"]:
-        share = _times(arrays[0])
-        text += f" An epoch on one constant batch, handed over as a generator's are, takes {share} of fieldguide's."
-    head = ["", "seconds of an epoch", "of the first", "times fieldguide is as fast", "share of the input"]
+    head = [
+        "",
+        "seconds of an epoch",
+        "of the first",
+        "times fieldguide is as fast",
+        "input's share of the time",
+        "of the processor's time",
+    ]
     return _section("In `model.fit`", text, head, lines, rows[0])
 
 

@@ -114,12 +114,13 @@ def test_results_become_tables_and_a_line_of_the_readme(script: Script, tmp_path
     assert "from JPEG files 20.0 at 150 x 150; from JPEG files in the first epoch 3.50 at 150 x 150." in line
 
     share = {"input_share": 0.33, "input_share_least": 0.29, "input_share_largest": 0.37}
+    share |= {"input_cpu_share": 0.31, "input_cpu_share_least": 0.3, "input_cpu_share_largest": 0.32}
     fit = {"row": "keras_generator", "seconds": 30.0, "first_seconds": 31.0, **spread("fieldguide_is_times", 1.5)}
     write(tmp_path / "generator_fit.csv", {**fit, **share, "side": 150, "pictures": 2000, **fixed})
     rate = {"row": "keras_generator", "pictures_per_second": 283.0, **spread("flow_is_times", 12.0), "pictures": 512}
     write(tmp_path / "augmentation.csv", {**rate, "side": 150, **fixed}, {**rate, "side": 224, **fixed})
     page = script["drop_in"](tmp_path)
-    assert "| Keras | 30.0 | 31.0 | 1.50 (1.00 to 2.00) | 33% (29% to 37%) |" in page
+    assert "| Keras | 30.0 | 31.0 | 1.50 (1.00 to 2.00) | 33% (29% to 37%) | 31% (30% to 32%) |" in page
     assert "| 283 | 12.0 (11.5 to 12.5) | 283 | 12.0 (11.5 to 12.5) |" in page
     (line,) = script["_drop_in_line"](tmp_path)
     assert "from arrays 12.0 at 150 x 150, 12.0 at 224 x 224" in line
