@@ -158,8 +158,9 @@ def versions(python: str, packages: Sequence[str]) -> str:
     """`python 3.11.9, keras 3.15.1, ...` as installed beside the interpreter `python`; absent packages are left out."""
     code = (
         "import importlib.metadata as m, json, platform, sys\n"
-        "found = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
-        "named = [[name, found[name]] for name in sys.argv[1:] if name in found]\n"
+        "found = {d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}\n"
+        "found.setdefault('tensorflow', found.get('tensorflow-cpu'))  # the same without CUDA\n"
+        "named = [[name, found[name]] for name in sys.argv[1:] if found.get(name)]\n"
         "print(json.dumps([['python', platform.python_version()], *named]))"
     )
     asked = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True, check=True)
