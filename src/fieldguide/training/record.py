@@ -23,7 +23,7 @@ class Epoch:
     chosen: bool = False  # the weights of this epoch were kept
     n: int = 0  # training pictures that loss and accuracy are of; 0 where that was not written down
     val_n: int = 0  # held-out pictures, likewise
-    # What the fit itself saw: augmented and mixed pictures, smoothed labels, dropout at work. None where it saw no such.
+    # What the fit itself saw: varied and mixed pictures, smoothed labels, dropout at work. None where it saw no such.
     fitted_loss: float | None = None
     fitted_accuracy: float | None = None
     rate: float | None = None  # the learning rate at the end of the epoch
