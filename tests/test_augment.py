@@ -235,6 +235,11 @@ def test_no_more_than_a_hundred_files_are_tried(photos: Path) -> None:
         ({"shift": 0.2, "width_shift_range": 0.1}, Settings(width_shift_range=0.1, height_shift_range=0.2)),
         ({"horizontal_flip": False}, replace(PRESETS["medium"].settings, horizontal_flip=False)),
         ({"vertical_flip": False}, PRESETS["medium"].settings),
+        ({"fill_mode": "reflect"}, replace(PRESETS["medium"].settings, fill_mode="reflect")),
+        (
+            {"fill_mode": "wrap", "horizontal_flip": False},
+            replace(PRESETS["medium"].settings, fill_mode="wrap", horizontal_flip=False),
+        ),
         ({"horizontal_flip": False, "rotation_range": 20}, Settings(rotation_range=20)),
         ({"rotation_range": 0.0}, Settings()),
         ({"zoom_range": [0.8, 1.2]}, Settings(zoom_range=(0.8, 1.2))),
@@ -308,6 +313,10 @@ def test_the_command_alone_shows_the_preset_to_try_first(photos: Path, capfd: py
         ("photos --zoom 0.8 1.2", [0.8, 1.2]),
         ("--zoom 0.8 1.2 photos", [0.8, 1.2]),
         ("photos --zoom=0.8,1.2", [0.8, 1.2]),
+        ("photos --zoom=0.8 1.2", [0.8, 1.2]),
+        ("--zoom=0.8 1.2 photos", [0.8, 1.2]),
+        ("photos --zo 0.8 1.2", [0.8, 1.2]),
+        ("photos --z=0.8 1.2 --flip", [0.8, 1.2]),
     ],
 )
 def test_zoom_takes_a_share_or_two_factors(
@@ -315,6 +324,35 @@ def test_zoom_takes_a_share_or_two_factors(
 ) -> None:
     assert main(["augment", *words.split(), "--pictures", "1", "--draws", "1", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["settings"]["zoom_range"] == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--zoom 0.2 2024", 0.2),
+        ("--zoom=0.2 2024", 0.2),
+        ("2024 --zoom 0.8 1.2", [0.8, 1.2]),
+        ("--zoom 0.8 1.2 2024", [0.8, 1.2]),
+    ],
+)
+def test_a_folder_may_be_called_by_a_number(
+    words: str, expected: object, photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos.rename("2024")
+    assert main(["augment", *words.split(), "--pictures", "1", "--draws", "1", "--json"]) == 0
+    given = json.loads(capfd.readouterr().out)
+    assert (given["folder"], given["settings"]["zoom_range"]) == ("2024", expected)
+
+
+def test_a_way_to_fill_alone_is_shown_by_the_preset_to_try_first(
+    photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["augment", str(photos), "--fill-mode", "reflect", "--json"]) == 0
+    given = json.loads(capfd.readouterr().out)
+    assert (given["preset"], given["changed"]) == ("medium", ["fill_mode"])
+    assert main(["augment", str(photos), "--fill-mode", "reflect", "--rotation", "20", "--json"]) == 0
+    given = json.loads(capfd.readouterr().out)
+    assert Settings(**given["settings"]) == Settings(rotation_range=20, fill_mode="reflect")
 
 
 def test_keras_and_pandas_are_not_loaded_for_it(photos: Path) -> None:

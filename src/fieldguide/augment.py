@@ -30,6 +30,8 @@ LISTED = 5  # files that cannot be read, of those that are named on a terminal
 MOST_TRIED = 100  # files of a class, in search of one that can be read
 LITTLE = 0.5  # of a picture: less of it is left by a cut that should be known of
 BLURRED = 2.0  # times as long and wide: so much enlarged, pictures look blurred
+# Settings that say how something varies, and vary nothing by themselves.
+HOW = ("erasing_area", "erasing_ratio", "fill_mode", "cval", "interpolation", "value_range")
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -186,8 +188,8 @@ def chosen_settings(given: Mapping[str, Any], flags: Mapping[str, str] = NO_FLAG
 
     Args:
         given: "preset", a name or None; "shift", for both directions; and any setting by its name. What is None was
-            not given. Without any of them, or with flips turned off alone, it is the preset "medium"; without a preset
-            nothing else varies.
+            not given. Without any of them, or with only flips turned off and settings of how something varies, such as
+            "fill_mode", it is the preset "medium", changed by them; without a preset nothing else varies.
         flags: What a person typed for each of them, by which errors name it; by default these names.
 
     Raises:
@@ -207,7 +209,7 @@ def chosen_settings(given: Mapping[str, Any], flags: Mapping[str, str] = NO_FLAG
                 changes[setting] = _short(given[name])
                 _check(setting, changes[setting], flags.get(name, name))
     preset = given.get("preset")
-    if preset is None and any(value is not False for value in changes.values()):
+    if preset is None and any(value is not False for name, value in changes.items() if name not in HOW):
         made = Settings(**changes)
         return Chosen(made, preset_named(made))
     try:

@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(_zoom_joined(sys.argv[1:] if arguments is None else arguments))
+    parser = _parser()
+    options = parser.parse_args(_zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
     try:
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong with it is handled
@@ -294,14 +295,22 @@ def _add_augment(augment: argparse.ArgumentParser) -> None:
     )
 
 
-def _zoom_joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values."""
+def _zoom_joined(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Sequence[str]:
+    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values.
+
+    The second number is the folder, such as 2024, where nothing else is.
+    """
     joined: list[str] = []
     for word in arguments:
-        if joined[-2:-1] == ["--zoom"] and _is_number(word) and _is_number(joined[-1]):
+        flag, given = ["", "", *" ".join(joined[-2:]).replace("=", " ").split(" ")][-2:]
+        zooms = len(flag) > 2 and "--zoom".startswith(flag)  # by its first letters too, as argparse takes it
+        if zooms and _is_number(given) and _is_number(word):
             joined[-1] += f",{word}"
         else:
             joined.append(word)
+    if joined != list(arguments):
+        _, unknown = parser.parse_known_args(arguments)
+        return joined if unknown else arguments
     return joined
 
 
