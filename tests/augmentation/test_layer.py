@@ -123,6 +123,15 @@ class TestSettings:
         layer = Augment(rotation_range=20, fill_mode="wrap", seed=5, name="varied")
         assert repr(layer) == "Augment(rotation_range=20, fill_mode='wrap', seed=5, name='varied')"
         assert str(layer) == repr(layer)
+        layer = Augment(seed=5, name="varied", dtype="float16", data_format="channels_first")
+        assert repr(layer) == "Augment(seed=5, name='varied', data_format='channels_first', dtype='float16')"
+        assert eval(repr(layer)).get_config() == layer.get_config()
+
+    def test_a_preset_takes_what_a_layer_takes_beside_settings(self) -> None:
+        beside: dict[str, Any] = {"seed": 5, "name": "varied", "dtype": "float16", "data_format": "channels_first"}
+        layer = Augment.from_preset("light", **beside)
+        expected: dict[str, Any] = {**PRESETS["light"].settings.changed(), **beside}
+        assert layer.get_config() == Augment(**expected).get_config()
 
     def test_it_warns_of_what_does_next_to_nothing_where_it_was_written(self) -> None:
         with pytest.warns(UserWarning, match=r"shear_range=0.2 is 0.2 degrees") as caught:
@@ -195,6 +204,33 @@ class TestAsKerasDoes:
         model = around(Augment(**EVERYTHING, seed=1))
         model.compile(loss="mse")
         assert np.array_equal(model.predict(given, verbose=0), given)
+        assert model.evaluate(given, given, verbose=0) == 0
+
+    def test_functions_of_others_may_be_called_as_a_models_steps_are(self) -> None:
+        given, layer = pictures().astype(np.float32), Augment(rotation_range=20, seed=1)
+
+        class Trial:
+            def predict_step(self, images: Any) -> Any:
+                return layer(images)
+
+        def test_step(images: Any) -> Any:
+            return layer(images)
+
+        def predict_step() -> Any:
+            return layer(given)
+
+        for result in (test_step(given), predict_step(), Trial().predict_step(given)):
+            assert not np.allclose(array(result), given)
+
+    def test_a_models_own_steps_leave_pictures_as_they_are(self) -> None:
+        given = pictures().astype(np.float32)
+
+        class Stepping(Around):
+            def test_step(model, *given: Any) -> Any:  # noqa: N805 - whatever it calls itself
+                return super().test_step(*given)
+
+        model = Stepping(Augment(**EVERYTHING, seed=1))
+        model.compile(loss="mse")
         assert model.evaluate(given, given, verbose=0) == 0
 
 
@@ -465,6 +501,32 @@ class TestSaved:
         assert len(state) == 1, "the seed is not looked at"
         assert all(np.allclose(loaded.serve(given), model.predict(given, verbose=0), atol=1e-5) for _ in range(2))
         assert [variable.numpy().tolist() for variable in loaded.non_trainable_variables] == state
+
+    @pytest.mark.parametrize("way", ["export", "by hand", "tflite"])
+    def test_a_model_that_says_nothing_of_training_is_exported_without_variation(self, way: str, tmp_path: Path) -> None:
+        tf = pytest.importorskip("tensorflow")
+        if keras.backend.backend() != "tensorflow":
+            pytest.skip("these are TensorFlow's ways")
+        given = pictures(2).astype(np.float32)
+        model, path = Around(Augment(**EVERYTHING, seed=9)), str(tmp_path / "exported")
+        assert not np.allclose(array(model(given)), given)
+        signature = [tf.TensorSpec((None, *SIZE, 3), tf.float32)]
+        if way == "export":
+            model.export(path, verbose=False)
+            result = tf.saved_model.load(path).serve(given)
+        elif way == "by hand":
+            traced = tf.function(lambda images: model(images), input_signature=signature)
+            tf.saved_model.save(model, path, signatures=traced)
+            result = tf.saved_model.load(path).signatures["serving_default"](tf.constant(given))["output_0"]
+        else:
+            written = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+            runner = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(model_content=written)
+            runner.resize_tensor_input(runner.get_input_details()[0]["index"], given.shape)
+            runner.allocate_tensors()
+            runner.set_tensor(runner.get_input_details()[0]["index"], given)
+            runner.invoke()
+            result = runner.get_tensor(runner.get_output_details()[0]["index"])
+        assert np.array_equal(np.asarray(result), given)
 
 
 def operations(model: keras.Model, given: np.ndarray, training: bool) -> set[str]:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -126,15 +127,26 @@ class Augment(keras.layers.Layer):
             warnings.warn(note, stacklevel=2)
 
     @classmethod
-    def from_preset(cls, preset: str, *, seed: int | None = None) -> Augment:
+    def from_preset(
+        cls,
+        preset: str,
+        *,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> Augment:
         """A layer with the settings of a preset; for others beside them, give `Augment` all settings by name.
 
         Args:
             preset: "light", "medium" or "strong".
-            seed: as for `Augment`.
+            seed: as for `Augment`, like everything below.
+            data_format: likewise.
+            name: likewise.
+            dtype: likewise.
 
         Raises:
-            InputError: There is no such preset, or the seed is negative.
+            InputError: There is no such preset or data format, or the seed is negative.
             InputTypeError: The seed is no whole number.
 
         Example:
@@ -144,10 +156,14 @@ class Augment(keras.layers.Layer):
             (40, 0.3)
         """
         settings: dict[str, Any] = preset_called(preset).settings.changed()
-        return cls(**settings, seed=seed)
+        return cls(**settings, seed=seed, data_format=data_format, name=name, dtype=dtype)
 
     def __repr__(self) -> str:
         given = {**self.settings.changed(), "seed": self.seed, "name": self.name}
+        if self.data_format != keras.config.image_data_format():
+            given["data_format"] = self.data_format
+        if self.dtype_policy != keras.config.dtype_policy():
+            given["dtype"] = self.dtype_policy.name
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -351,6 +367,14 @@ def _is_used() -> bool:
     """
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
-        if frame.f_code.co_name in _STEPS or str(frame.f_globals.get("__name__")).startswith(_EXPORTERS):
+        if frame.f_code.co_name in _STEPS and _is_of_a_model(frame):
+            return True
+        if str(frame.f_globals.get("__name__")).startswith(_EXPORTERS):
             return True
     return False
+
+
+def _is_of_a_model(frame: FrameType) -> bool:
+    """Whether the function is a method of a Keras model: others may have functions of the same names."""
+    first = frame.f_code.co_varnames[:1] if frame.f_code.co_argcount else ()
+    return any(isinstance(frame.f_locals.get(name), keras.Model) for name in first)

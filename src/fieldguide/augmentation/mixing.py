@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fieldguide.augmentation.draws import whole
 from fieldguide.errors import InputError, InputTypeError
 
 NUMBERS = 5  # random numbers that a picture's mix takes
@@ -56,13 +57,9 @@ def draw_mixes(count: int, alpha: float, *, seed: int = 0, epoch: int = 0, batch
         [0, 1, 2, 3]
     """
     _check_alpha(alpha)
-    for name, number in (("count", count), ("seed", seed), ("epoch", epoch), ("batch", batch)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer):
-            raise InputTypeError(f"{name} is {number!r}; expected a whole number, 0 or larger.")
-    if min(count, seed, epoch, batch) < 0:
-        raise InputError(f"count is {count}, seed {seed}, epoch {epoch}, batch {batch}; expected numbers from 0.")
-    numbers = np.random.default_rng((seed, epoch, batch)).random((count, NUMBERS))
-    return mixes_of(alpha, numbers)
+    given = {"count": count, "seed": seed, "epoch": epoch, "batch": batch}
+    count, *key = (whole(name, number) for name, number in given.items())
+    return mixes_of(alpha, np.random.default_rng(key).random((count, NUMBERS)))
 
 
 def draw_mixes_inside(count: Any, alpha: float, generator: Any) -> Mixes:
