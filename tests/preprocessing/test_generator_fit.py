@@ -1,5 +1,7 @@
 """Every iterator and class mode in `fit`, `evaluate` and `predict`; and a notebook whose import line is changed."""
 
+# ruff: noqa: NPY002 - the old global generator is what this is about
+
 from __future__ import annotations
 
 import importlib.util
@@ -123,13 +125,22 @@ def test_weights_of_classes_are_taken(photos: Path) -> None:
     assert losses[0] == 0 < losses[1]
 
 
-def test_any_number_of_workers_trains_alike(photos: Path) -> None:
+class Tinted(fg.ImageDataGenerator):
+    """Draws by itself too, from NumPy's global generator."""
+
+    def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
+        return {**super().get_random_transform(img_shape, seed), "brightness": np.random.uniform(0.5, 1.5)}
+
+
+@pytest.mark.parametrize("kind", [fg.ImageDataGenerator, Tinted])
+def test_any_number_of_workers_trains_alike(kind: type[fg.ImageDataGenerator], photos: Path) -> None:
     import keras
 
     results = []
     for count in (1, 3):
         keras.utils.set_random_seed(4)
         flow, model = flow_of(photos, "directory", "binary"), model_for("binary")
+        flow.image_data_generator = kind(rescale=1 / 255, rotation_range=20, horizontal_flip=True)
         flow.workers = count
         model.fit(flow, epochs=2, shuffle=False, verbose=0)
         results.append(model.get_weights())
@@ -140,8 +151,10 @@ def test_any_number_of_workers_trains_alike(photos: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 @pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "torch", reason="this is PyTorch already")
 def test_these_tests_pass_on_pytorch() -> None:
-    files = [Path(__file__), Path(__file__).with_name("test_endless.py")]
-    command = [sys.executable, "-m", "pytest", "-q", *map(str, files)]
+    """The layer's too: what the documentation says of PyTorch rests on them."""
+    tests = Path(__file__).parent.parent
+    files = [Path(__file__), Path(__file__).with_name("test_endless.py"), tests / "augmentation" / "test_layer.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "keras and not long", *map(str, files)]
     done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode()
 

@@ -1,8 +1,11 @@
 """A batch depends on the seed, the epoch and its place, and on nothing else: not on threads or the way there."""
 
+# ruff: noqa: NPY002 - the old global generator is what this is about
+
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +215,137 @@ class TestReplacedMethods:
         expected = next(fg.ImageDataGenerator(**VARIED).flow(self.pictures(), **options))
         found = next(Same(**VARIED).flow(self.pictures(), **options))
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def asking(kind: Any) -> Any:
+    """A generator whose own `get_random_transform` and `apply_transform` draw too, from NumPy's global generator."""
+
+    class Tinted(kind):
+        def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
+            return {**super().get_random_transform(img_shape, seed), "tint": np.random.uniform(0, 50)}
+
+        def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+            return super().apply_transform(x, transform_parameters) + transform_parameters["tint"] + np.random.rand()
+
+    return Tinted(horizontal_flip=True, channel_shift_range=20)
+
+
+class TestOthersDraws:
+    """Methods of subclasses and functions of other people draw from NumPy's global generator."""
+
+    x = np.stack([np.asarray(scene(each, 16, 16)) for each in range(COUNT)])
+
+    def flow(self, generator: Any, **options: Any) -> Any:
+        return generator.flow(self.x, batch_size=BATCH, seed=3, **options)
+
+    def test_a_subclass_that_only_passes_on_draws_as_ever(self) -> None:
+        class Asks(fg.ImageDataGenerator):
+            def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
+                return super().get_random_transform(img_shape, seed)
+
+        flow, expected = (self.flow(kind(**VARIED)) for kind in (Asks, fg.ImageDataGenerator))
+        for place in (2, 0, 3, 1, 2):
+            np.testing.assert_allclose(flow[place], expected[place], atol=1e-3)
+
+    def test_a_subclass_draws_what_it_draws_in_keras(self) -> None:
+        ours, keras = (self.flow(asking(kind)) for kind in (fg.ImageDataGenerator, keras_image.ImageDataGenerator))
+        for _ in range(2 * len(ours)):
+            np.testing.assert_allclose(next(ours), next(keras), atol=1e-3)
+
+    def test_its_pictures_are_saved_under_keras_names(self, tmp_path: Path) -> None:
+        for name, kind in (("ours", fg.ImageDataGenerator), ("keras", keras_image.ImageDataGenerator)):
+            (tmp_path / name).mkdir()
+            next(self.flow(asking(kind), save_to_dir=tmp_path / name))
+        names = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("ours", "keras")]
+        assert names[0] == names[1] and len(names[0]) == BATCH
+
+    def test_its_statistics_are_those_of_keras(self) -> None:
+        generators = [asking(kind) for kind in (fg.ImageDataGenerator, keras_image.ImageDataGenerator)]
+        for generator in generators:
+            generator.featurewise_center = True
+            generator.fit(self.x, augment=True, rounds=2, seed=4)
+        np.testing.assert_allclose(generators[0].mean, generators[1].mean, rtol=1e-5)
+
+    def test_a_preprocessing_function_that_draws_repeats_itself(self) -> None:
+        def erased(picture: np.ndarray) -> np.ndarray:
+            picture[np.random.randint(16), np.random.randint(16)] = 0
+            return picture * np.random.uniform(0.5, 1)
+
+        def batches() -> list[np.ndarray]:
+            flow = self.flow(fg.ImageDataGenerator(**VARIED, preprocessing_function=erased))
+            found = [flow[place] for place in (2, 0, 1, 3)]
+            same(flow[2], found[0])
+            return found
+
+        first = batches()
+        np.random.random(7)
+        same(first, batches())
+        assert not np.array_equal(first[0][0], first[0][1])
+
+    def test_numpys_global_state_is_as_it_was(self) -> None:
+        def function(picture: np.ndarray) -> Any:
+            return picture * np.random.rand()
+
+        for generator in (asking(fg.ImageDataGenerator), fg.ImageDataGenerator(preprocessing_function=function)):
+            flow = self.flow(generator)
+            np.random.seed(5)
+            expected = np.random.random()
+            np.random.seed(5)
+            flow[1]
+            assert np.random.random() == expected
+
+    def test_several_threads_give_the_same(self) -> None:
+        def slow(picture: np.ndarray) -> Any:
+            level = np.random.rand()
+            time.sleep(0.002)
+            return picture * level * np.random.rand()
+
+        for make in (
+            lambda: asking(fg.ImageDataGenerator),
+            lambda: fg.ImageDataGenerator(preprocessing_function=slow),
+        ):
+            flow, expected = self.flow(make()), self.flow(make())
+            found: dict[int, Any] = {}
+
+            def ask(place: int, flow: Any = flow, found: dict[int, Any] = found) -> None:
+                found[place] = flow[place]
+
+            threads = [threading.Thread(target=ask, args=(place,)) for place in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            for place in range(4):
+                same(found[place], expected[place])
+
+    def test_what_has_another_shape_than_the_batch_is_refused(self) -> None:
+        def cut(kind: Any, whole: bool = False) -> Any:
+            class Cut(kind):
+                def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+                    return x[:8, :8]
+
+                def standardize(self, x: np.ndarray) -> np.ndarray:
+                    return np.tile(x, (2, 2, 1)) if whole else super().standardize(x)
+
+            return Cut()
+
+        with pytest.raises(ValueError, match="could not broadcast"):
+            next(self.flow(cut(keras_image.ImageDataGenerator)))
+        message = r"^apply_transform returned a ndarray of shape \(8, 8, 3\); expected a picture of shape \(16, 16, 3\)"
+        with pytest.raises(fg.InputTypeError, match=message):
+            next(self.flow(cut(fg.ImageDataGenerator)))
+        found, expected = (
+            next(self.flow(cut(kind, True))) for kind in (fg.ImageDataGenerator, keras_image.ImageDataGenerator)
+        )
+        np.testing.assert_array_equal(found, expected)  # what is whole again in the end is as good
+
+    def test_what_fit_cannot_take_is_refused(self) -> None:
+        class Cut(fg.ImageDataGenerator):
+            def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+                return x[:8, :8]
+
+        with pytest.raises(fg.InputTypeError, match=r"^random_transform returned a ndarray of shape \(8, 8, 3\)"):
+            Cut(featurewise_center=True).fit(self.x, augment=True)
 
 
 def test_a_preprocessing_function_must_return_a_picture() -> None:

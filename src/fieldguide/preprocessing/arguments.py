@@ -67,6 +67,15 @@ def zoom(value: Any) -> list[float]:
     raise kind(f"zoom_range is {value!r}; it should be a float, or a tuple or list of two floats.")
 
 
+def whole_dtype(value: Any, fractional: Sequence[str]) -> None:
+    """Refuses batches of whole numbers where settings, named here, make fractions of all levels."""
+    if fractional and np.dtype(value).kind in "biu":
+        raise InputTypeError(
+            f"dtype is {value!r}, and {fractional[0]} makes levels that are no whole numbers; expected a type of "
+            "fractions, such as 'float32', or none of these settings."
+        )
+
+
 def brightness(value: Any) -> Sequence[float] | None:
     """Lowest and highest brightness factor, if any."""
     if value is None:
@@ -106,7 +115,7 @@ def share(value: Any) -> float:
 def factor(value: Any) -> Any:
     """A factor of levels, or None."""
     if value is None or isinstance(value, numbers.Real):
-        return value
+        return number("rescale", value, none=True)
     raise InputTypeError(f"rescale is {value!r}; expected a number, such as 1/255, or None.")
 
 
@@ -188,12 +197,16 @@ def companion(name: str, value: Any, count: int) -> np.ndarray:
 
 def batch_size(value: Any) -> int:
     """How many pictures a batch has."""
+    return count("batch_size", value, 32)
+
+
+def count(name: str, value: Any, usual: int) -> int:
+    """A whole number, 1 or larger."""
+    expected = f"expected a whole number, 1 or larger, such as {usual}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise InputTypeError(
-            f"batch_size is {value!r} ({type(value).__name__}); expected a whole number, 1 or larger, such as 32."
-        )
+        raise InputTypeError(f"{name} is {value!r} ({type(value).__name__}); {expected}.")
     if value < 1:
-        raise InputError(f"batch_size is {value}; expected a whole number, 1 or larger, such as 32.")
+        raise InputError(f"{name} is {value}; {expected}.")
     return int(value)
 
 

@@ -1,12 +1,15 @@
 """The random numbers of `ImageDataGenerator`, drawn in the order in which Keras's class draws them.
 
 So the same seed gives the same transformations. A generator of NumPy's old kind is needed for that; it is always one
-of its own, or, where no seed was given, NumPy's global one, from which Keras draws too. It is never left seeded.
+of its own, or, where no seed was given, NumPy's global one, from which Keras draws too. It is never left seeded: while
+other people's functions run, which draw from it, it stands where they would find it in Keras, and then where it stood.
 """
 
 from __future__ import annotations
 
 import numbers
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,6 +18,13 @@ from typing import Any
 import numpy as np
 
 from fieldguide.augmentation.affine import matrices
+from fieldguide.errors import InputError, InputTypeError
+
+_GLOBAL = threading.RLock()  # NumPy has one global generator for all threads
+if hasattr(
+    os, "register_at_fork"
+):  # no process shall be copied while another thread holds it: nobody would let go of it
+    os.register_at_fork(before=_GLOBAL.acquire, after_in_parent=_GLOBAL.release, after_in_child=_GLOBAL.release)
 
 
 @dataclass(frozen=True)
@@ -65,11 +75,6 @@ class Transforms:
             zoom=(self.zy, self.zx),
             flip=(self.flip_vertical, self.flip_horizontal),
         )
-
-    def of(self, place: int) -> dict[str, Any]:
-        """One picture's transformation, as `draw` gives it."""
-        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: None if each is None else each[place].item() for name, each in columns.items()}
 
 
 NAMES = tuple(field.name for field in fields(Transforms))  # what a transformation consists of
@@ -158,22 +163,47 @@ def draw_many(ranges: Ranges, size: tuple[int, int], source: np.random.RandomSta
     )
 
 
-@contextmanager
-def global_seed(seed: int | None) -> Iterator[None]:
-    """Inside, NumPy's global generator is seeded, for methods of other people that draw from it; then as it was.
+def seeded(seed: Any) -> Any:
+    """The generator that a seed stands for, as Keras takes it.
 
     Args:
-        seed: None leaves it alone.
+        seed: What NumPy's old generators take; None is NumPy's global one.
+
+    Raises:
+        InputError: The seed is out of range.
+        InputTypeError: It is no seed.
     """
     if seed is None:
+        return np.random
+    asked = f"seed is {seed!r}; expected a whole number from 0 to {2**32 - 1}, or None."
+    try:
+        return np.random.RandomState(seed)
+    except TypeError:
+        raise InputTypeError(asked) from None
+    except ValueError:
+        raise InputError(asked) from None
+
+
+@contextmanager
+def drawing_from(source: Any) -> Iterator[None]:
+    """Inside, NumPy's global generator draws what `source` would, for functions of other people; then it is as it was.
+
+    One thread at a time: a second one waits.
+
+    Args:
+        source: A `numpy.random.RandomState`, which is left where they left it; or `numpy.random` itself.
+    """
+    if source is np.random:
         yield
         return
-    state = np.random.get_state()  # noqa: NPY002 - see the module's first lines
-    try:
-        np.random.seed(seed)  # noqa: NPY002
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+    with _GLOBAL:
+        before = np.random.get_state()  # noqa: NPY002 - see the module's first lines
+        np.random.set_state(source.get_state())  # noqa: NPY002
+        try:
+            yield
+        finally:
+            source.set_state(np.random.get_state())  # noqa: NPY002
+            np.random.set_state(before)  # noqa: NPY002
 
 
 def _gathered(drawn: list[dict[str, Any]], ranges: Ranges) -> Transforms:

@@ -13,9 +13,8 @@ import numpy as np
 from fieldguide.augmentation.warp import Warper
 from fieldguide.data import pillow
 from fieldguide.data.dataset import Skipped
-from fieldguide.errors import MissingFileError, PictureError
+from fieldguide.errors import FileError, MissingFileError
 from fieldguide.preprocessing import arguments
-from fieldguide.preprocessing.drawing import draw_many
 from fieldguide.preprocessing.iterators import Iterator
 from fieldguide.preprocessing.listing import list_directory, listed
 from fieldguide.preprocessing.reader import Reader, Shape
@@ -96,15 +95,14 @@ class FileIterator(Iterator):
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
         generator, source = self.image_data_generator, self._drawing
-        drawn = draw_many(generator.drawing_ranges, generator.picture_size(self.image_shape), source, len(index_array))
         pictures, failed = self._reader.pictures(index_array)
         if failed:
             index_array = self._replaced(index_array, failed)
             pictures, failed = self._reader.pictures(index_array)
         if self.data_format == "channels_first":
             pictures = [np.moveaxis(picture, 2, 0) for picture in pictures]
-        varied = drawn if self.subset != "validation" else None
-        batch = generator.transform_batch(pictures, range(len(pictures)), varied, self._warper)
+        vary = self.subset != "validation"
+        batch = generator.transform_batch(pictures, range(len(pictures)), source, self._warper, vary=vary)
         self._saving.write(batch, index_array, source, 1e7)
         if self.class_mode is None:
             return batch
@@ -141,7 +139,7 @@ class FileIterator(Iterator):
             else:
                 cure = "remove or replace it and make the flow again; `fieldguide check` finds all of its kind"
             if not self.shuffle:
-                kind = MissingFileError if gone else PictureError
+                kind = MissingFileError if gone else FileError
                 raise kind(f"{path} cannot be read ({reason}), and without shuffling none may be missing: {cure}.")
             if path not in known:
                 self.skipped += (Skipped(path, reason),)
@@ -159,7 +157,10 @@ class FileIterator(Iterator):
             if not reasons:
                 return [row]
             first = first or reasons[row]
-        raise PictureError(f"none of the {self.n:,} pictures can be read, among them {self._filepaths[0]} ({first}).")
+        raise FileError(
+            f"none of the {self.n:,} pictures can be read, among them {self._filepaths[0]} ({first}): put them back, "
+            "and make the flow again."
+        )
 
 
 class DirectoryIterator(FileIterator):

@@ -19,7 +19,6 @@ import numpy as np
 from fieldguide.augmentation.warp import Warper
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments
-from fieldguide.preprocessing.drawing import draw_many
 from fieldguide.preprocessing.endless import Askers
 from fieldguide.preprocessing.listing import EXTENSIONS
 from fieldguide.preprocessing.saving import Saving
@@ -254,9 +253,8 @@ class NumpyArrayIterator(Iterator):
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
         generator, source = self.image_data_generator, self._drawing
-        drawn = draw_many(generator.drawing_ranges, generator.picture_size(self.x.shape[1:]), source, len(index_array))
-        varied = drawn if self.subset != "validation" else None
-        batch = generator.transform_batch(self.x, index_array, varied, self._warper)
+        vary = self.subset != "validation"
+        batch = generator.transform_batch(self.x, index_array, source, self._warper, vary=vary)
         self._saving.write(batch, index_array, source, 1e4)
         pictures = [batch, *(each[index_array] for each in self.x_misc)] if self.x_misc else batch
         if self.y is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.warp import Sampling, Warper, warp
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments, standard, transforms
-from fieldguide.preprocessing.drawing import NAMES, Ranges, Transforms, draw, global_seed
+from fieldguide.preprocessing.drawing import NAMES, Ranges, Transforms, draw, draw_many, drawing_from, seeded
 from fieldguide.preprocessing.notes import idle_settings
 
 
@@ -55,7 +56,7 @@ class Transformer:
         )
         self.samplewise_std_normalization = flag("samplewise_std_normalization", samplewise_std_normalization)
         self.zca_whitening = flag("zca_whitening", zca_whitening)
-        self.zca_epsilon = zca_epsilon
+        self.zca_epsilon = arguments.number("zca_epsilon", zca_epsilon)
         self.rotation_range = arguments.number("rotation_range", rotation_range, none=True)
         self.width_shift_range = arguments.shift("width_shift_range", width_shift_range)
         self.height_shift_range = arguments.shift("height_shift_range", height_shift_range)
@@ -75,6 +76,7 @@ class Transformer:
         self.validation_split = self._validation_split = arguments.share(validation_split)
         self.interpolation_order = arguments.order(interpolation_order)
         self.dtype = arguments.float_type(dtype)
+        arguments.whole_dtype(self.dtype, self._fractional())
         self.mean: Any = None
         self.std: Any = None
         self.zca_whitening_matrix: np.ndarray | None = None
@@ -83,6 +85,13 @@ class Transformer:
             warnings.warn(note, stacklevel=2)
 
     __init__.__qualname__ = "ImageDataGenerator.__init__"  # what Python's own errors shall call it
+
+    def _fractional(self) -> list[str]:
+        """The settings that make fractions of whole levels."""
+        names = ("featurewise_center", "samplewise_center", "featurewise_std_normalization",
+                 "samplewise_std_normalization", "zca_whitening")  # fmt: skip
+        scaled = ["rescale"] if self.rescale and not isinstance(self.rescale, numbers.Integral) else []
+        return scaled + [name for name in names if getattr(self, name)]
 
     def _settle_contradictions(self) -> None:
         """What one setting asks for or rules out in another, with a warning."""
@@ -111,9 +120,12 @@ class Transformer:
             `theta` (degrees), `tx` and `ty` (pixels: the vertical shift, from `height_shift_range`, and the horizontal
             one), `shear` (degrees), `zx` and `zy` (the horizontal and vertical zoom factor), `flip_horizontal`,
             `flip_vertical`, `channel_shift_intensity` and `brightness` (None where they do not vary).
+
+        Raises:
+            InputError: The seed is out of range.
+            InputTypeError: It is no seed.
         """
-        source = np.random if seed is None else np.random.RandomState(seed)
-        return draw(self.drawing_ranges, self.picture_size(img_shape), source)
+        return draw(self.drawing_ranges, self.picture_size(img_shape), seeded(seed))
 
     def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
         """A picture transformed as a dictionary of `get_random_transform` says; what it does not name stays.
@@ -184,9 +196,12 @@ class Transformer:
             seed: of the transformations.
 
         Raises:
-            InputError: `x` has not four axes, or no pictures.
-            InputTypeError: it is no array of numbers.
+            InputError: `x` has not four axes, or no pictures; or `rounds` or the seed is out of range.
+            InputTypeError: one of them is of a wrong kind.
         """
+        source = seeded(seed)
+        if augment:
+            rounds = arguments.count("rounds", rounds, 1)
         x = arguments.pictures(x, self.dtype, " in fit").astype(self.dtype)
         if not x.size:
             raise InputError(f"x has shape {x.shape} in fit, and so no levels; expected some pictures.")
@@ -194,7 +209,7 @@ class Transformer:
         if self.rescale:
             x *= self.rescale
         if augment:
-            x = self._varied(x, rounds, seed).astype(self.dtype, copy=False)
+            x = self._varied(x, rounds, source).astype(self.dtype, copy=False)
         if self.featurewise_center:
             self.mean = standard.mean_of(x, self.channel_axis)
             x -= self.mean
@@ -204,13 +219,12 @@ class Transformer:
         if self.zca_whitening:
             self.zca_whitening_matrix = standard.whitening_of(x, self.zca_epsilon)
 
-    def _varied(self, x: np.ndarray, rounds: int, seed: int | None) -> np.ndarray:
+    def _varied(self, x: np.ndarray, rounds: int, source: Any) -> np.ndarray:
         """The pictures, each transformed so many times; by the methods that replace this class's, where some do."""
         pictures = [each for _ in range(rounds) for each in x]
-        if self._replaces("random_transform", "get_random_transform"):
-            with global_seed(seed):  # their signature need not have a seed: Keras passes none
+        if self._replaces("random_transform", "get_random_transform", "apply_transform"):
+            with drawing_from(source):  # their signature need not have a seed: Keras passes none
                 return np.stack([_like(self.random_transform(each), each, "random_transform") for each in pictures])
-        source = np.random if seed is None else np.random.RandomState(seed)
         drawn = [draw(self.drawing_ranges, self.picture_size(each.shape), source) for each in pictures]
         return np.stack([self.apply_transform(each, given) for each, given in zip(pictures, drawn, strict=True)])
 
@@ -218,22 +232,30 @@ class Transformer:
         self,
         pictures: Sequence[np.ndarray] | np.ndarray,
         rows: Sequence[int] | np.ndarray,
-        drawn: Transforms | None,
+        source: np.random.RandomState,
         warper: Warper,
+        *,
+        vary: bool = True,
     ) -> np.ndarray:
-        """Some of the pictures, transformed and standardised.
+        """Some of the pictures, transformed at random and standardised.
 
         Args:
             pictures: (n, ...) of any number type, or a list of pictures; nothing of it is changed or copied.
             rows: which of them.
-            drawn: a transformation for each of `rows`; None leaves them as they are.
+            source: draws the transformations, in Keras's order; it goes on.
             warper: whose threads do it.
+            vary: False leaves them as they are, but for the standard.
 
         Returns:
             (len(rows), ...) of `dtype`.
         """
         if self._replaces("get_random_transform", "apply_transform", "standardize"):
-            return self._one_by_one(pictures, rows, drawn)
+            with drawing_from(source):
+                return self._one_by_one(pictures, rows, vary)
+        drawn: Transforms | None = draw_many(
+            self.drawing_ranges, self.picture_size(pictures[0].shape), source, len(rows)
+        )
+        drawn = drawn if vary else None  # drawn in any case, so that files in save_to_dir have Keras's names
         recoloured = drawn is not None and (drawn.channel_shift_intensity is not None or drawn.brightness is not None)
         # Levels may be scaled before the warp, where nothing in between depends on their range.
         at_once = not (recoloured or self.preprocessing_function)
@@ -247,8 +269,9 @@ class Transformer:
             finish=_recolouring(drawn, self.channel_axis - 1) if drawn is not None and recoloured else None,
         )
         if self.preprocessing_function:
-            for place, picture in enumerate(batch):  # one after the other: it need not bear threads
-                batch[place] = _like(self.preprocessing_function(picture), picture, "preprocessing_function")
+            with drawing_from(source):
+                for place, picture in enumerate(batch):  # one after the other: it need not bear threads
+                    batch[place] = _like(self.preprocessing_function(picture), picture, "preprocessing_function")
         if self.rescale and not at_once:
             batch *= np.float32(self.rescale)
         if self.samplewise_center:
@@ -264,17 +287,16 @@ class Transformer:
         return any(name in vars(self) or getattr(type(self), name) is not vars(Transformer)[name] for name in methods)
 
     def _one_by_one(
-        self, pictures: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int] | np.ndarray, drawn: Transforms | None
+        self, pictures: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int] | np.ndarray, vary: bool
     ) -> np.ndarray:
-        """`transform_batch` by the methods for single pictures, which may have been replaced."""
-        asked = self._replaces("get_random_transform")
+        """`transform_batch` by the methods for single pictures, which may have been replaced, in Keras's order."""
         results = []
-        for place, row in enumerate(rows):
+        for row in rows:
             picture = np.array(pictures[row], self.dtype)
-            if drawn is not None:
-                given = self.get_random_transform(picture.shape) if asked else drawn.of(place)
-                picture = self.apply_transform(picture, given)
-            results.append(_like(self.standardize(picture), picture, "standardize"))
+            given = self.get_random_transform(picture.shape)
+            varied = self.apply_transform(picture, given) if vary else picture
+            changed = "standardize" if np.shape(varied) == picture.shape else "apply_transform"
+            results.append(_like(self.standardize(varied), picture, changed))
         return np.stack(results).astype(self.dtype, copy=False)
 
     def _by_features(self, x: np.ndarray) -> np.ndarray:
