@@ -42,6 +42,22 @@ class InputTypeError(InputError, TypeError):
     """
 
 
+class InputKeyError(InputError, KeyError):
+    """A name that is not among those there are: a column that a dataframe lacks, an unknown format. Also a KeyError.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> try:
+        ...     fg.save_img("noise.xyz", [[[0, 0, 0]]])
+        ... except fg.InputKeyError as error:
+        ...     print(error)
+        the picture's format is 'xyz', which cannot be written: end the path in .png or .jpg.
+    """
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError shows its message in quotation marks
+
+
 class FileError(FieldguideError, OSError):
     """A file or folder that is missing, unreadable, read-only or on a full disk. Also an OSError.
 

@@ -25,15 +25,17 @@ def kind_of(error: BaseException) -> type[Exception] | None:
 
 
 def refused(call: Any, message: str, keras_raises: type[Exception] | None) -> None:
-    """Both refuse; ours in these words, as an error of Keras's kind. None: Keras lets it pass, or fails otherwise."""
+    """Ours refuses in these words, as an error of the kind that Keras raises; None: Keras lets it pass."""
     with pytest.raises(fg.FieldguideError, match=message) as ours:
         call(fg.ImageDataGenerator)
     if keras_raises is None:
+        with as_keras_does():
+            call(keras_image.ImageDataGenerator)
         return
     assert isinstance(ours.value, keras_raises)
     with pytest.raises(keras_raises) as keras, as_keras_does():
         call(keras_image.ImageDataGenerator)
-    assert kind_of(keras.value) == kind_of(ours.value)
+    assert kind_of(keras.value) == keras_raises
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def refused(call: Any, message: str, keras_raises: type[Exception] | None) -> No
     [
         ({"zoom_range": (1, 2, 3)}, r"^zoom_range is \(1, 2, 3\); it should be a float, or .* two floats", ValueError),
         ({"zoom_range": ["a", "b"]}, r"^zoom_range is \['a', 'b'\]; it should be a float", ValueError),
-        ({"zoom_range": None}, r"^zoom_range is None; it should be", None),
+        ({"zoom_range": None}, r"^zoom_range is None; it should be", TypeError),
         ({"brightness_range": 0.2}, r"^brightness_range is 0\.2; it should be a tuple or list of two", ValueError),
         ({"brightness_range": (1, 2, 3)}, r"^brightness_range is \(1, 2, 3\)", ValueError),
         ({"data_format": "last"}, r'^data_format is \'last\'; it should be "channels_last" or', ValueError),
@@ -73,6 +75,11 @@ def refused(call: Any, message: str, keras_raises: type[Exception] | None) -> No
         ({"horizontal_flip": "no"}, r"^horizontal_flip is 'no'; expected True or False", None),
         ({"vertical_flip": "False"}, r"^vertical_flip is 'False'; expected True or False", None),
         ({"featurewise_center": "no"}, r"^featurewise_center is 'no'; expected True or False", None),
+        ({"rescale": "1/255"}, r"^rescale is '1/255'; expected a number, such as 1/255, or None", None),
+        ({"rescale": float("nan")}, r"^rescale is nan; expected a finite number", None),
+        ({"rescale": float("inf")}, r"^rescale is inf; expected a finite number", None),
+        ({"zca_epsilon": "x"}, r"^zca_epsilon is 'x'; expected a number\.", None),
+        ({"zca_epsilon": float("nan")}, r"^zca_epsilon is nan; expected a finite number", None),
     ],
 )
 def test_settings(options: dict[str, Any], message: str, keras_raises: type[Exception] | None) -> None:
@@ -156,12 +163,17 @@ def test_settings_that_do_something_are_not(options: dict[str, Any]) -> None:
             r"^subset='training' was given, but .* validation_split is 0: make it with",
             None,
         ),
-        ((X,), {"save_format": "xyz", "save_to_dir": "seen"}, r"^save_format is 'xyz', which cannot be written", None),
+        (
+            (X,),
+            {"save_format": "xyz", "save_to_dir": "seen"},
+            r"^save_format is 'xyz', which cannot be written",
+            ValueError,
+        ),
         ((X, 5), {}, r"^y is 5; expected an array with an entry for each of the 6 pictures", TypeError),
         ((X,), {"sample_weight": 0.5}, r"^sample_weight is 0\.5; expected an array", TypeError),
-        ((X, [[1], [1, 2]] * 3), {}, r"^the entries of y differ in shape", None),
-        (("photos",), {}, r"^x is 'photos'; expected an array .* for flow_from_directory", None),
-        ((5,), {}, r"^x is 5; expected an array", None),
+        ((X, [[1], [1, 2]] * 3), {}, r"^the entries of y differ in shape", ValueError),
+        (("photos",), {}, r"^x is 'photos'; expected an array .* for flow_from_directory", ValueError),
+        ((5,), {}, r"^x is 5; expected an array", ValueError),
         ((X,), {"batch_size": 2.5}, r"^batch_size is 2\.5 \(float\); expected a whole number", TypeError),
         ((X,), {"batch_size": "32"}, r"^batch_size is '32' \(str\); expected", TypeError),
         ((X,), {"batch_size": 0}, r"^batch_size is 0; expected a whole number, 1 or larger", None),
@@ -196,10 +208,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"interpolation": "cubic"}, r"^interpolation is 'cubic'; expected one of: 'nearest'", ValueError),
         ({"subset": "test"}, r"^subset is 'test'; expected", ValueError),
         ({"subset": "validation"}, r"^subset='validation' was given, but .* validation_split is 0", None),
-        ({"save_format": "xyz", "save_to_dir": "seen"}, r"^save_format is 'xyz', which cannot be written", None),
+        ({"save_format": "xyz", "save_to_dir": "seen"}, r"^save_format is 'xyz', which cannot be written", ValueError),
         ({"batch_size": 16.5}, r"^batch_size is 16\.5 \(float\)", TypeError),
-        ({"target_size": 150}, r"^target_size is 150; expected \(height, width\)", None),
-        ({"target_size": (150, 150, 3)}, r"^target_size is \(150, 150, 3\); expected \(height, width\)", None),
+        ({"target_size": 150}, r"^target_size is 150; expected \(height, width\)", TypeError),
+        ({"target_size": (150, 150, 3)}, r"^target_size is \(150, 150, 3\); expected \(height, width\)", ValueError),
         ({"target_size": (8.5, 8)}, r"^target_size is \(8\.5, 8\); expected two whole numbers", TypeError),
         ({"target_size": (0, 8)}, r"^target_size is \(0, 8\); expected two numbers, 1 or larger", ValueError),
         ({"classes": ["cats", "birds"]}, r"^classes names 'birds', but .* has no such folder; it has 'cats'", None),
@@ -230,8 +242,11 @@ def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     [
         ({"class_mode": "one-hot"}, r"^class_mode is 'one-hot'; expected one of", ValueError),
         ({"color_mode": "bgr"}, r"^color_mode is 'bgr'; expected one of", ValueError),
-        ({"x_col": "file"}, r"^x_col is 'file', but the dataframe has no such column; it has 'filename'", None),
-        ({"y_col": "label"}, r"^y_col is 'label', but the dataframe has no such column", None),
+        ({"x_col": "file"}, r"^x_col is 'file', but the dataframe has no such column; it has 'filename'", KeyError),
+        ({"y_col": "label"}, r"^y_col is 'label', but the dataframe has no such column", KeyError),
+        ({"weight_col": "weight"}, r"^weight_col is 'weight', but the dataframe has no such column", KeyError),
+        ({"y_col": ["class", "a"], "class_mode": "raw"}, r"^y_col is 'a', but the dataframe has no such", KeyError),
+        ({"y_col": ["class", "a"], "class_mode": "multi_output"}, r"^y_col is 'a', but the dataframe has no", KeyError),
         ({"weight_col": "class"}, r"^column weight_col='class' holds .*; expected numbers", TypeError),
         ({"class_mode": "multi_output"}, r"^y_col is 'class'; class_mode='multi_output' takes a list", TypeError),
         ({"y_col": "number", "class_mode": "sparse"}, r"class_mode='sparse' takes strings: use", TypeError),
@@ -300,10 +315,75 @@ def test_fit_and_single_pictures() -> None:
     refused(lambda each: each().fit(X[0]), r"^x has shape \(8, 8, 3\) in fit; it should have rank 4", ValueError)
     refused(lambda each: each().fit([]), r"^x has shape \(0,\) in fit; it should have rank 4", ValueError)
     refused(lambda each: each().fit(X[:0]), r"^x has shape \(0, 8, 8, 3\) in fit, and so no levels", None)
-    refused(lambda each: each().fit("photos"), r"^x is 'photos' in fit; expected an array", None)
-    refused(lambda each: each().fit([X[0], X[0, :3]]), r"^x is no array of numbers in fit; expected .* one size", None)
+    refused(lambda each: each().fit("photos"), r"^x is 'photos' in fit; expected an array", ValueError)
+    message = r"^x is no array of numbers in fit; expected .* one size"
+    refused(lambda each: each().fit([X[0], X[0, :3]]), message, ValueError)
     message = r"^x has shape \(8, 8\); expected one picture with three axes"
     refused(lambda each: each(rotation_range=20).random_transform(X[0, ..., 0]), message, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "keras_raises"),
+    [
+        ({"rounds": 0}, r"^rounds is 0; expected a whole number, 1 or larger, such as 1", None),
+        ({"rounds": 1.5}, r"^rounds is 1\.5 \(float\); expected a whole number, 1 or larger", TypeError),
+        ({"seed": -1}, r"^seed is -1; expected a whole number from 0 to 4294967295, or None", ValueError),
+        ({"seed": "one"}, r"^seed is 'one'; expected a whole number from 0", TypeError),
+    ],
+)
+def test_rounds_and_seeds_of_fit(options: dict[str, Any], message: str, keras_raises: type[Exception] | None) -> None:
+    refused(lambda each: each(rotation_range=20).fit(X, augment=True, **options), message, keras_raises)
+    if "seed" in options:
+        refused(lambda each: each().get_random_transform((8, 8, 3), **options), message, keras_raises)
+    else:
+        fg.ImageDataGenerator().fit(X, **options)  # of no matter where nothing is varied
+
+
+@pytest.mark.parametrize("dtype", ["uint8", np.int32])
+@pytest.mark.parametrize(
+    "name", ["rescale", "samplewise_center", "samplewise_std_normalization", "featurewise_center", "zca_whitening"]
+)
+def test_whole_numbers_do_not_go_with_settings_that_make_fractions(name: str, dtype: Any) -> None:
+    options: dict[str, Any] = {"dtype": dtype, name: 1 / 255 if name == "rescale" else True}
+
+    def batch(kind: Any) -> None:
+        generator = kind(**options)
+        if name in ("featurewise_center", "zca_whitening"):
+            generator.fit(X)
+        next(generator.flow(X))
+
+    message = r"^dtype is .*(uint8|int32).*, and (rescale|zca_\w+|\w+_center|\w+_std_\w+) makes levels that are no"
+    refused(batch, message, TypeError)
+
+
+def test_whole_numbers_go_with_settings_that_make_none() -> None:
+    given = np.arange(6 * 8 * 8 * 3, dtype=np.int32).reshape(X.shape) % 256
+    options: dict[str, Any] = {"dtype": "int32", "rescale": 2, "horizontal_flip": True}
+    expected = next(keras_image.ImageDataGenerator(**options).flow(given, seed=1))
+    found = next(fg.ImageDataGenerator(**options).flow(given, seed=1))
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype == np.int32
+    assert next(fg.ImageDataGenerator(dtype="uint8", rescale=2).flow(X + 200))[0, 0, 0, 0] == 255
+    with as_keras_does():  # it begins again at the other end of the type
+        assert next(keras_image.ImageDataGenerator(dtype="uint8", rescale=2).flow(X + 200))[0, 0, 0, 0] == 400 - 256
+
+
+@pytest.mark.parametrize("change", [{"channel_shift_range": 20}, {"brightness_range": (0.5, 1.5)}, {}])
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_whole_levels_of_arrays_are_one_apart_where_fractions_were_cut_off(dtype: str, change: dict[str, Any]) -> None:
+    given = np.random.default_rng(3).integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
+    options: dict[str, Any] = {"dtype": dtype, "rotation_range": 30, **change}
+    with as_keras_does():
+        expected = next(keras_image.ImageDataGenerator(**options).flow(given, seed=1))
+    apart = np.abs(next(fg.ImageDataGenerator(**options).flow(given, seed=1)).astype(int) - expected)
+    assert apart.max() <= (2 if "brightness_range" in change else 1)
+    assert (0.2 < apart.mean() < 0.6) if change else apart.mean() < 0.001
+
+
+def test_a_column_that_is_not_there_shows_its_message_as_other_errors_do() -> None:
+    error = fg.InputKeyError("x_col is 'file'.")
+    assert str(error) == "x_col is 'file'."
+    assert isinstance(error, KeyError) and isinstance(error, ValueError)
 
 
 def test_what_no_picture_is_transformed_by_is_refused() -> None:

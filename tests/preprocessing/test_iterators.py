@@ -266,6 +266,18 @@ class TestOthersDraws:
             generator.fit(self.x, augment=True, rounds=2, seed=4)
         np.testing.assert_allclose(generators[0].mean, generators[1].mean, rtol=1e-5)
 
+    def test_the_statistics_of_one_that_only_applies_by_itself_repeat_themselves(self) -> None:
+        class Applies(fg.ImageDataGenerator):
+            def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+                return super().apply_transform(x, transform_parameters) + np.random.uniform(0, 50)
+
+        means = []
+        for _ in range(2):
+            generator = Applies(featurewise_center=True, rotation_range=20)
+            generator.fit(self.x, augment=True, seed=4)
+            means.append(generator.mean)
+        np.testing.assert_array_equal(*means)
+
     def test_a_preprocessing_function_that_draws_repeats_itself(self) -> None:
         def erased(picture: np.ndarray) -> np.ndarray:
             picture[np.random.randint(16), np.random.randint(16)] = 0

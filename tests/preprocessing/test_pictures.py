@@ -49,6 +49,11 @@ def test_load_img_gives_what_keras_gives(
         np.testing.assert_array_equal(pictures.img_to_array(ours), keras_utils.img_to_array(theirs))
 
 
+def test_a_picture_has_not_the_format_of_its_file(picture_files: dict[str, Path], keras_utils: Any) -> None:
+    assert keras_utils.load_img(picture_files["photo"]).format == "JPEG"
+    assert not getattr(pictures.load_img(picture_files["photo"]), "format", None)
+
+
 def test_a_photo_taken_sideways_is_upright(picture_files: dict[str, Path], keras_utils: Any) -> None:
     path = picture_files["sideways"]
     assert keras_utils.load_img(path).size == (64, 45)  # as Keras has it
@@ -167,10 +172,11 @@ def test_bad_arguments_are_named(
     arguments = tuple(
         picture_files["photo"] if isinstance(each, str) and each == "photo" else each for each in arguments
     )
-    with pytest.raises((ValueError, TypeError, KeyError)):
+    with pytest.raises((ValueError, TypeError, KeyError)) as theirs:
         getattr(keras_utils, name)(*arguments)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as ours:
         getattr(pictures, name)(*arguments)
+    assert isinstance(ours.value, theirs.type)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

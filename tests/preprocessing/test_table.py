@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encoded, put, scene
 
-from fieldguide.errors import InputError, InputTypeError
+from fieldguide.errors import InputError, InputKeyError, InputTypeError
 from fieldguide.preprocessing.table import CLASS_MODES, Table, read_table
 
 pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
@@ -202,9 +202,9 @@ def test_unreadable_files_are_left_out_after_the_split(tmp_path: Path) -> None:
     ("columns", "arguments", "kind", "message"),
     [
         ({"class": ["a"]}, {"class_mode": "one-hot"}, InputError, r"class_mode is 'one-hot'; expected one of 'binary'"),
-        ({"class": ["a"]}, {"x_col": "file"}, InputError, r"x_col is 'file', .* it has 'filename', 'class'\.$"),
-        ({"label": ["a"]}, {}, InputError, r"y_col is 'class', .* it has 'filename', 'label'\.$"),
-        ({"class": ["a"]}, {"weight_col": "w"}, InputError, r"weight_col is 'w', but"),
+        ({"class": ["a"]}, {"x_col": "file"}, InputKeyError, r"x_col is 'file', .* it has 'filename', 'class'\.$"),
+        ({"label": ["a"]}, {}, InputKeyError, r"y_col is 'class', .* it has 'filename', 'label'\.$"),
+        ({"class": ["a"]}, {"weight_col": "w"}, InputKeyError, r"weight_col is 'w', but"),
         ({"class": ["a"]}, {"y_col": ["class"]}, InputTypeError, r"expected the name of one column"),
         ({"class": ["a"]}, {"class_mode": "multi_output"}, InputTypeError, r"takes a list of columns"),
         ({"class": [1, 2]}, {"class_mode": "sparse"}, InputTypeError, r"row 0 .* is 1; .*astype\(str\), or .*'raw'"),

@@ -250,7 +250,8 @@ class ImageDataGenerator(Transformer):
             Batches, as from `flow_from_directory`.
 
         Raises:
-            InputError: a column is missing, or an argument makes no sense.
+            InputKeyError: a column is missing.
+            InputError: an argument makes no sense.
             InputTypeError: it is no dataframe, or a column holds something of a wrong kind.
         """
         if class_mode == "other":

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from fieldguide.data import pillow
-from fieldguide.errors import FileError, InputError, MissingFileError, PictureError
+from fieldguide.errors import FileError, InputError, InputKeyError, MissingFileError, PictureError
 from fieldguide.files import explained
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ def save_img(
 
     Raises:
         FileError: The file cannot be written.
-        InputError: The format is unknown or missing, or the array is no picture.
+        InputKeyError: The format is unknown.
+        InputError: None is given, or the array is no picture.
 
     Example:
         >>> save_img("noise.png", np.random.default_rng(0).random((40, 60, 3)))
@@ -187,9 +188,10 @@ def _require_known(form: str, named: bool) -> None:
 
     Image.init()
     if form.upper() not in Image.SAVE:
-        what = f"the picture's format is {form!r}" if form else "no format is given"
         where = "end the path in .png or .jpg" if named else 'pass file_format="png"'
-        raise InputError(f"{what}, which cannot be written: {where}.")
+        if not form:
+            raise InputError(f"no format is given, which cannot be written: {where}.")
+        raise InputKeyError(f"the picture's format is {form!r}, which cannot be written: {where}.")
 
 
 def _channels_first(data_format: str | None) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from fieldguide.console import shown
 from fieldguide.data.dataset import Skipped
 from fieldguide.data.soundness import unsound
-from fieldguide.errors import InputError, InputTypeError
+from fieldguide.errors import InputError, InputKeyError, InputTypeError
 from fieldguide.preprocessing.listing import EXTENSIONS, left_out, listed
 
 CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
@@ -86,7 +86,8 @@ def read_table(
 
     Raises:
         InputTypeError: A column holds values of a kind that `class_mode` does not take.
-        InputError: A column is missing, a label or weight is, there are not two classes in "binary", or no picture is
+        InputKeyError: A column is missing.
+        InputError: A label or weight is missing, there are not two classes in "binary", or no picture is
             left.
 
     Example:
@@ -180,7 +181,7 @@ def _column(dataframe: Any, name: Any, argument: str) -> Any:
         )
     if name not in there:
         has = ", ".join(repr(column) for column in there) or "no columns at all"
-        raise InputError(f"{argument} is {name!r}, but the dataframe has no such column; it has {has}.")
+        raise InputKeyError(f"{argument} is {name!r}, but the dataframe has no such column; it has {has}.")
     if there.count(name) > 1:
         raise InputError(f"{argument} is {name!r}, and the dataframe has {there.count(name)} columns of that name.")
     return dataframe[name]
