@@ -133,6 +133,14 @@ def test_as_many_steps_as_an_epoch_has_are_whole_epochs() -> None:
     assert flow.num_batches == 5
 
 
+def test_more_steps_than_an_epoch_has_end_with_its_last_batch_and_a_warning_as_in_keras() -> None:
+    for kind in (fg.ImageDataGenerator, keras_image.ImageDataGenerator):
+        seen, flow = Seen(), flow_of(kind())
+        with pytest.warns(UserWarning, match="ran out of data"):
+            seen.model().fit(flow, epochs=2, steps_per_epoch=7, verbose=0, callbacks=[seen.callback])
+        assert seen.steps == [5, 5]
+
+
 def test_another_fit_begins_with_an_epoch_that_was_not_given() -> None:
     seen = Seen()
     flow, model = flow_of(fg.ImageDataGenerator()), seen.model()

@@ -105,6 +105,17 @@ def same_picture(given_settings: dict[str, Any], seed: int, side: int, channels:
     assert_alike(result, expected, most, ties=sharp)
 
 
+@pytest.mark.parametrize(("side", "most"), [(224, 0.01), (500, 0.02), (1000, 0.05)])
+def test_how_far_apart_large_pictures_of_noise_are(side: int, most: float) -> None:
+    """As the documentation says: places between pixels are 32-bit numbers, the coarser the larger they are."""
+    classic: dict[str, Any] = {"rotation_range": 40, "shear_range": 20, "zoom_range": 0.2, "horizontal_flip": True}
+    ours, keras = both({**classic, "width_shift_range": 0.2, "height_shift_range": 0.2})
+    noise = np.random.default_rng(side).uniform(0, 255, (3, side, side, 1)).astype(np.float32)
+    with as_keras_does():
+        expected = next(keras.flow(noise, seed=1))
+    assert_alike(next(ours.flow(noise, seed=1)), expected, most)
+
+
 PICTURE = {
     "given_settings": st.fixed_dictionaries({**variations(), **samplings()}),
     "seed": SEEDS,
