@@ -503,7 +503,9 @@ class TestSaved:
         assert [variable.numpy().tolist() for variable in loaded.non_trainable_variables] == state
 
     @pytest.mark.parametrize("way", ["export", "by hand", "tflite"])
-    def test_a_model_that_says_nothing_of_training_is_exported_without_variation(self, way: str, tmp_path: Path) -> None:
+    def test_a_model_that_says_nothing_of_training_is_exported_without_variation(
+        self, way: str, tmp_path: Path
+    ) -> None:
         tf = pytest.importorskip("tensorflow")
         if keras.backend.backend() != "tensorflow":
             pytest.skip("these are TensorFlow's ways")

@@ -42,7 +42,7 @@ class Augment(keras.layers.Layer):
     same on the host, and `preview` shows it.
 
     The settings are those of `Settings`, by the same names. Each picture is warped once, whatever the number of
-    settings, then recoloured, then erased from. The layer compiles on every Keras backend; on TensorFlow without a GPU
+    settings, then recoloured, then erased from. The layer compiles on TensorFlow and JAX; on TensorFlow without a GPU
     Keras leaves that out unless told `model.compile(..., jit_compile=True)`, and then it is several times as quick.
 
     Args:
