@@ -124,8 +124,8 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
         logits = heads[0].logits(examples.features)
         loss, accuracy = loss_and_accuracy(logits[fold.fitted], labels[fold.fitted])
         val_loss, val_accuracy = loss_and_accuracy(logits[fold.held], labels[fold.held])
-        sizes = {"n": len(fold.fitted), "val_n": len(fold.held)}
-        epochs.append(Epoch("head", len(epochs) + 1, loss, accuracy, val_loss, val_accuracy, **sizes))
+        figures = (loss, accuracy, val_loss, val_accuracy)
+        epochs.append(Epoch("head", len(epochs) + 1, *figures, n=len(fold.fitted), val_n=len(fold.held)))
         bar.advance()
 
     with console.progress("Following the head", 0) as bar:
