@@ -34,6 +34,7 @@ def plain_reason(error: OSError) -> str:
 
 
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
+_SYSTEM_FOLDERS = {"__MACOSX", "__pycache__"}
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def require_writable(folder: str | Path, needed_bytes: int = 0) -> Path:
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is the system's or hidden, and so no picture and no class."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FILES or name == "__MACOSX"
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES or name in _SYSTEM_FOLDERS
 
 
 class Found(NamedTuple):

@@ -78,6 +78,17 @@ def test_hidden_files_and_folders_are_neither_pictures_nor_classes(tmp_path: Pat
     assert data.hidden == len(hidden)
 
 
+def test_what_python_leaves_beside_pictures_is_no_class(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.jpg", "b/1.jpg", "b/__pycache__/x.pyc")
+    (tmp_path / "__pycache__").mkdir()
+    data = Dataset.from_directory(tmp_path)
+    assert (data.class_names, len(data), data.hidden) == (("a", "b"), 2, 2)
+    divided = touch(tmp_path / "divided", *(f"{part}/{name}/1.jpg" for part in ("train", "test") for name in "ab"))
+    for folder in (divided, divided / "train"):
+        (folder / "__pycache__").mkdir()
+    assert Dataset.from_directory(divided).given is not None
+
+
 def test_loose_files_are_skipped_with_the_reason(tmp_path: Path) -> None:
     data = Dataset.from_directory(touch(tmp_path, "a/1.jpg", "b/1.jpg", "stray.jpg", "labels.csv"))
     assert skipped_of(data) == {"stray.jpg": NOT_IN_A_CLASS, "labels.csv": NOT_IN_A_CLASS}

@@ -62,8 +62,9 @@ class Dataset:
         """The pictures of `directory/<class>/...`, or of `directory/{train,validation,test}/<class>/...`.
 
         Folders inside a class folder are searched too. Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`,
-        `Thumbs.db`) are no classes and no pictures. Every other file counts as found, whatever its extension: whether
-        it is a picture is decided by its content when it is read. Links to folders are followed, each folder once.
+        `Thumbs.db`) and `__pycache__` are no classes and no pictures. Every other file counts as found, whatever its
+        extension: whether it is a picture is decided by its content when it is read. Links to folders are followed,
+        each folder once.
 
         Args:
             directory: the folder of class folders.

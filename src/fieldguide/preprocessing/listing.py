@@ -134,7 +134,7 @@ def class_folders(directory: str) -> list[str]:
         raise FileError(f"{directory} is a file; a folder with one folder of pictures for each class was expected.")
     with explained(directory, "read the folder"):
         names = sorted(os.listdir(directory))
-    return [name for name in names if _is_visible(name) and os.path.isdir(os.path.join(directory, name))]
+    return [name for name in names if not is_hidden(name) and os.path.isdir(os.path.join(directory, name))]
 
 
 def find(folder: str, extensions: tuple[str, ...], follow_links: bool) -> tuple[list[str], list[Skipped]]:
@@ -154,7 +154,7 @@ def find(folder: str, extensions: tuple[str, ...], follow_links: bool) -> tuple[
 
     places = []
     for place, folders, names in os.walk(folder, onerror=note, followlinks=follow_links):
-        folders[:] = [name for name in folders if _is_visible(name) and not _leads_back(place, name)]
+        folders[:] = [name for name in folders if not is_hidden(name) and not _leads_back(place, name)]
         places.append((place, [name for name in names if name.lower().endswith(extensions) and not is_hidden(name)]))
     found = [os.path.join(place, name) for place, names in sorted(places) for name in sorted(names)]
     return [os.path.relpath(path, folder) for path in found], closed
@@ -240,10 +240,6 @@ def _nothing(root: str, names: Sequence[str], closed: Sequence[Skipped]) -> str:
         f"{root} holds no class folders; expected one folder of pictures for each class, such as {root}/cats/*.jpg "
         f"and {root}/dogs/*.jpg."
     )
-
-
-def _is_visible(folder: str) -> bool:
-    return not is_hidden(folder) and folder != "__pycache__"
 
 
 def _leads_back(place: str, name: str) -> bool:
