@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fieldguide.augmentation.notes import notes
+from fieldguide.augmentation.notes import notes, notes_of_names
 from fieldguide.augmentation.presets import DEFAULT, PRESETS, preset_named
 from fieldguide.augmentation.settings import Settings
 
@@ -142,6 +142,14 @@ def test_one_note_about_a_vertical_flip_is_enough(class_names: list[str]) -> Non
     assert len(notes(UPSIDE, class_names)) == 1
     assert "from above" not in said(UPSIDE, class_names)
     assert "from above" in said(UPSIDE, ["cats", "dogs"])
+
+
+def test_notes_of_names_are_those_that_names_give_a_reason_for() -> None:
+    strong = Settings(vertical_flip=True, horizontal_flip=True, rotation_range=180, shear_range=0.2, zoom_range=0.9)
+    assert notes_of_names(strong, []) == notes_of_names(strong, ["cats", "dogs"]) == []
+    found = notes_of_names(strong, ["1", "6", "9"])
+    assert [note.split(" ")[0] for note in found] == ["horizontal_flip", "vertical_flip", "rotation_range=180"]
+    assert set(found) < set(notes(strong, ["1", "6", "9"]))
 
 
 def test_the_classic_recipe_gets_one_note_and_the_presets_none() -> None:

@@ -60,6 +60,23 @@ def notes(settings: Settings, class_names: Sequence[str] = ()) -> list[str]:
     return [*idle_notes(settings), *_strong(settings), *_against_the_names(settings, class_names)]
 
 
+def notes_of_names(settings: Settings, class_names: Sequence[str]) -> list[str]:
+    """Those of the notes that the classes' names give a reason for: a flip or turn makes one class of another.
+
+    Args:
+        settings: what may vary.
+        class_names: what the classes are called.
+
+    Example:
+        >>> upright = Settings(vertical_flip=True, rotation_range=180)
+        >>> notes_of_names(upright, ["cats", "dogs"])
+        []
+        >>> notes_of_names(upright, ["1", "6", "9"])[1]
+        'rotation_range=180 can make the same picture of 6 and 9: 10 to 15 is usual.'
+    """
+    return [note for note in _against_the_names(settings, class_names) if note != _UPSIDE]
+
+
 def idle_notes(settings: Settings) -> list[str]:
     """Those of the notes that say a setting does next to nothing: it was meant otherwise, whatever the pictures show.
 
