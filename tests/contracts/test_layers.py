@@ -31,11 +31,11 @@ LAYERS: dict[int, str] = {
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.svg reporting.plots reporting.card reporting.making "
     "reporting.sections reporting.page",
-    8: "job predict demo augment preprocessing.arguments preprocessing.pictures preprocessing.transforms "
-    "preprocessing.listing preprocessing.table preprocessing.reader preprocessing.drawing preprocessing.standard "
-    "preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
-    "preprocessing.file_iterators preprocessing.generator preprocessing.pipelines preprocessing.folders "
-    "preprocessing.image",
+    8: "job predict demo augment preprocessing.warning preprocessing.arguments preprocessing.pictures "
+    "preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
+    "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
+    "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
+    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
     9: "__init__ cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras

@@ -327,6 +327,27 @@ def test_it_says_what_it_found(photos: Path, capsys: pytest.CaptureFixture[str])
         assert capsys.readouterr().out.splitlines() == said
 
 
+@pytest.mark.parametrize("split", ["random", "leak-proof"])
+def test_what_it_found_is_what_is_left(split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder_of(tmp_path, {"cats": 4, "dogs": 4})
+    (tmp_path / "cats" / "1.jpg").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match=r"^1 file of .* is left out"):
+        parts = image_dataset_from_directory(tmp_path, seed=1, validation_split=0.25, subset="both", split=split)
+    assert capsys.readouterr().out.splitlines()[0] == "Found 7 files belonging to 2 classes."
+    assert sum(len(part.file_paths) for part in parts) == 7
+
+
+def test_one_number_is_both_sides_as_in_keras(photos: Path) -> None:
+    for gives in (ours_gives, keras_gives):
+        assert next(iter(gives(photos, image_size=12)))[0].shape[1:] == (12, 12, 3)
+
+
+def test_a_batch_size_of_a_wrong_kind_is_a_type_error(photos: Path) -> None:
+    for gives in (ours_gives, keras_gives):
+        with pytest.raises(TypeError):
+            gives(photos, batch_size=2.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

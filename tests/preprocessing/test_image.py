@@ -33,6 +33,10 @@ def test_every_name_of_keras_is_there() -> None:
         assert getattr(image, name) is not None
 
 
+def test_nothing_else_is_listed() -> None:
+    assert dir(image) == sorted(image.__all__)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_have_keras_parameters(name: str) -> None:
     ours, theirs = (inspect.signature(getattr(module, name)).parameters for module in (image, keras_image))

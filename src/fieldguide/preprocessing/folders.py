@@ -7,7 +7,6 @@ from __future__ import annotations
 import importlib.util
 import numbers
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing.listing import class_folders, find, left_out, listed, loose, no_classes
 from fieldguide.preprocessing.pipelines import Form, check, grain_dataset, tensorflow_dataset
+from fieldguide.preprocessing.warning import warn
 from fieldguide.words import counted
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")  # Keras's, and WebP
@@ -76,7 +76,7 @@ def image_dataset_from_directory(
         class_names: The class folders to take, in the order of their labels; all of them, sorted, if None.
         color_mode: "rgb", "rgba" or "grayscale".
         batch_size: Pictures in a batch; None for single pictures.
-        image_size: (height, width) in pixels.
+        image_size: (height, width) in pixels, or one number for both.
         shuffle: Whether to shuffle the files, and the dataset in every epoch; else they are sorted.
         seed: Of the shuffles and the split.
         validation_split: The share of the pictures to validate with, between 0 and 1.
@@ -87,7 +87,7 @@ def image_dataset_from_directory(
         pad_to_aspect_ratio: Fill pictures up to the shape of `image_size`.
         data_format: "channels_last" or "channels_first"; Keras's setting if None.
         format: "tf" or "grain".
-        verbose: Whether to print how many files were found.
+        verbose: Whether to print how many files were found that can be read.
         split: "random" takes the last of the shuffled files to validate with, as Keras does; "stratified" takes the
             same share of every class; "leak-proof" does too, and keeps copies and near-copies of a picture together.
             Both need a `validation_split`.
@@ -120,8 +120,6 @@ def image_dataset_from_directory(
     found = _list(str(directory), labels, class_names, follow_links)
     _refuse_labels(found, form.label_mode)
     count, names = len(found.paths), found.class_names
-    if verbose:
-        _say(f"Found {count} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
     reasons, stored = check(found.paths, form.channels, format)
     validates = np.zeros(count, bool)
     order = np.arange(count)
@@ -134,8 +132,11 @@ def image_dataset_from_directory(
         # Without shuffling the seed may differ from call to call, and the two subsets must not overlap.
         validates = _careful(found, reasons, groups, validation_split, seed if shuffle else 0)
     skipped = (*found.closed, *(Skipped(Path(found.paths[row]), reasons[row]) for row in sorted(reasons)))
+    if verbose:
+        sound = count - len(reasons)
+        _say(f"Found {sound} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
     if skipped:
-        warnings.warn(left_out(skipped, str(directory)), stacklevel=2)
+        warn(left_out(skipped, str(directory)))
 
     def part(validation: bool, shuffled: bool) -> Any:
         rows = [row for row in order.tolist() if validates[row] == validation and row not in reasons]
@@ -173,7 +174,8 @@ def _form(
     if all(aspect):
         raise InputError("crop_to_aspect_ratio and pad_to_aspect_ratio are both True: choose one.")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or batch < 1):
-        raise InputError(f"batch_size is {batch!r}; expected a whole number from 1, or None.")
+        kind = InputError if isinstance(batch, (int, np.integer)) else InputTypeError
+        raise kind(f"batch_size is {batch!r}; expected a whole number from 1, or None.")
     if layout is None:
         import keras
 

@@ -51,6 +51,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     if name != "smart_resize":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

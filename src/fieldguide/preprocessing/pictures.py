@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from fieldguide.data import pillow
 from fieldguide.errors import FileError, InputError, InputKeyError, MissingFileError, PictureError
 from fieldguide.files import explained
+from fieldguide.preprocessing.warning import warn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -169,7 +169,7 @@ def save_img(
     _require_known(form, named)
     image = array_to_img(x, data_format=data_format, scale=scale)
     if image.mode == "RGBA" and form == "jpeg":
-        warnings.warn("JPEG files hold no transparency: the RGBA picture is saved as RGB.", stacklevel=2)
+        warn("JPEG files hold no transparency: the RGBA picture is saved as RGB.")
         image = image.convert("RGB")
     with explained(str(path) if named else "the open file", "write"):
         image.save(path, format=form, **kwargs)

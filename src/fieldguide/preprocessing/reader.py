@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from fieldguide import cache, files
 from fieldguide.data import decode, known, pillow
 from fieldguide.errors import FileError, PictureError
 from fieldguide.parallel import Crew
+from fieldguide.preprocessing.warning import warn
 from fieldguide.rows import RowStore, SegmentWriter
 from fieldguide.words import counted
 
@@ -303,7 +303,7 @@ class _Kept:
                 self._open()
             elif self._writes:
                 self._writes = False
-                warnings.warn(self._loss(error), stacklevel=2)
+                warn(self._loss(error))
 
     def _loss(self, error: FileError) -> str:
         """What it means that no more can be kept."""
