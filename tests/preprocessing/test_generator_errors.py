@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from oracle import as_keras_does, keras_image
 from pictures import folder_of, put
 
 import fieldguide as fg
+from fieldguide.preprocessing.iterators import NumpyArrayIterator
 
 X = np.zeros((6, 8, 8, 3), np.float32)
 
@@ -88,10 +92,11 @@ def test_settings(options: dict[str, Any], message: str, keras_raises: type[Exce
 
 def test_settings_of_a_wrong_kind_are_type_errors_and_wrong_values_are_not() -> None:
     kinds: list[Any] = [("rotation_range", "40"), ("width_shift_range", "0.2"), ("dtype", str), ("vertical_flip", "no")]
+    kinds += [("dtype", "float33")]
     for name, value in kinds:
         with pytest.raises(fg.InputTypeError):
             fg.ImageDataGenerator(**{name: value})
-    values: list[Any] = [("rotation_range", float("inf")), ("width_shift_range", -1), ("dtype", "float33")]
+    values: list[Any] = [("rotation_range", float("inf")), ("width_shift_range", -1)]
     for name, value in values:
         with pytest.raises(fg.InputError) as error:
             fg.ImageDataGenerator(**{name: value})
@@ -187,11 +192,73 @@ def test_arrays(arrays: Any, options: dict[str, Any], message: str, keras_raises
 
 def test_subsets_of_arrays_without_all_classes() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
-    message = r"subset have different number of classes after the split: 1 and 1\. .* shuffle them first"
+    message = r"different classes .*: training has none of 0; validation has none of 1; .* shuffle them first"
     refused(lambda generator: generator(validation_split=0.5).flow(X, labels, subset="training"), message, ValueError)
     for generator in (fg.ImageDataGenerator, keras_image.ImageDataGenerator):
         flow = generator(validation_split=0.5).flow(X, labels, subset="training", ignore_class_split=True)
         assert flow.n == 3
+    names = ["a", "b", "c", "a", "b", "b"]
+    message = r"different classes after the split: training has none of 'c'; if the arrays"
+    refused(lambda generator: generator(validation_split=0.5).flow(X, names, subset="validation"), message, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (
+            [X[0], X[0, :4]],
+            r"^x is a list of 2 pictures, whose sizes differ \(\(8, 8, 3\), \(4, 8, 3\)\); expected one",
+        ),
+        ((X[0], X[0, :4], X[0]), r"^x is a tuple of 3 pictures, whose sizes differ .*: resize them to one size"),
+        ([X[0], X[0]], r"^x is a list of 2 pictures; expected one array .*: numpy\.stack\(x\) makes it"),
+    ],
+)
+def test_lists_of_pictures(pictures: Any, message: str) -> None:
+    refused(lambda generator: generator().flow(pictures), message, ValueError)
+
+
+class Endless(NumpyArrayIterator):
+    """A flow that says when batches are gathered from it."""
+
+    def __next__(self) -> Any:
+        if self.total_batches_seen > 50:
+            raise RuntimeError("batch after batch was asked for")
+        return super().__next__()
+
+
+class Unending:
+    """Pictures of somebody's own that begin again when all were given."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        return np.full((8, 8, 3), place % 6, np.float32)
+
+    def __iter__(self) -> Any:
+        for place in range(60):
+            yield self[place]
+        raise RuntimeError("picture after picture was asked for")
+
+
+def test_a_flow_is_no_array() -> None:
+    generator = fg.ImageDataGenerator()
+    endless = Endless(X, None, generator)
+    message = r"^x is a flow of batches \(Endless\) in fit, which takes an array \(n, height, .* from next\(x\)"
+    with pytest.raises(fg.InputTypeError, match=message):
+        generator.fit(endless)
+    with pytest.raises(fg.InputTypeError, match=r"^x is a flow of batches \(Endless\) in flow, which takes an array"):
+        generator.flow(endless)
+    assert endless.total_batches_seen == 0
+    with pytest.raises(fg.InputTypeError, match=r"^x is a flow of batches \(generator\) in fit"):
+        generator.fit(X for _ in itertools.count())  # type: ignore[arg-type]
+    with pytest.raises(fg.InputTypeError, match=r"^x is a flow of batches \(NumpyArrayIterator\) in fit"):
+        generator.fit(keras_image.ImageDataGenerator().flow(X))
+
+
+def test_a_sequence_is_read_to_its_length() -> None:
+    flow = fg.ImageDataGenerator().flow(Unending(), batch_size=6, shuffle=False)
+    assert next(flow)[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +356,48 @@ def test_more_than_two_classes_in_binary_mode_are_warned_of(tmp_path: Path) -> N
     fg.ImageDataGenerator().flow_from_directory(tmp_path, classes=["owls", "cats"], **options)
 
 
+UPRIGHT: dict[str, Any] = {"vertical_flip": True, "rotation_range": 180}
+TURNS = r"^rotation_range=180 can make the same picture of 6 and 9: 10 to 15 is usual\.$"
+
+
+def test_settings_that_make_one_class_of_another_are_warned_of_once(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"1": 2, "6": 2, "9": 2})
+    for class_mode in ("categorical", "sparse"):
+        with pytest.warns(UserWarning, match=r"6, 9|6 and 9") as said:
+            flow = fg.ImageDataGenerator(**UPRIGHT).flow_from_directory(
+                tmp_path, target_size=(8, 8), class_mode=class_mode
+            )
+            next(flow)
+        assert len(said) == 2
+        assert str(said[0].message).startswith("vertical_flip turns 6, 9 upside down: if these are written")
+        assert re.search(TURNS, str(said[1].message))
+    changed = fg.ImageDataGenerator()
+    changed.horizontal_flip = True
+    with pytest.warns(UserWarning, match="^horizontal_flip mirrors 6, 9: if these are written"):
+        changed.flow_from_directory(tmp_path, target_size=(8, 8))
+
+
+def test_they_are_not_where_nothing_is_labelled_or_varied(tmp_path: Path) -> None:
+    folder_of(tmp_path / "digits", {"1": 2, "6": 2, "9": 2})
+    generator = fg.ImageDataGenerator(validation_split=0.5, horizontal_flip=True, **UPRIGHT)
+    options: dict[str, Any]
+    for options in ({"class_mode": None}, {"class_mode": "input"}, {"subset": "validation"}):
+        generator.flow_from_directory(tmp_path / "digits", target_size=(8, 8), **options)
+    fg.ImageDataGenerator(rotation_range=15).flow_from_directory(tmp_path / "digits", target_size=(8, 8))
+    for names in (("cats", "dogs"), ("horses", "humans"), ("paper", "rock", "scissors")):
+        folder = folder_of(tmp_path / "-".join(names), dict.fromkeys(names, 1))
+        fg.ImageDataGenerator(horizontal_flip=True, **UPRIGHT).flow_from_directory(folder, target_size=(8, 8))
+
+
+def test_settings_that_make_one_label_of_another_in_a_dataframe(photos: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
+    table = pandas.DataFrame({"filename": ["cats/0.jpg", "dogs/0.jpg"], "class": ["6", "9"], "age": [1, 2]})
+    generator = fg.ImageDataGenerator(rotation_range=270)
+    with pytest.warns(UserWarning, match=TURNS):
+        generator.flow_from_dataframe(table, photos, target_size=(8, 8), class_mode="binary")
+    generator.flow_from_dataframe(table, photos, target_size=(8, 8), y_col="age", class_mode="raw")
+
+
 def test_missing_files_of_a_dataframe_are_counted_and_named(photos: Path) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed: it is the user's, not fieldguide's")
     table = pandas.DataFrame({"filename": ["cats/0.jpg", "lost.jpg", "dogs/0.jpg"], "class": list("aab")})
@@ -309,6 +418,51 @@ def test_arguments_of_the_past_are_warned_of(name: str, photos: Path) -> None:
         fg.ImageDataGenerator().flow_from_dataframe(table, photos, has_exit=True)
     with pytest.warns(DeprecationWarning, match='class_mode="other" is deprecated'):
         assert fg.ImageDataGenerator().flow_from_dataframe(table, photos, class_mode="other").class_mode == "raw"
+
+
+def test_a_single_picture_must_be_an_array_of_levels() -> None:
+    picture = r"expected an array of levels: img_to_array makes one of a picture"
+    refused(lambda each: each().standardize("a"), rf"^x is 'a'; {picture}", None)
+    refused(lambda each: each(rescale=2).standardize(None), rf"^x is None; {picture}", TypeError)
+    refused(lambda each: each(rescale=0.5).standardize([1.0]), rf"^x is a list; {picture}", TypeError)
+    message = r"^x holds uint8, and rescale makes levels that are no whole numbers; .* x\.astype\('float32'\)"
+    refused(lambda each: each(rescale=0.5).standardize(X[0].astype(np.uint8)), message, TypeError)
+    with pytest.raises(fg.InputTypeError, match=r"^x holds <U1; expected levels"):
+        fg.ImageDataGenerator().standardize(np.array(["a"]))
+    assert fg.ImageDataGenerator(rescale=2).standardize(X[0].astype(np.uint8)).dtype == np.uint8
+
+
+def test_a_transformation_must_be_a_dictionary_of_numbers() -> None:
+    with pytest.raises(fg.InputTypeError, match=r"^transform_parameters is None; expected a dictionary, such as"):
+        fg.ImageDataGenerator().apply_transform(X[0], None)  # type: ignore[arg-type]
+    for name in ("theta", "brightness"):
+        message = rf"^{name} is 'x'; expected a number"
+        refused(lambda each, name=name: each().apply_transform(X[0], {name: "x"}), message, TypeError)
+    tensor = keras.ops.convert_to_tensor(90.0)  # one number is a number
+    turned = fg.ImageDataGenerator().apply_transform(np.eye(8)[..., None], {"theta": tensor, "brightness": None})
+    np.testing.assert_allclose(turned[..., 0], np.eye(8)[::-1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "fitted", "given", "statistic"),
+    [
+        ("featurewise_center", (8, 8, 3), (8, 8, 1), r"mean, of shape \(1, 1, 3\)"),
+        ("zca_whitening", (4, 4, 3), (5, 5, 3), r"zca_whitening_matrix, of shape \(48, 48\)"),
+        ("zca_whitening", (4, 4, 3), (2, 4, 3), r"zca_whitening_matrix, of shape \(48, 48\)"),  # two of which make one
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*zca_whitening.*featurewise_center:UserWarning")
+def test_statistics_are_those_of_pictures_of_one_shape(
+    setting: str, fitted: tuple[int, ...], given: tuple[int, ...], statistic: str
+) -> None:
+    def batch(kind: Any) -> None:
+        generator = kind(**{setting: True})
+        generator.fit(np.ones((4, *fitted), np.float32))
+        next(generator.flow(np.ones((4, *given), np.float32)))
+
+    shape = str(given).replace("(", r"\(").replace(")", r"\)")
+    message = rf"^pictures of shape {shape} were given, and the generator's {statistic}, is that of others: call fit"
+    refused(batch, message, ValueError)
 
 
 def test_fit_and_single_pictures() -> None:

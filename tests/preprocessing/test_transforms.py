@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from oracle import LINEAR, as_keras_does, assert_alike, keras_image, pictures, ties, tolerance
 
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import transforms
 
 LAST: dict[str, Any] = {"row_axis": 0, "col_axis": 1, "channel_axis": 2}
@@ -132,6 +132,51 @@ def test_a_range_takes_two_numbers(name: str) -> None:
         getattr(transforms, name)(picture, (1,))
     with pytest.raises(ValueError, match="tuple or list"):
         getattr(keras_image, name)(picture, (1,))
+
+
+@pytest.mark.parametrize("name", ["random_zoom", "random_brightness"])
+def test_one_number_is_no_range(name: str) -> None:
+    picture = np.zeros((4, 4, 3))
+    with pytest.raises(InputTypeError, match=r"_range is 0\.2; expected a tuple or list of two numbers"):
+        getattr(transforms, name)(picture, 0.2)
+    with pytest.raises(TypeError):
+        getattr(keras_image, name)(picture, 0.2)
+    with pytest.raises(InputTypeError, match=r"_range is 'a'; expected a number"):
+        getattr(transforms, name)(picture, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("random_rotation", ("a",), "rg is 'a'; expected a number"),
+        ("random_shift", ("a", 0.1), "wrg is 'a'; expected a number"),
+        ("random_shear", ("a",), "intensity is 'a'; expected a number"),
+        ("random_channel_shift", ("a",), "intensity_range is 'a'; expected a number"),
+        ("apply_affine_transform", ("a",), "theta is 'a'; expected a number"),
+        ("apply_channel_shift", ("a",), "intensity is 'a'; expected a number"),
+        ("apply_brightness_shift", ("x",), "brightness is 'x'; expected a number"),
+    ],
+)
+def test_what_is_no_number(name: str, given: tuple[object, ...], message: str) -> None:
+    with pytest.raises(InputTypeError, match=f"^{message}"):
+        getattr(transforms, name)(np.zeros((4, 4, 3)), *given)
+    with pytest.raises(TypeError), as_keras_does():
+        getattr(keras_image, name)(np.zeros((4, 4, 3)), *given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fill_mode": "x"}, "fill_mode is 'x'; expected one of nearest, constant, reflect, wrap"),
+        ({"interpolation_order": 9}, r"interpolation_order is 9; expected 0 \(nearest pixel\)"),
+    ],
+)
+def test_fill_modes_and_orders_that_there_are_not(options: dict[str, Any], message: str) -> None:
+    for turned in (0, 30):
+        with pytest.raises(InputError, match=f"^{message}"):
+            transforms.random_rotation(np.zeros((4, 4, 3)), turned, **LAST, **options)
+    with pytest.raises(RuntimeError), as_keras_does():
+        keras_image.random_rotation(np.zeros((4, 4, 3)), 30, **LAST, **options)
 
 
 def test_zoom_by_nothing_draws_nothing() -> None:

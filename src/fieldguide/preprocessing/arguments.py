@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ def flag(name: str, value: Any) -> Any:
 
 def number(name: str, value: Any, *, none: bool = False) -> Any:
     """A finite number; with `none` also None, which stands for 0."""
-    plain: Any = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    plain: Any = np.asarray(value).item() if getattr(value, "shape", None) == () else value  # also of a tensor
     if none and plain is None:
         return value
     if not isinstance(plain, numbers.Real):
@@ -73,6 +74,24 @@ def whole_dtype(value: Any, fractional: Sequence[str]) -> None:
         raise InputTypeError(
             f"dtype is {value!r}, and {fractional[0]} makes levels that are no whole numbers; expected a type of "
             "fractions, such as 'float32', or none of these settings."
+        )
+
+
+def array_of_levels(value: Any) -> None:
+    """Refuses what is neither an array, of whatever library, nor one level."""
+    if not hasattr(value, "dtype") and not isinstance(value, numbers.Real):
+        given = repr(value) if isinstance(value, str) or value is None else f"a {type(value).__name__}"
+        raise InputTypeError(f"x is {given}; expected an array of levels: img_to_array makes one of a picture.")
+
+
+def fractions_in(name: str, kind: np.dtype, fractional: Sequence[str]) -> None:
+    """Refuses an array of texts, or of whole numbers where settings, named here, make fractions in place of them."""
+    if not is_numeric(kind):
+        raise InputTypeError(f"{name} holds {kind}; expected levels, such as float32 ones.")
+    if fractional and kind.kind in "biu":
+        raise InputTypeError(
+            f"{name} holds {kind}, and {fractional[0]} makes levels that are no whole numbers; expected a type of "
+            f"fractions: {name}.astype('float32')."
         )
 
 
@@ -148,8 +167,7 @@ def float_type(value: Any) -> Any:
     except TypeError:
         known = False
     if not known:
-        kind = InputError if isinstance(value, str) else InputTypeError
-        raise kind(f"dtype is {value!r}; expected a type of numbers that NumPy knows, such as 'float32'.")
+        raise InputTypeError(f"dtype is {value!r}; expected a type of numbers that NumPy knows, such as 'float32'.")
     return value
 
 
@@ -167,9 +185,10 @@ def pictures(value: Any, dtype: Any, where: str = "") -> np.ndarray:
         where: The method that it was given to, for the message.
     """
     found = value
+    _refuse_flow(value, where)
     try:
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "uif":
-            found = np.asarray(value, dtype)
+            found = np.asarray(_bounded(value), dtype)
         len(found)  # one number has none
     except (TypeError, ValueError):  # texts, or pictures of different sizes
         given = repr(value) if np.isscalar(value) or value is None else "no array of numbers"
@@ -180,6 +199,28 @@ def pictures(value: Any, dtype: Any, where: str = "") -> np.ndarray:
     if found.ndim != 4:
         raise InputError(f"x has shape {found.shape}{where}; it should have rank 4, like (n, height, width, channels).")
     return found
+
+
+def _refuse_flow(value: Any, where: str) -> None:
+    """Refuses what gives batches without an end, which NumPy would gather until the memory is full."""
+    if isinstance(value, np.ndarray):
+        return
+    import keras
+
+    if isinstance(value, keras.utils.PyDataset) or hasattr(value, "__next__"):
+        raise InputTypeError(
+            f"x is a flow of batches ({type(value).__name__}){where or ' in flow'}, which takes an array (n, height, "
+            "width, channels) of pictures: give the pictures, or those of one batch, from next(x)."
+        )
+
+
+def _bounded(value: Any) -> Any:
+    """As many entries as it says it has, where it is a sequence of somebody's own: it may go on without an end."""
+    kind = type(value)
+    own = kind.__module__ not in ("array", "builtins", "collections") and not hasattr(value, "__array__")
+    if own and hasattr(kind, "__len__") and hasattr(kind, "__getitem__"):
+        return list(itertools.islice(value, len(value)))
+    return value
 
 
 def companion(name: str, value: Any, count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numbers
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 
 from fieldguide.augmentation.affine import matrices
 from fieldguide.errors import InputError, InputTypeError
+from fieldguide.preprocessing.arguments import number
 
 _GLOBAL = threading.RLock()  # NumPy has one global generator for all threads
 if hasattr(
@@ -161,6 +162,28 @@ def draw_many(ranges: Ranges, size: tuple[int, int], source: np.random.RandomSta
         channel_shift_intensity=found.get("channel_shift_intensity"),
         brightness=found.get("brightness"),
     )
+
+
+def check_drawn(given: Any, *, more: bool = False) -> None:
+    """Refuses what is no transformation of one picture.
+
+    Args:
+        given: A dictionary such as `draw` returns; what it does not name stays as it is.
+        more: Whether it may hold something else besides.
+
+    Raises:
+        InputError: It names what no picture is transformed by, or holds a number that is not finite.
+        InputTypeError: It is no dictionary of numbers.
+    """
+    if not isinstance(given, Mapping):
+        raise InputTypeError(
+            f"transform_parameters is {given!r}; expected a dictionary, such as get_random_transform returns."
+        )
+    unknown = [] if more else [name for name in given if name not in NAMES]
+    if unknown:
+        raise InputError(f"transform_parameters names {unknown[0]!r}; expected only {', '.join(NAMES)}.")
+    for name in NAMES:
+        number(name, given.get(name, 0), none=name in ("channel_shift_intensity", "brightness"))
 
 
 def seeded(seed: Any) -> Any:

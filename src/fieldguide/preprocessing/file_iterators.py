@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from fieldguide.errors import FileError, MissingFileError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.iterators import Iterator
 from fieldguide.preprocessing.listing import list_directory, listed
+from fieldguide.preprocessing.notes import harmful_settings
 from fieldguide.preprocessing.reader import Reader, Shape
 from fieldguide.preprocessing.saving import Saving
 from fieldguide.preprocessing.table import read_table
 from fieldguide.preprocessing.transformer import Transformer
+from fieldguide.preprocessing.warning import warn
 
 
 class FileIterator(Iterator):
@@ -72,11 +73,17 @@ class FileIterator(Iterator):
         self._filepaths = filepaths
         self.samples = len(filepaths)
         sys.stdout.write(f"Found {found}\n")
-        for note in notes:
-            warnings.warn(note, stacklevel=5)
+        for note in (*notes, *self._harm()):
+            warn(note)
         shape = Shape(self.target_size, self.color_mode, self.interpolation, self.keep_aspect_ratio)
         self._reader = Reader(filepaths, shape=shape, keep=cache)
         self._warper = Warper()
+
+    def _harm(self) -> list[str]:
+        """What is to be said of settings that make one class of another, where pictures are varied and labelled."""
+        if self.subset == "validation" or self.class_mode not in ("binary", "categorical", "sparse"):
+            return []
+        return harmful_settings(vars(self.image_data_generator), [str(name) for name in self.class_indices])
 
     @property
     def filepaths(self) -> list[str]:
@@ -144,7 +151,7 @@ class FileIterator(Iterator):
             if path not in known:
                 self.skipped += (Skipped(path, reason),)
                 text = f"{path} cannot be read ({reason}); another picture takes its place in each epoch: {cure}."
-                warnings.warn(text, stacklevel=7)
+                warn(text)
         asked = rows.tolist()
         good = [row for row in asked if row not in failed] or self._readable()
         return np.array([good[place % len(good)] if row in failed else row for place, row in enumerate(asked)])

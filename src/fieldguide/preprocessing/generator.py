@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from fieldguide.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from fieldguide.preprocessing.iterators import NumpyArrayIterator
 from fieldguide.preprocessing.transformer import Transformer
+from fieldguide.preprocessing.warning import warn
 
 _NO_LONGER = {
     "has_ext": "filenames in the dataframe have to be those on the disk, endings included",
@@ -50,7 +50,8 @@ class ImageDataGenerator(Transformer):
         interpolation_order: 1 is linear; 0 takes the nearest pixel, 2 to 5 are splines, which are slow.
         dtype: Of the batches; by default Keras's setting, float32.
 
-    A warning names each setting that does next to nothing, such as a shear of 0.2 degrees.
+    A warning names each setting that does next to nothing, such as a shear of 0.2 degrees; and, where pictures come
+    with the names of their classes, each that makes one class of another, such as half a turn of 6 and 9.
 
     Raises:
         InputError: A setting makes no sense; the message names it.
@@ -255,10 +256,11 @@ class ImageDataGenerator(Transformer):
             InputTypeError: it is no dataframe, or a column holds something of a wrong kind.
         """
         if class_mode == "other":
-            _warn('class_mode="other" is deprecated: give class_mode="raw".')
+            warn('class_mode="other" is deprecated: give class_mode="raw".', DeprecationWarning)
             class_mode = "raw"
         for name in outdated:
-            _warn(f"{name} does nothing: {_NO_LONGER.get(name, 'flow_from_dataframe has no such argument')}.")
+            because = _NO_LONGER.get(name, "flow_from_dataframe has no such argument")
+            warn(f"{name} does nothing: {because}.", DeprecationWarning)
         return DataFrameIterator(
             dataframe,
             directory,
@@ -284,7 +286,3 @@ class ImageDataGenerator(Transformer):
             validate_filenames=validate_filenames,
             cache=cache,
         )
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, DeprecationWarning, stacklevel=3)

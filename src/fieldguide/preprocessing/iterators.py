@@ -8,7 +8,6 @@ draws.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from fieldguide.augmentation.warp import Warper
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments
 from fieldguide.preprocessing.endless import Askers
-from fieldguide.preprocessing.listing import EXTENSIONS
+from fieldguide.preprocessing.listing import EXTENSIONS, listed
 from fieldguide.preprocessing.saving import Saving
 from fieldguide.preprocessing.transformer import Transformer
+from fieldguide.preprocessing.warning import warn
 
 _SEEDS = 2**32  # of NumPy's old generators
 
@@ -279,10 +279,28 @@ def _parted(x: Any) -> tuple[Any, dict[int, Any]]:
     """The pictures, and the arrays that came with them as `(pictures, array)` or `(pictures, [array, ...])`."""
     if not isinstance(x, tuple | list):
         return x, {}
+    shapes = [tuple(each.shape) for each in x if len(getattr(each, "shape", ())) == 3]
+    if shapes and len(shapes) == len(x):
+        sizes = [str(shape) for shape in dict.fromkeys(shapes)]
+        differ, cure = (
+            (f", whose sizes differ ({listed(sizes)})", "resize them to one size and stack them, or use ")
+            if len(sizes) > 1
+            else ("", "numpy.stack(x) makes it; those of a folder are for ")
+        )
+        raise InputError(
+            f"x is a {type(x).__name__} of {len(x)} pictures{differ}; expected one array (n, height, width, channels): "
+            f"{cure}flow_from_directory."
+        )
     if len(x) != 2:
         raise InputError(f"x is a {type(x).__name__} of {len(x)}; expected an array, or (pictures, further arrays).")
     beside = x[1] if isinstance(x[1], list) else [x[1]]
     return x[0], dict(enumerate(beside))
+
+
+def _lacking(subset: str, there: np.ndarray, other: np.ndarray) -> str:
+    """Which classes a subset has not, of those that the other one has."""
+    lacks = [repr(label) for label in np.setdiff1d(other, there).tolist()]
+    return f"{subset} has none of {listed(lacks)}; " if lacks else ""
 
 
 def _subset(
@@ -295,9 +313,10 @@ def _subset(
         measured, learnt = np.unique(labels[:first]), np.unique(labels[first:])
         if not np.array_equal(measured, learnt):
             raise InputError(
-                "the training and the validation subset have different number of classes after the split: "
-                f"{len(learnt)} and {len(measured)}. If the arrays are sorted by label, shuffle them first."
+                "the training and the validation subset have different classes after the split: "
+                f"{_lacking('training', learnt, measured)}{_lacking('validation', measured, learnt)}if the arrays are "
+                "sorted by label, shuffle them first; ignore_class_split=True bears it."
             )
     if subset == "validation" and first == 0:
-        warnings.warn(f"the validation subset is empty: {share:g} of {count} pictures is none.", stacklevel=5)
+        warn(f"the validation subset is empty: {share:g} of {count} pictures is none.")
     return slice(0, first) if subset == "validation" else slice(first, count)

@@ -1,12 +1,12 @@
-"""What a person should know of a generator's settings before training: those that do next to nothing."""
+"""What a person should know of a generator's settings before training: those that do next to nothing, or harm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from fieldguide.augmentation.notes import idle_notes
+from fieldguide.augmentation.notes import idle_notes, notes_of_names
 from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError
 
@@ -37,3 +37,24 @@ def idle_settings(given: Mapping[str, Any]) -> list[str]:
         with suppress(InputError):
             sentences += idle_notes(Settings(**{name: given[name] for name in names if name in given}))
     return sentences
+
+
+def harmful_settings(given: Mapping[str, Any], class_names: Sequence[str]) -> list[str]:
+    """One sentence for each setting of `ImageDataGenerator` that makes one of these classes of another.
+
+    Args:
+        given: Settings by name.
+        class_names: What the classes are called.
+
+    Example:
+        >>> harmful_settings({"rotation_range": 270, "horizontal_flip": True}, ["6", "9"])[1]
+        'rotation_range=180 can make the same picture of 6 and 9: 10 to 15 is usual.'
+        >>> harmful_settings({"rotation_range": 40, "horizontal_flip": True}, ["horses", "humans"])
+        []
+    """
+    settings = Settings(
+        rotation_range=min(abs(float(given.get("rotation_range") or 0)), 180.0),
+        horizontal_flip=bool(given.get("horizontal_flip")),
+        vertical_flip=bool(given.get("vertical_flip")),
+    )
+    return notes_of_names(settings, class_names)

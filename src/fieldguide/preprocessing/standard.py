@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+from fieldguide.errors import InputError
 
 EPSILON = 1e-6  # added to a standard deviation, which may be zero
 
@@ -49,7 +53,41 @@ def scale_each(pictures: np.ndarray) -> None:
 
 def whitened(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """One picture or several, multiplied by a whitening matrix."""
-    return (pictures.reshape(-1, len(matrix)) @ matrix).reshape(pictures.shape)
+    return (pictures.reshape(-1, math.prod(pictures.shape[-3:])) @ matrix).reshape(pictures.shape)
+
+
+def by_features(
+    pictures: np.ndarray, mean: np.ndarray | None, deviation: np.ndarray | None, whitening: np.ndarray | None
+) -> np.ndarray:
+    """One picture or several, centred, scaled and whitened by the statistics of others; in place but for whitening.
+
+    Args:
+        pictures: float.
+        mean: From `mean_of`; None leaves them as they are, as with the other two.
+        deviation: From `deviation_of`.
+        whitening: From `whitening_of`.
+
+    Raises:
+        InputError: A statistic is that of pictures of another shape.
+    """
+    name = ""
+    shape: tuple[int, ...] = ()
+    try:
+        if mean is not None:
+            name, shape = "mean", np.shape(mean)
+            pictures -= mean
+        if deviation is not None:
+            name, shape = "std", np.shape(deviation)
+            pictures /= deviation + EPSILON
+        if whitening is not None:
+            name, shape = "zca_whitening_matrix", np.shape(whitening)
+            pictures = whitened(pictures, whitening)
+    except ValueError:
+        raise InputError(
+            f"pictures of shape {pictures.shape[-3:]} were given, and the generator's {name}, of shape {shape}, is "
+            "that of others: call fit with pictures of this shape."
+        ) from None
+    return pictures
 
 
 def _others(channel_axis: int) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,8 +13,9 @@ from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.warp import Sampling, Warper, warp
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.preprocessing import arguments, standard, transforms
-from fieldguide.preprocessing.drawing import NAMES, Ranges, Transforms, draw, draw_many, drawing_from, seeded
+from fieldguide.preprocessing.drawing import Ranges, Transforms, check_drawn, draw, draw_many, drawing_from, seeded
 from fieldguide.preprocessing.notes import idle_settings
+from fieldguide.preprocessing.warning import warn
 
 
 class Transformer:
@@ -82,7 +82,7 @@ class Transformer:
         self.zca_whitening_matrix: np.ndarray | None = None
         self._settle_contradictions()
         for note in idle_settings({**vars(self), "zoom_range": zoom_range}):
-            warnings.warn(note, stacklevel=2)
+            warn(note)
 
     __init__.__qualname__ = "ImageDataGenerator.__init__"  # what Python's own errors shall call it
 
@@ -99,7 +99,7 @@ class Transformer:
         def settle(name: str, value: bool, because: str) -> None:
             if getattr(self, name) != value:
                 setattr(self, name, value)
-                warnings.warn(f"{because}=True sets {name}={value}, whatever was given.", stacklevel=4)
+                warn(f"{because}=True sets {name}={value}, whatever was given.")
 
         if self.zca_whitening:
             settle("featurewise_center", True, "zca_whitening")
@@ -139,12 +139,11 @@ class Transformer:
 
         Raises:
             InputError: `x` has not three axes, or the dictionary names what no picture is transformed by.
+            InputTypeError: It is no dictionary of numbers.
         """
         given = transform_parameters
         # A subclass may put in what its own method makes use of before it calls this one.
-        unknown = [] if self._replaces("apply_transform") else [name for name in given if name not in NAMES]
-        if unknown:
-            raise InputError(f"transform_parameters names {unknown[0]!r}; expected only {', '.join(NAMES)}.")
+        check_drawn(given, more=self._replaces("apply_transform"))
         if np.ndim(x) != 3:
             raise InputError(f"x has shape {np.shape(x)}; expected one picture with three axes.")
         matrix = matrices(
@@ -175,9 +174,16 @@ class Transformer:
 
         Returns:
             `x`, or where a preprocessing function or whitening makes a new array, that.
+
+        Raises:
+            InputError: `x` has another shape than the statistics from `fit` are for.
+            InputTypeError: It is no array, or one of whole numbers where a setting makes fractions.
         """
+        arguments.array_of_levels(x)
         if self.preprocessing_function:
             x = self.preprocessing_function(x)
+        if isinstance(x, np.ndarray):
+            arguments.fractions_in("x", x.dtype, self._fractional())
         if self.rescale:
             x *= self.rescale
         if self.samplewise_center:
@@ -307,27 +313,24 @@ class Transformer:
             "zca_whitening": self.zca_whitening_matrix,
         }
         if idle := [name for name, statistic in found.items() if getattr(self, name) and statistic is None]:
-            warnings.warn(
+            warn(
                 f"{' and '.join(idle)} cannot be done yet: this generator hasn't been fit on any pictures. Call "
-                ".fit(pictures) first.",
-                stacklevel=3,
+                ".fit(pictures) first."
             )
-        if self.featurewise_center and self.mean is not None:
-            x -= self.mean
-        if self.featurewise_std_normalization and self.std is not None:
-            x /= self.std + standard.EPSILON
-        if self.zca_whitening and self.zca_whitening_matrix is not None:
-            x = standard.whitened(x, self.zca_whitening_matrix)
-        return x
+        return standard.by_features(
+            x,
+            self.mean if self.featurewise_center else None,
+            self.std if self.featurewise_std_normalization else None,
+            self.zca_whitening_matrix if self.zca_whitening else None,
+        )
 
     def warn_of_channel_axis(self, shape: Sequence[int]) -> None:
         """Warns where the axis that should hold channels has not 1, 3 or 4 of them."""
         if shape[self.channel_axis] not in (1, 3, 4):
-            warnings.warn(
+            warn(
                 f"x has shape {tuple(shape)}, so {shape[self.channel_axis]} channels on axis {self.channel_axis}, as "
                 f'data_format="{self.data_format}" says; 1, 3 or 4 are usual. If that axis is no channel, give the '
-                "other data_format.",
-                stacklevel=4,
+                "other data_format."
             )
 
     @property

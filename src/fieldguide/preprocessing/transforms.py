@@ -12,8 +12,9 @@ import numpy as np
 
 from fieldguide.augmentation.affine import IDENTITY, matrices
 from fieldguide.augmentation.warp import Sampling, warp
-from fieldguide.errors import InputError
-from fieldguide.preprocessing.arguments import data_format
+from fieldguide.errors import InputError, InputTypeError
+from fieldguide.preprocessing import arguments
+from fieldguide.preprocessing.arguments import number
 
 
 def apply_affine_transform(
@@ -52,7 +53,8 @@ def apply_affine_transform(
         A picture like `x`, of its shape and type; `x` itself where nothing is asked for.
 
     Raises:
-        InputError: the axes make no sense.
+        InputError: the axes make no sense, a number is not finite, or there is no such fill mode or order.
+        InputTypeError: what should be a number is none.
 
     Example:
         >>> picture = np.zeros((4, 4, 1)); picture[1, 1] = 1
@@ -71,12 +73,16 @@ def apply_affine_transform(
         raise InputError(f"x has shape {x.shape}; expected one picture with three axes.")
     if channel_axis not in (0, 2):
         raise InputError(f"channel_axis is {channel_axis}; channels must be the first or the last axis, 0 or 2.")
+    numbers = {"theta": theta, "tx": tx, "ty": ty, "shear": shear, "zx": zx, "zy": zy, "cval": cval}
+    for name, value in numbers.items():
+        number(name, value)
+    sampling = Sampling(arguments.fill_mode(fill_mode), cval, arguments.order(order))
     size = (x.shape[row_axis], x.shape[col_axis])
     matrix = matrices(size, rotation=theta, shift=(ty, tx), shear=shear, zoom=(zy, zx))
     if np.array_equal(matrix, IDENTITY):
         return x
     upright = np.transpose(x, (row_axis, col_axis, channel_axis))
-    result = warp(upright, matrix, Sampling(fill_mode, cval, order))
+    result = warp(upright, matrix, sampling)
     return np.transpose(like(result, x.dtype), np.argsort((row_axis, col_axis, channel_axis)))
 
 
@@ -102,7 +108,7 @@ def apply_channel_shift(x: np.ndarray, intensity: float, channel_axis: int = 0) 
         >>> apply_channel_shift(np.array([[[0.0, 5.0, 9.0]]]), 3.0)
         array([[[3., 8., 9.]]])
     """
-    x = np.asarray(x)
+    x, intensity = np.asarray(x), number("intensity", intensity)
     return np.clip(x + intensity, np.min(x), np.max(x))
 
 
@@ -122,8 +128,9 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
         >>> apply_brightness_shift(np.array([[[0.25], [0.75]]]), 1.5, scale=False).ravel().tolist()
         [0.375, 1.0]
     """
+    number("brightness", brightness)
     levels = np.asarray(x).astype(np.float32)
-    channel_axis = 2 if data_format(None) == "channels_last" else 0
+    channel_axis = 2 if arguments.data_format(None) == "channels_last" else 0
     if scale:
         levels -= levels.min()
         if (high := levels.max()) > 0:
@@ -181,6 +188,7 @@ def random_rotation(
         >>> random_rotation(np.zeros((8, 8, 3)), 40, row_axis=0, col_axis=1, channel_axis=2).shape
         (8, 8, 3)
     """
+    rg = number("rg", rg)
     theta = _uniform(-rg, rg)
     return apply_affine_transform(
         x, theta, 0, 0, 0, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
@@ -218,6 +226,7 @@ def random_shift(
         >>> bool(np.allclose(rows, rows[0], atol=1e-4))
         True
     """
+    wrg, hrg = number("wrg", wrg), number("hrg", hrg)
     down = _uniform(-hrg, hrg) * np.shape(x)[row_axis]
     across = _uniform(-wrg, wrg) * np.shape(x)[col_axis]
     return apply_affine_transform(
@@ -251,6 +260,7 @@ def random_shear(
         >>> random_shear(np.zeros((8, 8, 3)), 20, row_axis=0, col_axis=1, channel_axis=2).shape
         (8, 8, 3)
     """
+    intensity = number("intensity", intensity)
     shear = _uniform(-intensity, intensity)
     return apply_affine_transform(
         x, 0, 0, 0, shear, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
@@ -280,7 +290,8 @@ def random_zoom(
         interpolation_order: its `order`.
 
     Raises:
-        InputError: `zoom_range` is not two numbers.
+        InputError: `zoom_range` has not two entries, or one is not finite.
+        InputTypeError: it is no tuple or list of numbers.
 
     Example:
         >>> random_zoom(np.zeros((8, 8, 3)), (0.8, 1.2), row_axis=0, col_axis=1, channel_axis=2).shape
@@ -305,7 +316,8 @@ def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: in
         >>> random_channel_shift(np.zeros((8, 8, 3)), 20.0).shape
         (8, 8, 3)
     """
-    return apply_channel_shift(x, _uniform(-intensity_range, intensity_range), channel_axis)
+    most = number("intensity_range", intensity_range)
+    return apply_channel_shift(x, _uniform(-most, most), channel_axis)
 
 
 def random_brightness(x: np.ndarray, brightness_range: tuple[float, float], scale: bool = True) -> np.ndarray:
@@ -317,7 +329,8 @@ def random_brightness(x: np.ndarray, brightness_range: tuple[float, float], scal
         scale: as in `apply_brightness_shift`.
 
     Raises:
-        InputError: `brightness_range` is not two numbers.
+        InputError: `brightness_range` has not two entries, or one is not finite.
+        InputTypeError: it is no tuple or list of numbers.
 
     Example:
         >>> random_brightness(np.full((8, 8, 3), 100.0), (0.5, 0.5), scale=False).max()
@@ -327,9 +340,11 @@ def random_brightness(x: np.ndarray, brightness_range: tuple[float, float], scal
 
 
 def _two(name: str, value: Any) -> tuple[float, float]:
-    if not isinstance(value, tuple | list | np.ndarray) or len(value) != 2:
-        raise InputError(f"{name} is {value!r}; expected a tuple or list of two numbers, such as (0.8, 1.2).")
-    return value[0], value[1]
+    several = isinstance(value, tuple | list | np.ndarray)
+    if not several or len(value) != 2:
+        kind = InputError if several else InputTypeError
+        raise kind(f"{name} is {value!r}; expected a tuple or list of two numbers, such as (0.8, 1.2).")
+    return number(name, value[0]), number(name, value[1])
 
 
 def _uniform(low: float, high: float) -> float:
