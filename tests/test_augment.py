@@ -244,6 +244,8 @@ def test_no_more_than_a_hundred_files_are_tried(photos: Path) -> None:
         ({"rotation_range": 0.0}, Settings()),
         ({"zoom_range": [0.8, 1.2]}, Settings(zoom_range=(0.8, 1.2))),
         ({"brightness_range": [0.8, 1.2]}, Settings(brightness_range=(0.8, 1.2))),
+        ({"crop_area": [0.35, 1.0]}, Settings(crop_area=(0.35, 1))),
+        ({"crop_ratio": [1.0, 1.0]}, replace(PRESETS["medium"].settings, crop_ratio=(1, 1))),
         ({"folder": "photos", "seed": 3, "zoom_range": 0.2, "run": print}, Settings(zoom_range=0.2)),
     ],
 )
@@ -275,7 +277,9 @@ def test_errors_name_what_was_typed() -> None:
 
 
 def test_every_flag_reaches_its_setting(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    arguments = "--rotation 40 --width-shift 0.1 --height-shift 0.2 --shear 10 --zoom 0.3 --flip --vertical-flip"
+    arguments = (
+        "--rotation 40 --width-shift 0.1 --height-shift 0.2 --shear 10 --zoom 0.3 --crop 0.35 1 --flip --vertical-flip"
+    )
     arguments += " --brightness 0.8 1.2 --contrast 0.7 1.3 --channel-shift 20 --erasing 0.25 --fill-mode reflect"
     arguments += " --pictures 3 --draws 1 --seed 7 --output new/sheet.jpg --json"
     assert main(["augment", str(photos), *arguments.split()]) == 0
@@ -284,8 +288,8 @@ def test_every_flag_reaches_its_setting(photos: Path, capfd: pytest.CaptureFixtu
     given = json.loads(written.out)
     assert Settings(**given["settings"]) == Settings(
         rotation_range=40, width_shift_range=0.1, height_shift_range=0.2, shear_range=10, zoom_range=0.3,
-        horizontal_flip=True, vertical_flip=True, brightness_range=(0.8, 1.2), contrast_range=(0.7, 1.3),
-        channel_shift_range=20, erasing=0.25, fill_mode="reflect",
+        crop_area=(0.35, 1), horizontal_flip=True, vertical_flip=True, brightness_range=(0.8, 1.2),
+        contrast_range=(0.7, 1.3), channel_shift_range=20, erasing=0.25, fill_mode="reflect",
     )  # fmt: skip
     assert (given["seed"], given["draws"], len(given["pictures"])) == (7, 1, 3)
     assert Path("new/sheet.jpg").read_bytes()[:3] == b"\xff\xd8\xff"

@@ -24,7 +24,7 @@ from fieldguide.version import __version__
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 COMMAND = [sys.executable, "-m", "fieldguide"]
-COMMANDS = ("demo", "check", "train", "evaluate", "predict", "augment", "cache")
+COMMANDS = ("demo", "check", "train", "rate", "compare", "evaluate", "predict", "augment", "cache")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_check_tells_by_its_exit_code_that_it_found_problems(photos: Path, capfd
 @pytest.mark.keras
 def test_train_prints_json_and_nothing_else(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", str(photos), "--output", str(tmp_path / "run"), "--test", "0.25", "--seed", "3"]
-    assert main([*arguments, "--no-fine-tune", "--json"]) == 0
+    assert main([*arguments, "--recipe", "features", "--json"]) == 0
     written = capfd.readouterr()
     fields = json.loads(written.out)
     assert fields["folder"] == str(tmp_path / "run")

@@ -20,6 +20,7 @@ from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome, run_job
 from fieldguide.reporting.card import versions
+from fieldguide.training.wishes import Wishes
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -73,7 +74,8 @@ def test_all_of_the_time_is_accounted_for(small_job: Outcome) -> None:
 
 def test_the_history_marks_the_chosen_epoch(small_job: Outcome) -> None:
     rows = table(small_job.folder / "history.csv")
-    assert list(rows[0]) == ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
+    measured = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen", "n", "val_n"]
+    assert list(rows[0]) == [*measured, "fitted_loss", "fitted_accuracy", "rate"]
     assert len(rows) == len(small_job.run.epochs)
     assert [row["chosen"] for row in rows].count("True") == 1
     for row, epoch in zip(rows, small_job.run.epochs, strict=True):
@@ -179,7 +181,7 @@ def test_odd_names_and_given_parts_come_through_and_runs_are_never_mixed(
 @pytest.mark.keras
 def test_without_a_measuring_part_there_is_a_model_and_no_figure(tmp_path: Path) -> None:
     photos = folder_of(tmp_path / "photos", {"cats": 4, "dogs": 4})
-    outcome = run_job(photos, folder=tmp_path / "run", test=0.0, fine_tune=False)
+    outcome = run_job(photos, folder=tmp_path / "run", test=0.0, wishes=Wishes("features"))
     assert (outcome.score, outcome.diagnosis) == (None, None)
     assert sorted(path.name for path in outcome.folder.iterdir()) == [
         "card.json",
@@ -194,7 +196,7 @@ def test_without_a_measuring_part_there_is_a_model_and_no_figure(tmp_path: Path)
     assert "not measured: no picture was kept for it" in " ".join(str(outcome).split())
     assert f"Report     {tmp_path / 'run' / 'report.html'}" in str(outcome).splitlines()
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert card["command"] == f"fieldguide train {photos} --test 0.0 --no-fine-tune"
+    assert card["command"] == f"fieldguide train {photos} --recipe features --test 0.0"
     assert card["command"] in page
     assert "not measured" in page and "predictions.csv" not in page
 
@@ -230,7 +232,7 @@ def test_pictures_that_leak_are_left_out_of_every_figure(tmp_path: Path) -> None
     photos = divided(tmp_path / "photos")
     shutil.copy(photos / "train" / "cats" / "3.jpg", photos / "validation" / "cats" / "same.jpg")
     (photos / "validation" / "dogs" / "resaved.jpg").write_bytes(encoded(scene(12), 70))  # train/dogs/2.jpg
-    outcome = run_job(photos, folder=tmp_path / "run", fine_tune=False)
+    outcome = run_job(photos, folder=tmp_path / "run", wishes=Wishes("features"))
     assert set(outcome.run.parts.leaked_measured) == {"validation/cats/same.jpg", "validation/dogs/resaved.jpg"}
     assert outcome.score is not None
     assert outcome.diagnosis is not None
@@ -258,7 +260,7 @@ def test_where_every_measured_picture_leaks_nothing_is_measured(tmp_path: Path) 
     folder_of(tmp_path / "photos" / "train", {"cats": 6, "dogs": 6})
     folder_of(tmp_path / "photos" / "validation", {"cats": 3, "dogs": 0})
     shutil.copy(tmp_path / "photos/train/dogs/0.jpg", tmp_path / "photos/validation/dogs/0.jpg")
-    outcome = run_job(tmp_path / "photos", folder=tmp_path / "run", fine_tune=False)
+    outcome = run_job(tmp_path / "photos", folder=tmp_path / "run", wishes=Wishes("features"))
     assert outcome.score is None
     said = "not measured: every one of the 4 validation pictures stands in another part too"
     assert said in " ".join(str(outcome).split())

@@ -12,7 +12,10 @@ from fieldguide.version import __version__
 
 if TYPE_CHECKING:
     from fieldguide.augmentation.layer import Augment
+    from fieldguide.batches import Mixing
     from fieldguide.cache import cache_size, clear_cache
+    from fieldguide.comparison.compare import compare
+    from fieldguide.comparison.outcome import Comparison
     from fieldguide.data import samples
     from fieldguide.data.check import Finding, Findings, check
     from fieldguide.data.dataset import Dataset, Skipped
@@ -27,12 +30,14 @@ if TYPE_CHECKING:
         MissingFileError,
         ModelError,
         PictureError,
+        TrainingError,
     )
     from fieldguide.evaluation.diagnose import Diagnosis, diagnose
     from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.evaluation.metrics import Score
     from fieldguide.intervals import Estimate
     from fieldguide.model.classifier import Classifier, load
+    from fieldguide.model.nets import Net
     from fieldguide.model.predictions import Prediction, Predictions
     from fieldguide.preprocessing.folders import image_dataset_from_directory
     from fieldguide.preprocessing.generator import ImageDataGenerator
@@ -48,11 +53,16 @@ if TYPE_CHECKING:
     )
     from fieldguide.reporting.page import report
     from fieldguide.training.fit import Run, train
+    from fieldguide.training.optimiser import Optimiser
+    from fieldguide.training.rates import RateSearch, find_rate
     from fieldguide.training.recipe import Recipe
+    from fieldguide.training.scratch_recipe import ScratchRecipe
+    from fieldguide.training.stopping import Stopping, Targets
 
 _MODULE_OF = {
     "Augment": "augmentation.layer",
     "Classifier": "model.classifier",
+    "Comparison": "comparison.outcome",
     "Dataset": "data.dataset",
     "Diagnosis": "evaluation.diagnose",
     "Estimate": "intervals",
@@ -65,16 +75,24 @@ _MODULE_OF = {
     "InputKeyError": "errors",
     "InputTypeError": "errors",
     "MissingFileError": "errors",
+    "Mixing": "batches",
     "ModelError": "errors",
+    "Net": "model.nets",
+    "Optimiser": "training.optimiser",
     "Parts": "data.split",
     "PictureError": "errors",
     "PixelStore": "data.pixels",
     "Prediction": "model.predictions",
     "Predictions": "model.predictions",
+    "RateSearch": "training.rates",
     "Recipe": "training.recipe",
     "Run": "training.fit",
     "Score": "evaluation.metrics",
+    "ScratchRecipe": "training.scratch_recipe",
     "Skipped": "data.dataset",
+    "Stopping": "training.stopping",
+    "Targets": "training.stopping",
+    "TrainingError": "errors",
     "apply_affine_transform": "preprocessing.transforms",
     "apply_brightness_shift": "preprocessing.transforms",
     "apply_channel_shift": "preprocessing.transforms",
@@ -82,8 +100,10 @@ _MODULE_OF = {
     "cache_size": "cache",
     "check": "data.check",
     "clear_cache": "cache",
+    "compare": "comparison.compare",
     "diagnose": "evaluation.diagnose",
     "evaluate": "evaluation.evaluate",
+    "find_rate": "training.rates",
     "image_dataset_from_directory": "preprocessing.folders",
     "img_to_array": "preprocessing.pictures",
     "load": "model.classifier",

@@ -31,7 +31,7 @@ MOST_TRIED = 100  # files of a class, in search of one that can be read
 LITTLE = 0.5  # of a picture: less of it is left by a cut that should be known of
 BLURRED = 2.0  # times as long and wide: so much enlarged, pictures look blurred
 # Settings that say how something varies, and vary nothing by themselves.
-HOW = ("erasing_area", "erasing_ratio", "fill_mode", "cval", "interpolation", "value_range")
+HOW = ("crop_ratio", "erasing_area", "erasing_ratio", "fill_mode", "cval", "interpolation", "value_range")
 NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 
 

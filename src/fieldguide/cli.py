@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
 import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from fieldguide import console, files
-from fieldguide.errors import FieldguideError
+from fieldguide.errors import FieldguideError, InputError
+from fieldguide.flags import AMOUNTS, FACTORS, FLIPS, add_augment, add_compare, add_rate, add_train, wished, zoom_joined
 from fieldguide.version import __version__
 
 DONE, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -32,43 +31,13 @@ Three commands to try first:
 `fieldguide --help` lists them all, `fieldguide COMMAND --help` explains one.
 """
 
-# The flags of `augment`, by the settings that they are for.
-_AMOUNTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "rotation_range": ("--rotation", "DEGREES", "turned by up to so much either way"),
-        "shift": ("--shift", "SHARE", "moved by up to this share of width and height"),
-        "width_shift_range": ("--width-shift", "SHARE", "to the left or right only"),
-        "height_shift_range": ("--height-shift", "SHARE", "up or down only"),
-        "shear_range": ("--shear", "DEGREES", "sheared by up to so much either way"),
-        "zoom_range": (
-            "--zoom",
-            "SHARE",
-            "made larger or smaller by up to this share, or two factors, such as 0.8 1.2",
-        ),
-        "channel_shift_range": ("--channel-shift", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
-        "erasing": ("--erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
-    }
-)
-_FLIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "horizontal_flip": ("--flip", "mirrored, half of the time"),
-        "vertical_flip": ("--vertical-flip", "turned upside down, half of the time"),
-    }
-)
-_FACTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "brightness_range": ("--brightness", "factors of all levels, such as 0.8 1.2"),
-        "contrast_range": ("--contrast", "factors of the distance to the mean level"),
-    }
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
-    options = parser.parse_args(_zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
+    options = parser.parse_args(zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
     try:
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong with it is handled
@@ -132,17 +101,65 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from fieldguide.job import run_job
+    from fieldguide.job import resume_job, run_job
+    from fieldguide.training.wishes import Wishes
 
+    asked = wished(options)
+    if options.resume is not None:
+        _refuse_beside_resume(options, asked)
+        return _print(resume_job(options.resume, epochs=asked.get("epochs")), options)
+    if options.folder is None:
+        raise InputError("no folder of pictures was named: fieldguide train PHOTOS, or --resume RUN.")
     outcome = run_job(
         options.folder,
         folder=options.output,
         validation=options.validation,
         test=options.test,
-        seed=options.seed,
-        fine_tune=options.fine_tune,
+        seed=options.seed or 0,
+        wishes=Wishes(options.recipe or "auto", **asked),
+        logs=tuple(options.log),
     )
     return _print(outcome, options)
+
+
+def _rate(options: argparse.Namespace) -> int:
+    from fieldguide.rate import search_rate
+    from fieldguide.training.wishes import Wishes
+
+    wishes = Wishes("scratch", **wished(options))
+    found = search_rate(options.folder, wishes=wishes, output=options.output, seed=options.seed, steps=options.steps)
+    return _print(found, options)
+
+
+def _refuse_beside_resume(options: argparse.Namespace, asked: Mapping[str, Any]) -> None:
+    """A run goes on as it began, so that nothing but more epochs can be asked of it."""
+    named = ("folder", "output", "validation", "test", "seed", "recipe")
+    beside = [name for name in named if getattr(options, name) is not None]
+    beside += [name for name in asked if name != "epochs"] + (["log"] if options.log else [])
+    if beside:
+        words = ["the folder" if name == "folder" else "--" + name.replace("_", "-") for name in beside]
+        raise InputError(
+            f"{', '.join(words)} cannot be given with --resume: a run goes on with the pictures and settings that it "
+            "began with. Leave out all but --epochs, or train in a new folder."
+        )
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from fieldguide.comparison.compare import run_comparison
+    from fieldguide.training.wishes import Wishes
+
+    asked = wished(options)
+    recipe = options.recipe or ("scratch" if options.kind != "data_size" else "auto")
+    compared = run_comparison(
+        options.folder,
+        options.kind,
+        folder=options.output,
+        seeds=options.seeds,
+        test=options.test,
+        seed=options.seed,
+        wishes=Wishes(recipe, **asked),
+    )
+    return _print(compared, options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -174,7 +191,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _augment(options: argparse.Namespace) -> int:
     from fieldguide.augment import chosen_settings, write_sheet
 
-    named = {name: flag for name, (flag, *_) in {**_AMOUNTS, **_FLIPS, **_FACTORS}.items()}
+    named = {name: flag for name, (flag, *_) in {**AMOUNTS, **FLIPS, **FACTORS}.items()}
     chosen = chosen_settings(vars(options), {**named, "fill_mode": "--fill-mode", "preset": "--preset"})
     written = write_sheet(
         options.folder,
@@ -233,22 +250,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, help="a folder of class folders")
 
     train = command("train", _train, "a classifier, a report and a verdict from a folder of pictures")
-    train.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
-    train.add_argument("--output", type=Path, metavar="RUN", help="a new folder for the run (runs/<name>-<time>)")
-    train.add_argument(
-        "--test",
-        type=_share,
-        metavar="SHARE",
-        help="share of the pictures that only measure (0.2); not where the folder comes divided",
-    )
-    train.add_argument(
-        "--validation",
-        type=_share,
-        metavar="SHARE",
-        help="share that makes choices (0: choices are made out of fold within train); not where it comes divided",
-    )
-    train.add_argument("--seed", type=_whole, default=0, help="of everything random (%(default)s)")
-    train.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="never train the backbone itself")
+    add_train(train)
+
+    add_rate(command("rate", _rate, "the learning rate to begin with, for a training from random weights"))
+    add_compare(command("compare", _compare, "what the network's size, the number of pictures or a recipe changes"))
 
     evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
     evaluate.add_argument("model", type=Path, help="a run folder or a .keras file")
@@ -264,90 +269,11 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("pictures", nargs="+", help="files, folders or patterns such as 'new/*.jpg'")
     predict.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of printing a table")
 
-    _add_augment(command("augment", _augment, "a contact sheet of pictures and of what augmentation makes of them"))
+    add_augment(command("augment", _augment, "a contact sheet of pictures and of what augmentation makes of them"))
 
     cache = command("cache", _cache, "how much is kept of decoded pictures and features, and where")
     cache.add_argument("--clear", action="store_true", help="remove all of it; it is computed again when needed")
     return parser
-
-
-def _add_augment(augment: argparse.ArgumentParser) -> None:
-    """The arguments of `augment`, which are the settings of the engine by shorter names."""
-    augment.add_argument("folder", type=Path, help="a folder of class folders, of pictures, or one picture")
-    augment.add_argument(
-        "--output", type=Path, metavar="FILE", default=Path("augmented.png"), help="where the sheet goes (%(default)s)"
-    )
-    augment.add_argument("--pictures", type=_whole, metavar="N", default=8, help="how many are shown (%(default)s)")
-    augment.add_argument("--draws", type=_whole, metavar="N", default=6, help="how many of each (%(default)s)")
-    augment.add_argument("--seed", type=_whole, default=0, help="of the draws (%(default)s)")
-    augment.add_argument(
-        "--preset", metavar="NAME", help="light, medium or strong; medium if nothing else is asked for"
-    )
-    for setting, (flag, unit, text) in _AMOUNTS.items():
-        kind = _share_or_factors if flag == "--zoom" else _number
-        augment.add_argument(flag, dest=setting, type=kind, metavar=unit, help=text)
-    for setting, (flag, text) in _FLIPS.items():
-        augment.add_argument(flag, dest=setting, action=argparse.BooleanOptionalAction, default=None, help=text)
-    for setting, (flag, text) in _FACTORS.items():
-        augment.add_argument(flag, dest=setting, type=_number, nargs=2, metavar=("LOW", "HIGH"), help=text)
-    augment.add_argument(
-        "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
-    )
-
-
-def _zoom_joined(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Sequence[str]:
-    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values.
-
-    The second number is the folder, such as 2024, where nothing else is.
-    """
-    joined: list[str] = []
-    for word in arguments:
-        flag, given = ["", "", *" ".join(joined[-2:]).replace("=", " ").split(" ")][-2:]
-        zooms = len(flag) > 2 and "--zoom".startswith(flag)  # by its first letters too, as argparse takes it
-        if zooms and _is_number(given) and _is_number(word):
-            joined[-1] += f",{word}"
-        else:
-            joined.append(word)
-    if joined != list(arguments):
-        _, unknown = parser.parse_known_args(arguments)
-        return joined if unknown else arguments
-    return joined
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _share_or_factors(text: str) -> float | list[float]:
-    numbers = [_number(part) for part in text.split(",")]
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, 0 or larger")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a share from 0 to below 1, such as 0.2")
-    return share
 
 
 if __name__ == "__main__":

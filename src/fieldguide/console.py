@@ -121,6 +121,11 @@ def command() -> str:
     return shlex.join(called)
 
 
+def say(text: str) -> None:
+    """Says on stderr what is being done, a line of its own."""
+    print(text, file=sys.stderr)
+
+
 def warn(text: str) -> None:
     """Says a warning on stderr."""
     print(f"warning: {text}", file=sys.stderr)

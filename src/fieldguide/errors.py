@@ -110,3 +110,13 @@ class ModelError(FieldguideError, ValueError):
         ...     print(error)
         photos holds no model.keras: name a run folder that `fieldguide train` finished, or a model.
     """
+
+
+class TrainingError(FieldguideError, ArithmeticError):
+    """A training that cannot go on, since its loss is no number any more. Also an ArithmeticError.
+
+    Example:
+        >>> raise TrainingError("the loss became no number in epoch 3, batch 1")
+        Traceback (most recent call last):
+        fieldguide.errors.TrainingError: the loss became no number in epoch 3, batch 1
+    """

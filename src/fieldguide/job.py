@@ -6,7 +6,7 @@ import os
 import shlex
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide.asked import Asked
 from fieldguide.console import clock, command
 from fieldguide.data.check import Findings, check
 from fieldguide.data.dataset import PARTS, Dataset
@@ -30,13 +31,16 @@ from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
 from fieldguide.reporting.sections import independence, why_unmeasured
+from fieldguide.training.checkpoint import FOLDER, LAST
 from fieldguide.training.fit import Run, train
-from fieldguide.training.recipe import Recipe
+from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.record import Stage, Watch, merged
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.wishes import Wishes
 
 REPORT_FILE = "report.html"
 ROOM_FOR_A_RUN = 60_000_000  # bytes
-VALIDATION_SHARE, TEST_SHARE = 0.0, 0.2  # where none are given
+CARD_FILE = "card.json"
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
 MOST_NAME_BYTES = 200  # of a run's own name: file systems take 255
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
@@ -86,8 +90,10 @@ class Outcome:
         return lines
 
     def _recipe(self) -> list[str]:
-        reasons = [*self.run.recipe.reasons]
-        if self.run.recipe.fine_tune_epochs:
+        recipe, reasons = self.run.recipe, [*self.run.recipe.reasons]
+        if isinstance(recipe, ScratchRecipe):
+            reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
+        elif recipe.fine_tune_epochs:
             reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
         return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
 
@@ -96,12 +102,13 @@ class Outcome:
         if score is None:
             return [_line("Result", why_unmeasured(self.run))]
         before, after = score.calibration_error_before, score.calibration_error
+        scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
         lines = [
             _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
-            _line("", f"calibration error {before:.3f}, after temperature scaling {after:.3f}"),
+            _line("", f"calibration error {scaled}"),
         ]
         return lines + ([_line("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
 
@@ -140,7 +147,8 @@ def run_job(
     validation: float | None = None,
     test: float | None = None,
     seed: int = 0,
-    fine_tune: bool = True,
+    wishes: Wishes | None = None,
+    logs: Sequence[str] = (),
 ) -> Outcome:
     """A run folder with classifier, card, tables and report, from a folder of pictures.
 
@@ -148,44 +156,85 @@ def run_job(
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
         folder: where the run goes; default a new one in `runs/`, named after the pictures and the time.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
-            train. None where the folder comes divided.
+            train; from random weights it is 0.15. None where the folder comes divided.
         test: share of the pictures that only measure, by default 0.2. None where the folder comes divided.
         seed: of everything random.
-        fine_tune: False never trains the backbone.
+        wishes: how to train; by default all of it is chosen.
+        logs: "tensorboard" and "mlflow", of a training from random weights.
 
     Raises:
         InputError: if the pictures cannot be trained on, a share is given for a folder that comes divided, or the
             folder is taken.
         FileError: if something cannot be read or written.
+        TrainingError: if a training from random weights diverges.
     """
     started = time.perf_counter()
+    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs))
+    refuse_unknown(asked.logs)
+    asked.shares()  # refused now, before anything is read
     watch = Watch()
-    shares = _shares(validation, test)
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
     _refuse_shares_of_parts(data, validation, test)
-    again = _command(source, validation=validation, test=test, seed=seed, fine_tune=fine_tune)
     with _new_folder(Path(source), folder) as place:
-        with watch.stage("reading pictures"):
-            store = PixelStore.build(data)
-        with watch.stage("checking, dividing"):
-            twins = find_twins(store)
-            findings = check(store, twins=twins)
-            parts = split(store, validation=shares[0], test=shares[1], seed=seed, twins=twins)
-            recipe = Recipe.auto(store.select(parts.train), seed=seed, fine_tune=fine_tune)
-        run = train(parts, recipe=recipe, folder=place)
-        watch.stages += run.stages
-        score, diagnosis = None, None
-        if len(parts.test):
-            with watch.stage("measuring"):
-                score = _measured(run)
-                diagnosis = diagnose(run, score) if score is not None else None
-        with watch.stage("report"):
-            run = replace(run, stages=merged(watch.stages))
-            write_tables(run, score, findings)
-            report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
+        if asked.wishes.recipe == "scratch":
+            asked.write(place)  # from here on it can be resumed
+        return _trained(asked, data, place, watch, started)
+
+
+def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
+    """A run folder brought to its end, from where it was interrupted; the result is as if nothing had happened.
+
+    Args:
+        folder: of a run from random weights that `run_job` began.
+        epochs: with more than it had, a finished run is prolonged.
+
+    Raises:
+        InputError: if the run is finished and no epochs are added, or its pictures or settings have changed.
+        FileError: if there is nothing to resume.
+        TrainingError: if the training diverges.
+    """
+    started = time.perf_counter()
+    place = Path(folder)
+    asked = Asked.read(place)
+    if epochs is not None:
+        asked = replace(asked, wishes=replace(asked.wishes, epochs=epochs))
+    elif (place / CARD_FILE).exists():
+        raise InputError(f"the run in {place} is finished: add epochs with --epochs, or train in a new folder.")
+    watch = Watch()
+    with watch.stage("reading pictures"):
+        data = Dataset.from_directory(asked.source)
+    outcome = _trained(asked, data, place, watch, started, resume=(place / FOLDER / LAST).exists())
+    asked.write(place)
+    return outcome
+
+
+def _trained(
+    asked: Asked, data: Dataset, place: Path, watch: Watch, started: float, *, resume: bool = False
+) -> Outcome:
+    """Everything from the pictures to the report, in a folder that is there."""
+    validation, test = asked.shares()
+    with watch.stage("reading pictures"):
+        store = PixelStore.build(data)
+    with watch.stage("checking, dividing"):
+        twins = find_twins(store)
+        findings = check(store, twins=twins)
+        parts = split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
+        recipe = asked.wishes.recipe_for(store.select(parts.train), seed=asked.seed)
+    run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs)
+    watch.stages += run.stages
+    score, diagnosis = None, None
+    if len(parts.test):
+        with watch.stage("measuring"):
+            score = _measured(run)
+            diagnosis = diagnose(run, score) if score is not None else None
+    again = asked.command()
+    with watch.stage("report"):
         run = replace(run, stages=merged(watch.stages))
-        write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)
+        write_tables(run, score, findings)
+        report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
+    run = replace(run, stages=merged(watch.stages))
+    write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
 
 
@@ -198,17 +247,6 @@ def _measured(run: Run) -> Score | None:
     return evaluate(run.classifier, parts.test, part=parts.measured, seed=parts.seed, leaked=leaked)
 
 
-def _shares(validation: float | None, test: float | None) -> tuple[float, float]:
-    """The shares that choose and that measure; refused, before anything is read, if they leave nothing to train on."""
-    chosen, measured = VALIDATION_SHARE if validation is None else validation, TEST_SHARE if test is None else test
-    if chosen + measured >= 1:
-        raise InputError(
-            f"a validation share of {chosen:g} and a test share of {measured:g} ({TEST_SHARE:g} unless given) leave "
-            "nothing to train on: give --validation and --test shares that add up to less than 1."
-        )
-    return chosen, measured
-
-
 def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float | None) -> None:
     """None may be given where the folder says which picture is where."""
     present = [] if data.given is None else np.unique(data.given).tolist()
@@ -218,16 +256,6 @@ def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float
             f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
             f"is: leave out {' and '.join(given)}."
         )
-
-
-def _command(source: str | Path, *, validation: float | None, test: float | None, seed: int, fine_tune: bool) -> str:
-    """The command that makes the same classifier again; in a new folder, so without the name of this one."""
-    words = ["fieldguide", "train", str(source)]
-    words += ["--validation", str(validation)] if validation not in (None, VALIDATION_SHARE) else []
-    words += ["--test", str(test)] if test not in (None, TEST_SHARE) else []
-    words += ["--seed", str(seed)] if seed else []
-    words += [] if fine_tune else ["--no-fine-tune"]
-    return shlex.join(words)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldguide.augmentation.affine import IDENTITY, matrices
+from fieldguide.augmentation.affine import IDENTITY, from_another_size, matrices
 
 SIZES = [(4, 4), (5, 9), (30, 7)]
 
@@ -79,6 +79,18 @@ def test_the_steps_are_combined_in_the_stated_order(
     whole = middle @ turn @ move @ lean @ scale @ mirror @ np.linalg.inv(middle)
     found = matrices(size, rotation=rotation, shift=shift, shear=shear, zoom=zoom, flip=flip)
     np.testing.assert_allclose(found, whole[:2], atol=1e-9)
+
+
+@pytest.mark.parametrize("taken", [(5, 9), (10, 18), (7, 60)])
+def test_a_picture_of_another_size_is_met_at_the_same_places(taken: tuple[int, int]) -> None:
+    """Its edges, half a pixel beyond the outermost centres, become the result's; what is in between, in proportion."""
+    whole = from_another_size(IDENTITY, (5, 9), taken)
+    np.testing.assert_allclose(at(whole, -0.5, -0.5), [-0.5, -0.5], atol=1e-12)
+    np.testing.assert_allclose(at(whole, 8.5, 4.5), [taken[1] - 0.5, taken[0] - 0.5], atol=1e-12)
+    varied = matrices((5, 9), rotation=20.0, shift=(1.0, 2.0), zoom=(0.7, 1.2), flip=(False, True))
+    found = from_another_size(varied, (5, 9), taken)
+    np.testing.assert_allclose(at(found, 3, 1), at(whole, *at(varied, 3, 1)), atol=1e-12)
+    assert whole.dtype == np.float64 and (from_another_size(varied, (5, 9), (5, 9)) == varied).all()
 
 
 def test_one_matrix_for_each_picture() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fieldguide.augmentation.draws import NUMBERS, draw, uniforms
+from fieldguide.augmentation.affine import matrices
+from fieldguide.augmentation.draws import CROPPED_AREA, NUMBERS, draw, draws_of, numbers_for, uniforms
 from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError, InputTypeError
 
@@ -17,6 +19,7 @@ EVERYTHING = Settings(
     height_shift_range=0.1,
     shear_range=10,
     zoom_range=0.2,
+    crop_area=(0.35, 1),
     horizontal_flip=True,
     vertical_flip=True,
     brightness_range=(0.5, 1.5),
@@ -110,6 +113,70 @@ def test_rectangles_lie_inside_and_have_the_area_and_shape_that_were_asked_for()
     ratio = (bottom - top) / (right - left)
     assert 0.48 < ratio.min() < ratio.max() < 2.08
     assert abs((ratio > 1).mean() - 0.5) < 0.05
+
+
+def crops(settings: Settings, size: tuple[int, int], count: int = 5000) -> tuple[np.ndarray, ...]:
+    """Of each draw: first and last row, first and last column that is seen, and the share of each side that is kept."""
+    table = draw(settings, size, range(count), seed=1).matrices
+    assert not table[:, 0, 1].any() and not table[:, 1, 0].any()
+    top, left = table[:, 1, 2], table[:, 0, 2]
+    down, across = table[:, 1, 1], table[:, 0, 0]
+    return top, top + down * (size[0] - 1), left, left + across * (size[1] - 1), down, across
+
+
+def test_crops_lie_inside_and_have_the_area_and_shape_that_were_asked_for() -> None:
+    settings = Settings(crop_area=(0.3, 0.5), crop_ratio=(0.5, 1.6))
+    top, bottom, left, right, down, across = crops(settings, (100, 120))
+    assert -1e-9 < top.min() < 0.5 and 98.5 < bottom.max() < 99 + 1e-9
+    assert -1e-9 < left.min() < 0.5 and 118.5 < right.max() < 119 + 1e-9
+    area = down * across
+    assert 0.3 <= area.min() < 0.301 and 0.499 < area.max() <= 0.5
+    assert abs(area.mean() - 0.4) < 0.003
+    ratio = np.log(across / down)
+    assert np.log(0.5) <= ratio.min() < np.log(0.505) and np.log(1.584) < ratio.max() <= np.log(1.6)
+    assert abs(ratio.mean() - (np.log(0.5) + np.log(1.6)) / 2) < 0.02  # evenly over the logarithm
+    for first, kept, side in ((top, down, 99), (left, across, 119)):
+        place = first / (side * (1 - kept))  # 0 at one end of the room that is left, 1 at the other
+        counts = np.histogram(place, 10, (0, 1))[0]
+        assert ((counts - 500) ** 2 / 500).sum() < 33  # chi-squared, 9 degrees: 27.9 is one in a thousand
+
+
+def test_crops_wider_or_higher_than_the_picture_are_cut_to_fit() -> None:
+    top, bottom, left, right, down, across = crops(Settings(crop_area=(0.9, 1), crop_ratio=(0.5, 2)), (50, 60))
+    assert max(down.max(), across.max()) == 1
+    assert min(down.min(), across.min()) > np.sqrt(0.9 / 2) - 1e-9
+    assert min(top.min(), left.min()) > -1e-9 and bottom.max() < 49 + 1e-9 and right.max() < 59 + 1e-9
+    assert (np.maximum(down, across) == 1).mean() > 0.8
+
+
+def test_crops_are_zooms_and_shifts_beside_the_others() -> None:
+    numbers = uniforms(range(50), NUMBERS, seed=4, epoch=0)
+    varied = replace(EVERYTHING, crop_area=(0.2, 0.6), crop_ratio=(0.5, 2))
+    area, ratio, down, across = numbers[:, CROPPED_AREA:].T
+    area, ratio = 0.2 + 0.4 * area, np.exp(np.log(2) * (2 * ratio - 1))
+    kept = np.minimum(np.sqrt(area / ratio), 1), np.minimum(np.sqrt(area * ratio), 1)
+    moved = (2 * down - 1) * (1 - kept[0]) / 2 * 49, (2 * across - 1) * (1 - kept[1]) / 2 * 59
+    expected = matrices(
+        (50, 60),
+        rotation=80 * numbers[:, 0] - 40,
+        shift=((0.2 * numbers[:, 1] - 0.1) * 50 + moved[0], (0.4 * numbers[:, 2] - 0.2) * 60 + moved[1]),
+        shear=20 * numbers[:, 3] - 10,
+        zoom=((0.8 + 0.4 * numbers[:, 4]) * kept[0], (0.8 + 0.4 * numbers[:, 5]) * kept[1]),
+        flip=(numbers[:, 6] < 0.5, numbers[:, 7] < 0.5),
+    )
+    np.testing.assert_allclose(draws_of(varied, (50, 60), numbers).matrices, expected, atol=1e-9)
+
+
+def test_what_is_not_cropped_is_drawn_as_if_there_were_no_crops() -> None:
+    settings = replace(EVERYTHING, crop_area=(1, 1), crop_ratio=(0.5, 2))
+    assert (numbers_for(settings), numbers_for(EVERYTHING)) == (CROPPED_AREA, NUMBERS) == (18, 22)
+    numbers = uniforms(range(50), NUMBERS, seed=3, epoch=2)
+    np.testing.assert_array_equal(uniforms(range(50), CROPPED_AREA, seed=3, epoch=2), numbers[:, :CROPPED_AREA])
+    some, cropped = draw(settings, (50, 60), range(50), seed=3, epoch=2), draws_of(EVERYTHING, (50, 60), numbers)
+    for field in fields(some):
+        expected = getattr(draws_of(settings, (50, 60), numbers), field.name)
+        np.testing.assert_array_equal(getattr(some, field.name), expected)
+        assert np.array_equal(getattr(cropped, field.name), expected) == (field.name != "matrices")
 
 
 def test_nothing_that_varies_leaves_all_as_it_is() -> None:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from fieldguide.augmentation.draws import NUMBERS, Draws, draws_of
+from fieldguide.augmentation.draws import CROPPED_AREA, NUMBERS, Draws, draws_of
 from fieldguide.augmentation.layer import Augment
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
@@ -35,6 +35,7 @@ CLASSIC: dict[str, Any] = {
 }
 EVERYTHING: dict[str, Any] = {
     **CLASSIC,
+    "crop_area": (0.4, 1),
     "brightness_range": (0.5, 1.5),
     "contrast_range": (0.5, 1.5),
     "channel_shift_range": 40.0,
@@ -255,7 +256,24 @@ def random_settings(number: int) -> dict[str, Any]:
         "erasing": some(0.5, 0.0),
         "fill_mode": ("nearest", "constant", "reflect", "wrap")[number % 4],
         "cval": 50.0,
+        "crop_area": some((0.2, 0.9), (1, 1)),
     }
+
+
+def cropped(picture: np.ndarray, top: float, left: float, part: tuple[float, float]) -> np.ndarray:
+    """A part of the picture, (height, width) from its upper left corner on, brought to the picture's size."""
+    height, width = picture.shape[:2]
+    rows = top + (np.arange(height) + 0.5) * part[0] / height - 0.5
+    columns = left + (np.arange(width) + 0.5) * part[1] / width - 0.5
+    above, before = (
+        np.clip(np.floor(rows).astype(int), 0, height - 2),
+        np.clip(np.floor(columns).astype(int), 0, width - 2),
+    )
+    down, across = (rows - above)[:, None, None], (columns - before)[:, None]
+    levels = picture.astype(float)
+    upper, lower = levels[above] * (1 - down), levels[above + 1] * down
+    mixed = upper + lower
+    return mixed[:, before] * (1 - across) + mixed[:, before + 1] * across
 
 
 @pytest.mark.filterwarnings("ignore:cval=50 does nothing:UserWarning")
@@ -270,6 +288,29 @@ class TestKnownDraws:
         # Where what lies beyond the edge begins, float32 may see it one pixel off, hardly ever.
         jumps = 2e-3 if settings["fill_mode"] in ("constant", "wrap") else 0
         assert (difference > 0.02).mean() <= jumps, settings
+
+    @pytest.mark.parametrize("fill_mode", ["nearest", "constant", "reflect", "wrap"])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_crops_are_parts_brought_to_the_whole(self, fill_mode: str, channels: int) -> None:
+        """As plain NumPy does it, on both appliers: also those at the very edge, which show nothing of beyond."""
+        given = pictures(channels=channels)
+        numbers = np.random.default_rng(3).random((8, NUMBERS))
+        numbers[:4, -2:] = [(0, 0), (0, 1 - 1e-9), (1 - 1e-9, 0), (1 - 1e-9, 1 - 1e-9)]  # the corners
+        settings = Settings(crop_area=(0.1, 0.7), crop_ratio=(0.5, 1.5), fill_mode=fill_mode, cval=50.0)
+        draws = draws_of(settings, SIZE, numbers)
+        layer = Augment(crop_area=(0.1, 0.7), crop_ratio=(0.5, 1.5), fill_mode=fill_mode, cval=50.0)
+        host, backend = Warper().apply(given, draws, settings), array(layer.transform(given, draws))
+        for row, picture in enumerate(given):
+            area, ratio = 0.1 + 0.6 * numbers[row, -4], 0.5 * 3 ** numbers[row, -3]
+            part = min(np.sqrt(area / ratio), 1) * SIZE[0], min(np.sqrt(area * ratio), 1) * SIZE[1]
+            # The room goes from where the first pixel's centre is met to where the last one's is.
+            top, left = (
+                (1 - part[axis] / SIZE[axis]) * (0.5 + numbers[row, -2 + axis] * (SIZE[axis] - 1)) for axis in (0, 1)
+            )
+            expected = cropped(picture, top, left, part)
+            assert np.abs(host[row] - expected).max() < 0.01
+            assert np.abs(backend[row] - expected).max() < 0.02
+            assert np.abs(expected - picture).mean() > 5
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_colours_of_grey_and_colour_pictures(self, channels: int) -> None:
@@ -339,6 +380,33 @@ class TestInsideAModel:
         erased = (array(compiled(layer)(keras.ops.convert_to_tensor(given))) == 0).mean(axis=(1, 2, 3))
         assert abs((erased > 0).sum() - 600) < 5 * np.sqrt(2000 * 0.3 * 0.7)
         assert 0.07 < erased[erased > 0].min() < 0.11 < 0.18 < erased.max() < 0.23
+
+    def test_crops_have_their_area_and_shape_and_lie_inside(self) -> None:
+        height, width = 20, 30
+        given = np.stack(np.meshgrid(np.arange(20.0), np.arange(30.0), indexing="ij"), axis=-1)  # each pixel its place
+        layer = Augment(
+            crop_area=(0.3, 0.6),
+            crop_ratio=(0.8, 1.25),
+            fill_mode="constant",
+            cval=-99.0,
+            interpolation="bilinear",
+            seed=2,
+        )
+        tensor = keras.ops.convert_to_tensor(np.repeat(given[None], 2000, axis=0).astype(np.float32))
+        result = array(compiled(layer)(tensor))
+        assert -1e-4 < result.min() < 0.1
+        first, last = result[:, 0, 0], result[:, -1, -1]
+        assert last[:, 0].max() > height - 1.1 and last[:, 1].max() > width - 1.1
+        down, across = ((last - first) / [height - 1, width - 1]).T
+        assert 0.299 < (down * across).min() < 0.302 < 0.598 < (down * across).max() < 0.601
+        assert 0.799 < (across / down).min() < 0.805 < 1.24 < (across / down).max() < 1.251
+        assert abs((across > down).mean() - 0.5) < 5 * np.sqrt(0.25 / 2000)
+
+    def test_a_layer_without_crops_draws_no_numbers_for_them(self) -> None:
+        given, layer = pictures(), Augment(**CLASSIC, seed=7)
+        numbers = keras.random.uniform((len(given), CROPPED_AREA), seed=keras.random.SeedGenerator(7))
+        expected = layer.transform(given, draws_of(layer.settings, SIZE, numbers, ops=keras.ops))
+        assert np.array_equal(array(layer(given, training=True)), array(expected))
 
     def test_pictures_vary_one_by_one_and_from_call_to_call(self) -> None:
         same = np.repeat(pictures(1), 6, axis=0)

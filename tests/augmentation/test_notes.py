@@ -25,6 +25,14 @@ BY_SETTINGS = [
     ("hundredth of their height", Settings(height_shift_range=0.005), Settings(height_shift_range=0.01)),
     ("zoom_range=0.01 changes sizes by 1%", Settings(zoom_range=0.01), Settings(zoom_range=0.02)),
     ("zoom_range=(0.99, 1.01) changes", Settings(zoom_range=(0.99, 1.01)), Settings(zoom_range=(1, 1))),
+    (
+        "crop_area=(0.995, 1) cuts off 1%",
+        Settings(crop_area=(0.995, 1), crop_ratio=(1, 1)),
+        Settings(crop_area=(0.995, 1)),
+    ),
+    ("crop_area=(0.99, 1) cuts off", Settings(crop_area=(0.99, 1), crop_ratio=(1, 1)), Settings(crop_area=(1, 1))),
+    ("crop_ratio does nothing", Settings(crop_ratio=(1, 1)), Settings(crop_area=(0.5, 1), crop_ratio=(1, 1))),
+    ("crop_area down to 0.08 may leave out", Settings(crop_area=(0.08, 1)), Settings(crop_area=(0.1, 1))),
     ("brightness_range=(0.99, 1.01)", Settings(brightness_range=(0.99, 1.01)), Settings(brightness_range=(0.9, 1.0))),
     ("contrast_range=(1, 1) changes", Settings(contrast_range=(1, 1)), Settings(contrast_range=(1, 1.1))),
     ("channel_shift_range=0.1", Settings(channel_shift_range=0.1), Settings(channel_shift_range=2.55)),
@@ -178,9 +186,9 @@ def test_every_note_is_a_sentence_that_names_a_setting() -> None:
 
 
 def test_presets_go_from_light_to_strong_and_know_their_names() -> None:
-    assert list(PRESETS) == ["light", "medium", "strong"]
+    assert list(PRESETS) == ["light", "medium", "strong", "crops"]
     assert DEFAULT in PRESETS
-    turns = [preset.settings.rotation_range for preset in PRESETS.values()]
+    turns = [PRESETS[name].settings.rotation_range for name in ("light", "medium", "strong")]
     assert turns == sorted(turns)
     assert [preset_named(preset.settings) for preset in PRESETS.values()] == list(PRESETS)
     assert preset_named(Settings(rotation_range=20)) == ""

@@ -26,6 +26,8 @@ NUMBERS = {  # name: lowest and highest that are allowed
 }
 PAIRS = {
     "zoom_range": (0.01, 100),
+    "crop_area": (0.01, 1),
+    "crop_ratio": (0.01, 100),
     "brightness_range": (0, 100),
     "contrast_range": (0, 100),
     "erasing_area": (0, 1),
@@ -40,6 +42,8 @@ EVERYTHING: dict[str, Any] = {
     "height_shift_range": 0.1,
     "shear_range": 12.5,
     "zoom_range": (0.8, 1.2),
+    "crop_area": (0.35, 1),
+    "crop_ratio": (0.5, 2),
     "horizontal_flip": True,
     "vertical_flip": True,
     "brightness_range": (0.7, 1.3),
@@ -201,6 +205,9 @@ def test_zoom_factors() -> None:
         ({"zoom_range": 0.1}, True, False),
         ({"zoom_range": (1, 1)}, False, False),
         ({"zoom_range": (0.5, 0.5)}, True, False),
+        ({"crop_area": (0.5, 1)}, True, False),
+        ({"crop_area": (0.5, 0.5), "crop_ratio": (1, 1)}, True, False),
+        ({"crop_area": (1, 1), "crop_ratio": (0.5, 2)}, False, False),
         ({"horizontal_flip": True, "vertical_flip": True}, False, False),
         ({"brightness_range": (0.8, 1.2)}, False, True),
         ({"contrast_range": (0.8, 1.2)}, False, True),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from finished_runs import curves, dataset, finished_run, scored
+from simulated_cases import rising, simulate
 
 from fieldguide.data.split import Leak
 from fieldguide.evaluation import evidence
@@ -198,3 +199,36 @@ def test_a_gap_that_may_be_chance_is_called_so() -> None:
     found = verdict(80, 20, 2)
     assert found.overfits == "cannot tell"
     assert "a gap of 10.0 points, which may be chance (Fisher's exact test)" in found.evidence[0]
+
+
+def test_of_a_training_from_scratch_the_curves_lead() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
+    run = run_of(2000, 60, epochs=epochs.epochs)
+    found = diagnose(run, scored(run, range(15)))
+    assert [one.kind for one in found.ailments] == ["overfitting"]
+    assert found.verdict == found.ailments[0].sentence
+    assert found.evidence[: len(found.ailments[0].evidence)] == found.ailments[0].evidence
+    assert found.overfits == "yes"
+    assert any("fieldguide train photos --recipe scratch" in line and "--augment" in line for line in found.advice)
+    assert not any("PHOTOS" in line for line in found.advice)
+    assert json.loads(json.dumps(found.to_dict()))["ailments"][0]["kind"] == "overfitting"
+
+
+def test_further_ailments_are_told_besides() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_n=25)
+    run = run_of(2000, 60, epochs=epochs.epochs)
+    found = diagnose(run, scored(run, range(15)))
+    assert len(found.ailments) == 2
+    assert found.verdict.startswith("The validation set is too small to tell")
+    assert any(line.startswith("Besides: It overfits") for line in found.evidence)
+
+
+def test_mistakes_as_sure_as_right_answers_make_labels_suspect() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
+    run = run_of(2000, 1000, epochs=epochs.epochs)
+    found = diagnose(run, scored(run, range(250)))  # all stated with about 95%
+    assert [one.kind for one in found.ailments] == ["labels suspect", "overfitting"]
+
+
+def test_other_trainings_have_no_ailments() -> None:
+    assert verdict(2000, 1000, 120).ailments == ()

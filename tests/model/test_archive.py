@@ -25,16 +25,19 @@ from fieldguide.job import Outcome
 from fieldguide.model import archive
 from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import read_weights as bundled_weights
+from fieldguide.model.nets import Net
+from fieldguide.model.note import FORMAT, checked
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 GOOD: dict[str, Any] = {
-    "format": archive.FORMAT,
+    "format": FORMAT,
     "class_names": ["cats", "dogs"],
     "target_size": [224, 224],
     "resize": "crop",
     "backbone": "efficientnet_lite0",
+    "net": None,
     "tuned": False,
     "temperature": 1.25,
     "decoder": decode.DECODER_VERSION,
@@ -154,6 +157,9 @@ def test_a_good_note_is_taken(tmp_path: Path) -> None:
         ("backbone", None),
         ("backbone", "resnet9"),
         ("backbone", ["efficientnet_lite0"]),
+        ("net", {}),
+        ("net", "classic"),
+        ("net", Net("classic", target_size=(224, 224)).to_dict()),  # there can be only one network
         ("tuned", None),
         ("tuned", "no"),
         ("temperature", None),
@@ -188,8 +194,11 @@ def test_a_note_that_is_no_object_is_refused(content: bytes, tmp_path: Path) -> 
 
 
 def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
-    path = noted(tmp_path / "new.keras", {**GOOD, "format": archive.FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
-    with pytest.raises(ModelError, match=r"new\.keras has format 3, written by fieldguide '9\.1'.*upgrade fieldguide"):
+    path = noted(tmp_path / "new.keras", {**GOOD, "format": FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
+    with pytest.raises(
+        ModelError,
+        match=r"new\.keras has format 4, written by fieldguide '9\.1'.*reads formats 2 to 3.*upgrade fieldguide",
+    ):
         archive.read_note(path)
 
 
@@ -204,6 +213,19 @@ def test_pictures_read_in_another_way_are_told_of(model: Path, tmp_path: Path, m
     expected = f"version {was} of the picture reader, and this is version 77.*measure again"
     with pytest.warns(UserWarning, match=expected):
         load(model)
+
+
+def test_a_file_of_the_format_before_is_still_read(model: Path, tmp_path: Path) -> None:
+    def written_before(members: dict[str, bytes]) -> None:
+        fields = json.loads(members[archive.NOTE])
+        assert fields.pop("net") is None
+        members[archive.NOTE] = json.dumps({**fields, "format": 2}).encode()
+
+    old = changed(model, tmp_path / "old.keras", written_before)
+    assert archive.read_note(old) == archive.read_note(model)
+    np.testing.assert_array_equal(load(old).head.kernel, load(model).head.kernel)
+    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 3"):
+        archive.read_note(noted(tmp_path / "older.keras", {**GOOD, "format": 1}))
 
 
 @pytest.mark.parametrize("value", [None, "1", [1], 1.0])
@@ -413,7 +435,8 @@ def test_weights_that_were_never_written_are_not_taken_for_zeros(model: Path, tm
 
 
 def test_the_shapes_expected_are_those_of_the_network() -> None:
-    shapes = archive._shapes(5)
+    note = {**GOOD, "class_names": list("abcde")}
+    shapes = archive._shapes(checked("model.keras", note))
     assert shapes.pop("probabilities/kernel") == (1280, 5)
     assert shapes.pop("probabilities/bias") == (5,)
     assert shapes == {name: value.shape for name, value in bundled_weights().items()}

@@ -11,6 +11,7 @@ from finished_runs import curves as epochs
 from fieldguide.calibration import reliability_bins, softmax
 from fieldguide.intervals import UNDEFINED, Estimate, wilson
 from fieldguide.reporting import plots, svg
+from fieldguide.reporting.curves import PANEL_HEIGHT, curves
 from fieldguide.training.record import Epoch
 
 
@@ -28,18 +29,18 @@ def places(svg: str, kind: str) -> list[tuple[float, float]]:
 
 
 def test_curves_go_where_the_figures_are() -> None:
-    loss, accuracy = plots.curves(epochs([0.8, 0.4, 0.2, 0.3]))
+    loss, accuracy = curves(epochs([0.8, 0.4, 0.2, 0.3]))
     points = places(loss, "held")
     assert len(points) == 4
     assert points[2][1] > points[3][1] > points[1][1] > points[0][1]  # lower loss, larger y
     # From 0 to 0.8 the panel's height is covered: 0.4 lies halfway between its ends.
-    assert points[1][1] == pytest.approx((plots.TOP + plots.PANEL_HEIGHT - plots.BOTTOM) / 2, abs=0.1)
-    assert points[0][1] == pytest.approx(plots.TOP, abs=0.1)
+    assert points[1][1] == pytest.approx((svg.TOP + PANEL_HEIGHT - svg.BOTTOM) / 2, abs=0.1)
+    assert points[0][1] == pytest.approx(svg.TOP, abs=0.1)
     assert len(places(accuracy, "training")) == 4
 
 
 def test_the_chosen_epoch_is_marked_in_both_panels() -> None:
-    for panel in plots.curves(epochs([0.8, 0.4, 0.2, 0.3])):
+    for panel in curves(epochs([0.8, 0.4, 0.2, 0.3])):
         assert "epoch 3, kept" in texts(panel)
         mark = next(element for element in parsed(panel).iter("line") if element.get("class") == "chosen")
         assert float(mark.get("x1", 0)) == pytest.approx(places(panel, "held")[2][0])
@@ -48,7 +49,7 @@ def test_the_chosen_epoch_is_marked_in_both_panels() -> None:
 def test_phases_are_drawn_apart_and_named() -> None:
     head = [Epoch("head", 1 + place, 0.5, 0.8, 0.6 - place / 10, 0.7) for place in range(4)]
     both = (*head, *epochs([0.2, 0.1, 0.15]))
-    loss, _ = plots.curves(both)
+    loss, _ = curves(both)
     assert {"epochs of the head", "epochs of fine-tuning"} <= set(texts(loss))
     assert len([line for line in parsed(loss).iter("polyline") if line.get("class") == "held"]) == 2
     assert len([line for line in parsed(loss).iter("line") if line.get("class") == "border"]) == 1
@@ -56,7 +57,7 @@ def test_phases_are_drawn_apart_and_named() -> None:
 
 def test_a_short_phase_has_room_to_be_seen() -> None:
     head = [Epoch("head", 1 + place, 0.5, 0.8, 0.6, 0.7) for place in range(100)]
-    loss, _ = plots.curves((*head, *epochs([0.2, 0.1, 0.15])))
+    loss, _ = curves((*head, *epochs([0.2, 0.1, 0.15])))
     lines = [line.get("points") or "" for line in parsed(loss).iter("polyline") if line.get("class") == "held"]
     across = [float(pair.split(",")[0]) for pair in lines[1].split()]
     assert across[-1] - across[0] > 50
@@ -64,24 +65,24 @@ def test_a_short_phase_has_room_to_be_seen() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 300])
 def test_any_number_of_epochs_can_be_drawn(count: int) -> None:
-    for panel in plots.curves(epochs([1.0 / (place + 1) for place in range(count)])):
+    for panel in curves(epochs([1.0 / (place + 1) for place in range(count)])):
         parsed(panel)
         numbers = [text for text in texts(panel) if text.isdigit()]
         assert 1 <= len(numbers) <= 14
-    assert ("<polyline" in plots.curves(epochs([0.5]))[0]) is False
+    assert ("<polyline" in curves(epochs([0.5]))[0]) is False
 
 
 def test_a_loss_that_is_not_finite_leaves_a_gap() -> None:
-    loss, _ = plots.curves((*epochs([0.5, 0.4]), Epoch("fine-tune", 3, math.inf, 0.5, math.nan, 0.5)))
+    loss, _ = curves((*epochs([0.5, 0.4]), Epoch("fine-tune", 3, math.inf, 0.5, math.nan, 0.5)))
     assert "nan" not in loss
     assert "inf" not in loss
     assert len(places(loss, "held")) == 2
 
 
 def test_perfect_accuracy_can_be_drawn() -> None:
-    _, accuracy = plots.curves([Epoch("head", place, 0.0, 1.0, 0.0, 1.0) for place in (1, 2)])
+    _, accuracy = curves([Epoch("head", place, 0.0, 1.0, 0.0, 1.0) for place in (1, 2)])
     assert texts(accuracy).count("100%") == 1
-    assert {y for _, y in places(accuracy, "held")} == {float(plots.TOP)}
+    assert {y for _, y in places(accuracy, "held")} == {float(svg.TOP)}
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 12, 20, 50, 100])
@@ -146,12 +147,91 @@ def test_ticks_are_few_and_round(low: float, high: float) -> None:
 
 
 def test_the_same_records_give_the_same_bytes_and_no_ids() -> None:
-    once, again = (plots.curves(epochs([0.5, 0.3, 0.4])) for _ in range(2))
+    once, again = (curves(epochs([0.5, 0.3, 0.4])) for _ in range(2))
     assert once == again
     assert "id=" not in once[0]
 
 
 def test_a_figure_tells_what_it_shows_to_those_who_do_not_see_it() -> None:
-    loss, _ = plots.curves(epochs([0.5, 0.3, 0.4]))
+    loss, _ = curves(epochs([0.5, 0.3, 0.4]))
     assert parsed(loss).get("role") == "img"
     assert "held out from 0.5 to 0.4" in (parsed(loss).get("aria-label") or "")
+
+
+def scratch(count: int, rates: list[float] | None = None) -> tuple[Epoch, ...]:
+    """Epochs of a training from random weights, 500 and 200 pictures measured after each."""
+    rng = np.random.default_rng(count)
+    falling = [1.0 / (place + 2) for place in range(count)]
+    return tuple(
+        Epoch(
+            "scratch",
+            place + 1,
+            loss=value,
+            accuracy=1 - value / 2,
+            val_loss=value + 0.1 + 0.05 * rng.random(),
+            val_accuracy=0.9 - value / 2,
+            chosen=place == count - 1,
+            n=500,
+            val_n=200,
+            rate=(rates or [1e-3] * count)[place],
+        )
+        for place, value in enumerate(falling)
+    )
+
+
+def classes_of(svg: str, tag: str) -> list[str]:
+    return [element.get("class") or "" for element in parsed(svg).iter(tag)]
+
+
+def test_long_trainings_have_a_smoothed_line_over_the_raw_one() -> None:
+    short, long = (curves(scratch(count))[0] for count in (8, 40))
+    assert classes_of(short, "polyline") == ["training", "held"]
+    assert classes_of(long, "polyline") == ["training raw", "held raw", "training", "held"]
+    raw, smooth = (np.array(places(long, kind))[:, 1] for kind in ("held raw", "held"))
+    assert np.abs(np.diff(smooth)).sum() < np.abs(np.diff(raw)).sum()
+
+
+def test_accuracies_have_their_intervals_behind_them_and_losses_have_none() -> None:
+    loss, accuracy, _ = curves(scratch(8))
+    assert classes_of(loss, "polygon") == []
+    assert classes_of(accuracy, "polygon") == ["training area", "held area"]
+    area = next(element for element in parsed(accuracy).iter("polygon") if element.get("class") == "held area")
+    ys = [float(pair.split(",")[1]) for pair in (area.get("points") or "").split()]
+    known = wilson(round(200 * scratch(8)[0].val_accuracy), 200)
+    _, y = svg.scales((0.0, 1.0), (0.6, 1.0), 380, PANEL_HEIGHT)
+    assert ys[0] == pytest.approx(y(known.high), abs=0.5)
+    assert ys[-1] == pytest.approx(y(max(0.6, known.low)), abs=0.5)
+    without = curves(epochs([0.5, 0.4]))[1]
+    assert classes_of(without, "polygon") == [], "how many pictures it is of is not known"
+
+
+def test_the_learning_rate_has_a_panel_where_it_is_known() -> None:
+    assert len(curves(epochs([0.5, 0.4]))) == 2
+    *_, rate = curves(scratch(4, [1e-3, 8e-4, 4e-4, 0.0]))
+    assert "Learning rate" in texts(rate)
+    assert "0.001" in texts(rate)
+    ys = [y for _, y in places(rate, "rate")]
+    assert ys == sorted(ys)
+
+
+@pytest.mark.parametrize(
+    ("rates", "marks"),
+    [
+        ([1e-3] * 6, 0),
+        ([1e-3, 1e-3, 1e-3, 2e-4, 2e-4, 2e-4], 1),
+        ([1e-3, 1e-3, 2e-4, 2e-4, 4e-5, 4e-5], 2),
+        ([1e-3, 8e-4, 5e-4, 2e-4, 5e-5, 0.0], 0),  # a cosine falls all the time
+        ([1e-3, 5e-4, 1e-5, 1e-3, 5e-4, 1e-5], 1),  # epochs were added, and it began anew
+    ],
+)
+def test_sudden_changes_of_the_learning_rate_are_marked(rates: list[float], marks: int) -> None:
+    loss, accuracy, _ = curves(scratch(6, rates))
+    assert classes_of(loss, "line").count("change") == marks
+    assert classes_of(accuracy, "line").count("change") == marks
+
+
+def test_a_few_wild_losses_do_not_flatten_the_others() -> None:
+    wild = [Epoch("scratch", place + 1, 0.5, 0.8, 300.0 if place == 3 else 0.6, 0.8) for place in range(40)]
+    loss, _ = curves(wild)
+    assert "1.2" in texts(loss) or "1.5" in texts(loss)
+    assert min(y for _, y in places(loss, "held raw")) >= svg.TOP - 0.1

@@ -60,3 +60,28 @@ def matrices(
     shape = max((tuple(entry.shape) for entry in entries), key=len)  # (n,) or (); n may be unknown inside a model
     full = [entry if len(entry.shape) == len(shape) else ops.broadcast_to(entry, shape) for entry in entries]
     return ops.reshape(ops.stack(full, axis=-1), (-1, 2, 3) if shape else (2, 3))
+
+
+def from_another_size(matrix: np.ndarray, size: tuple[int, int], taken: tuple[int, int]) -> np.ndarray:
+    """The matrix that does the same to a picture of another size, and brings it to the result's size, in one warp.
+
+    A pixel of the result stands for the same part of it as its place does of the picture, as in `cv2.resize`: the
+    centre p lies at k * (p + 0.5) - 0.5, where k is the picture's side over the result's.
+
+    Args:
+        matrix: (2, 3), for pictures of the result's size.
+        size: (height, width) of the result.
+        taken: (height, width) of the picture.
+
+    Returns:
+        float64 (2, 3), from a pixel (x, y) of the result to a point of the picture.
+
+    Example:
+        >>> from_another_size(IDENTITY, (4, 6), (8, 6))
+        array([[1. , 0. , 0. ],
+               [0. , 2. , 0.5]])
+    """
+    factors = np.array([[taken[1] / size[1]], [taken[0] / size[0]]])  # (2, 1): of x, and of y
+    found = matrix * factors
+    found[:, 2:] += (factors - 1) / 2
+    return found

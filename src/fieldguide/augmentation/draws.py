@@ -18,11 +18,12 @@ from fieldguide.augmentation.affine import matrices
 from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError, InputTypeError
 
-NUMBERS = 18  # random numbers that a picture's draw takes, in this order:
+NUMBERS = 22  # random numbers that a picture's draw takes at the most, in this order:
 ROTATION, SHIFT_DOWN, SHIFT_ACROSS, SHEAR, ZOOM_DOWN, ZOOM_ACROSS = range(6)
 FLIP_DOWN, FLIP_ACROSS, BRIGHTNESS, CONTRAST = range(6, 10)
 COLOURS = slice(10, 13)
-ERASED, ERASED_AREA, ERASED_RATIO, ERASED_TOP, ERASED_LEFT = range(13, NUMBERS)
+ERASED, ERASED_AREA, ERASED_RATIO, ERASED_TOP, ERASED_LEFT = range(13, 18)
+CROPPED_AREA, CROPPED_RATIO, CROPPED_TOP, CROPPED_LEFT = range(18, NUMBERS)
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _LARGEST = 2**64 - 1
@@ -83,7 +84,20 @@ def draw(
         >>> bool((whole.matrices[42] == alone.matrices[0]).all())
         True
     """
-    return draws_of(settings, _checked_size(size), uniforms(rows, NUMBERS, seed=seed, epoch=epoch))
+    numbers = uniforms(rows, numbers_for(settings), seed=seed, epoch=epoch)
+    return draws_of(settings, checked_size(size), numbers)
+
+
+def numbers_for(settings: Settings) -> int:
+    """How many random numbers these settings take: those for crops come last, and where nothing is cropped not at all.
+
+    So a generator that gives all of them at once gives the other settings what it gave before there were crops.
+
+    Example:
+        >>> numbers_for(Settings(rotation_range=40)), numbers_for(Settings(crop_area=(0.35, 1)))
+        (18, 22)
+    """
+    return NUMBERS if settings.crops else CROPPED_AREA
 
 
 def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any = np) -> Draws:
@@ -92,7 +106,7 @@ def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any =
     Args:
         settings: what may vary.
         size: (height, width) of the pictures.
-        numbers: float (n, NUMBERS) in 0..1, 1 excluded.
+        numbers: float (n, NUMBERS) in 0..1, 1 excluded; the first `numbers_for(settings)` will do.
         ops: the module that computes: NumPy or `keras.ops`.
     """
     height, width = size
@@ -103,16 +117,21 @@ def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any =
     def either_way(place: int, most: float) -> Any:
         return between(place, -most, most)
 
-    zoom = settings.zoom_factors
+    zoom = between(ZOOM_DOWN, *settings.zoom_factors), between(ZOOM_ACROSS, *settings.zoom_factors)
+    shift = (
+        either_way(SHIFT_DOWN, settings.height_shift_range * height),
+        either_way(SHIFT_ACROSS, settings.width_shift_range * width),
+    )
+    if settings.crops:  # which are zooms and shifts like the others
+        kept, moved = _crops(settings, size, numbers, ops)
+        zoom = zoom[0] * kept[0], zoom[1] * kept[1]
+        shift = shift[0] + moved[0], shift[1] + moved[1]
     table = matrices(
         size,
         rotation=either_way(ROTATION, settings.rotation_range),
-        shift=(
-            either_way(SHIFT_DOWN, settings.height_shift_range * height),
-            either_way(SHIFT_ACROSS, settings.width_shift_range * width),
-        ),
+        shift=shift,
         shear=either_way(SHEAR, settings.shear_range),
-        zoom=(between(ZOOM_DOWN, *zoom), between(ZOOM_ACROSS, *zoom)),
+        zoom=zoom,
         flip=(
             (numbers[:, FLIP_DOWN] < 0.5) & settings.vertical_flip,
             (numbers[:, FLIP_ACROSS] < 0.5) & settings.horizontal_flip,
@@ -128,13 +147,31 @@ def draws_of(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any =
     )
 
 
+def _crops(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any) -> tuple[tuple[Any, Any], ...]:
+    """Which shares of (height, width) are kept, each (n,), and how far that part lies from the middle, in pixels."""
+    low, high = settings.crop_area
+    area = low + (high - low) * numbers[:, CROPPED_AREA]
+    ratio = _ratios(settings.crop_ratio, numbers[:, CROPPED_RATIO], ops)
+    # One that is too high or too wide for the picture is cut to fit.
+    kept = ops.minimum(ops.sqrt(area / ratio), 1.0), ops.minimum(ops.sqrt(area * ratio), 1.0)
+    # Evenly in the room that is left, from the first pixel's centre to the last one's: nothing beyond is seen.
+    down = (2 * numbers[:, CROPPED_TOP] - 1) * (1 - kept[0]) * ((size[0] - 1) / 2)
+    across = (2 * numbers[:, CROPPED_LEFT] - 1) * (1 - kept[1]) * ((size[1] - 1) / 2)
+    return kept, (down, across)
+
+
+def _ratios(limits: tuple[float, float], numbers: Any, ops: Any) -> Any:
+    """Ratios of two sides, drawn evenly over their logarithm: (n,)."""
+    low, high = math.log(limits[0]), math.log(limits[1])
+    return ops.exp(low + (high - low) * numbers)
+
+
 def _boxes(settings: Settings, size: tuple[int, int], numbers: Any, ops: Any) -> Any:
     """The erased rectangles: (n, 4)."""
     height, width = size
     low, high = settings.erasing_area
     area = (low + (high - low) * numbers[:, ERASED_AREA]) * height * width
-    flat, tall = math.log(settings.erasing_ratio[0]), math.log(settings.erasing_ratio[1])
-    ratio = ops.exp(flat + (tall - flat) * numbers[:, ERASED_RATIO])  # evenly over its logarithm
+    ratio = _ratios(settings.erasing_ratio, numbers[:, ERASED_RATIO], ops)
     # One that is too high or too wide for the picture is cut to fit.
     rows = ops.minimum(ops.round(ops.sqrt(area * ratio)), height)
     columns = ops.minimum(ops.round(ops.sqrt(area / ratio)), width)
@@ -207,8 +244,17 @@ def _checked_rows(rows: Sequence[int] | np.ndarray) -> np.ndarray:
     return found.astype(np.int64)
 
 
-def _checked_size(size: object) -> tuple[int, int]:
-    """The size: two numbers of pixels."""
+def checked_size(size: object) -> tuple[int, int]:
+    """The size as Python's own numbers, if it is one of a picture in pixels.
+
+    Raises:
+        InputError: It is none.
+        InputTypeError: It is of another kind.
+
+    Example:
+        >>> checked_size(np.array([150, 200]))
+        (150, 200)
+    """
     asked = "expected (height, width) in pixels, such as (150, 150)"
     try:
         height, width = (index(side) for side in size)  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from fieldguide.augmentation.draws import NUMBERS, Draws, draw, draws_of, whole
+from fieldguide.augmentation.draws import Draws, draw, draws_of, numbers_for, whole
 from fieldguide.augmentation.notes import idle_notes
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.augmentation.sampling import varied
@@ -51,6 +51,8 @@ class Augment(keras.layers.Layer):
         height_shift_range: Share of the height, up or down.
         shear_range: Degrees either way.
         zoom_range: A share, 0.2 for factors from 0.8 to 1.2, or the lowest and highest factor.
+        crop_area: Lowest and highest share of the picture that is kept and enlarged to the whole, such as (0.35, 1).
+        crop_ratio: Lowest and highest ratio of the kept part's width to its height, where that of the picture is 1.
         horizontal_flip: Left and right change places in half of the pictures.
         vertical_flip: Likewise top and bottom.
         brightness_range: Lowest and highest factor of all levels, such as (0.8, 1.2).
@@ -93,6 +95,8 @@ class Augment(keras.layers.Layer):
         height_shift_range: float = 0.0,
         shear_range: float = 0.0,
         zoom_range: float | Range = 0.0,
+        crop_area: Range = (1.0, 1.0),
+        crop_ratio: Range = (0.75, 1.3333),
         horizontal_flip: bool = False,
         vertical_flip: bool = False,
         brightness_range: Range | None = None,
@@ -139,7 +143,7 @@ class Augment(keras.layers.Layer):
         """A layer with the settings of a preset; for others beside them, give `Augment` all settings by name.
 
         Args:
-            preset: "light", "medium" or "strong".
+            preset: "light", "medium", "strong" or "crops".
             seed: as for `Augment`, like everything below.
             data_format: likewise.
             name: likewise.
@@ -213,7 +217,7 @@ class Augment(keras.layers.Layer):
             return keras.ops.cast(images, self.compute_dtype)
         size = self._size_of(images.shape)
         count = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
-        numbers = keras.random.uniform((count, NUMBERS), dtype="float32", seed=self.seed_generator)
+        numbers = keras.random.uniform((count, numbers_for(self.settings)), dtype="float32", seed=self.seed_generator)
         return self._apply(images, draws_of(self.settings, size, numbers, ops=keras.ops))
 
     def transform(self, images: Any, draws: Draws) -> Any:

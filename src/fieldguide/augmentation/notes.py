@@ -18,6 +18,7 @@ GLARING = 2.5  # times as bright: only the darker two fifths of the levels do no
 STARK_ALWAYS, STARK = 2.0, 4.0  # of contrast, the lowest and highest factor: hardly a level between black and white
 HALF = 0.5  # of the picture
 AS_SMALL = 2.0  # zoom factor
+HARDLY_ANY = 0.1  # of the picture's area: what is to be seen is likely to be elsewhere
 SLANTING = 60.0  # degrees of shear: the height is halved, and its lower end is moved by most of it
 ACROSS = 90.0  # degrees either way: two pictures that differ by half a turn may become the same one
 
@@ -106,6 +107,9 @@ def _weak(settings: Settings) -> Iterator[str]:
     low, high = settings.zoom_factors
     if (low, high) != (1, 1) and _about_one(low, high):
         yield f"zoom_range={_text(settings.zoom_range)} changes sizes by 1% or less: 0.1 to 0.3 is usual."
+    area, ratio = settings.crop_area, settings.crop_ratio
+    if settings.crops and _about_one(*area) and _about_one(*ratio):
+        yield f"crop_area={_text(area)} cuts off 1% or less: (0.35, 1) is usual."
     for name in ("brightness_range", "contrast_range"):
         pair = getattr(settings, name)
         if pair is not None and _about_one(*pair):
@@ -129,6 +133,8 @@ def _unused(settings: Settings) -> Iterator[str]:
     for name in ("erasing_area", "erasing_ratio"):
         if not settings.erasing and getattr(settings, name) != default[name]:
             yield f"{name} does nothing while erasing=0: give the share of the pictures to erase from, such as 0.25."
+    if not settings.crops and settings.crop_ratio != default["crop_ratio"]:
+        yield "crop_ratio does nothing while crop_area=(1, 1): give the share of a picture to keep, such as (0.35, 1)."
     if settings.cval != default["cval"] and settings.fill_mode != "constant" and not settings.erasing:
         yield f"cval={settings.cval:g} does nothing with fill_mode={settings.fill_mode!r}: it is for 'constant'."
 
@@ -146,6 +152,8 @@ def _strong(settings: Settings) -> Iterator[str]:
         yield f"zoom factors up to {high:g} make things so small that most of the picture is filled up: 1.2 is usual."
     if low <= HALF:
         yield f"zoom factors down to {low:g} show a quarter of the picture or less: 0.8 is usual."
+    if settings.crop_area[0] < HARDLY_ANY:
+        yield f"crop_area down to {settings.crop_area[0]:g} may leave out what is to be seen: 0.35 is usual."
     if settings.rotation_range > ACROSS:
         yield (
             f"rotation_range={settings.rotation_range:g} turns some pictures upside down: right for pictures taken "

@@ -57,6 +57,22 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
             "about as far as most labels bear: where training accuracy runs far ahead of validation accuracy",
         ),
+        "crops": Preset(
+            Settings(
+                rotation_range=15,
+                shear_range=6,
+                horizontal_flip=True,
+                brightness_range=(0.7, 1.3),
+                contrast_range=(0.7, 1.3),
+                channel_shift_range=25,
+                erasing=0.5,
+                erasing_area=(0.02, 0.33),
+                fill_mode="reflect",
+                cval=110,
+                crop_area=(0.3, 1.0),
+            ),
+            "parts of the picture and other colours: what training from scratch takes",
+        ),
     }
 )
 

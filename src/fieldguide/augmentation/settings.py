@@ -29,6 +29,10 @@ class Settings:
         shear_range: Degrees either way.
         zoom_range: A share, 0.2 for factors from 0.8 to 1.2, or the lowest and highest factor. Above 1 things look
             smaller. Height and width have factors of their own.
+        crop_area: Lowest and highest share of the picture's area that is kept, and then enlarged to the whole; it lies
+            anywhere inside. (1, 1) keeps all.
+        crop_ratio: Lowest and highest ratio of the kept part's width to its height, where that of the picture is 1;
+            drawn evenly over its logarithm. A part that would be wider or higher than the picture is cut to fit.
         horizontal_flip: Left and right change places in half of the pictures.
         vertical_flip: Likewise top and bottom.
         brightness_range: Lowest and highest factor of all levels, such as (0.8, 1.2).
@@ -54,7 +58,8 @@ class Settings:
 
     Source:
         Z. Zhong et al. (2017), "Random erasing data augmentation", arXiv 1708.04896; T. DeVries, G. Taylor (2017),
-        "Improved regularization of convolutional neural networks with cutout", arXiv 1708.04552.
+        "Improved regularization of convolutional neural networks with cutout", arXiv 1708.04552; C. Szegedy et al.
+        (2015), "Going deeper with convolutions", CVPR, section 6 (crops of 8% to 100% of the area, ratios 3/4 to 4/3).
     """
 
     rotation_range: float = 0.0
@@ -62,6 +67,8 @@ class Settings:
     height_shift_range: float = 0.0
     shear_range: float = 0.0
     zoom_range: float | Range = 0.0
+    crop_area: Range = (1.0, 1.0)
+    crop_ratio: Range = (0.75, 1.3333)
     horizontal_flip: bool = False
     vertical_flip: bool = False
     brightness_range: Range | None = None
@@ -86,6 +93,8 @@ class Settings:
             object.__setattr__(self, "zoom_range", _pair("zoom_range", self.zoom_range, 0.01, 100))
         else:
             _check_number("zoom_range", self.zoom_range, 0, 0.99, "or two factors, such as (0.8, 1.2)")
+        object.__setattr__(self, "crop_area", _pair("crop_area", self.crop_area, 0.01, 1))
+        object.__setattr__(self, "crop_ratio", _pair("crop_ratio", self.crop_ratio, 0.01, 100))
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _pair(name, getattr(self, name), 0, 100))
@@ -109,6 +118,11 @@ class Settings:
         return 1 - self.zoom_range, 1 + self.zoom_range
 
     @property
+    def crops(self) -> bool:
+        """Whether only a part of some pictures is kept."""
+        return self.crop_area != (1, 1)
+
+    @property
     def recolours(self) -> bool:
         """Whether levels change, not only places."""
         return bool(self.brightness_range or self.contrast_range or self.channel_shift_range)
@@ -117,7 +131,7 @@ class Settings:
     def warps(self) -> bool:
         """Whether pixels are moved otherwise than by flips."""
         ranges = (self.rotation_range, self.width_shift_range, self.height_shift_range, self.shear_range)
-        return any(ranges) or self.zoom_factors != (1, 1)
+        return any(ranges) or self.crops or self.zoom_factors != (1, 1)
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.changed().items()) or "nothing varies"

@@ -3,6 +3,9 @@
 OpenCV lets go of the interpreter while it warps. Beyond the edge its fill modes are not SciPy's, which Keras's are:
 "constant" blends the edge with the fill, and "wrap" repeats after `width` pixels where SciPy's repeats after
 `width - 1`. Both are done here as SciPy does, so that every applier means the same.
+
+Pictures may be warped to another size than theirs. The result is then what the same draws make of a picture that was
+brought to that size before, edges and all, but sampled once, from the picture as it is.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldguide.augmentation.affine import IDENTITY
-from fieldguide.augmentation.draws import Draws
+from fieldguide.augmentation.affine import IDENTITY, from_another_size
+from fieldguide.augmentation.draws import Draws, checked_size
 from fieldguide.augmentation.settings import Settings
+from fieldguide.errors import InputError
 from fieldguide.parallel import Crew
 
 _AT_ONCE = (1, 3, 4)  # channels that OpenCV takes at once, and exactly; of 2 it rounds the places to 1/32 pixel
@@ -71,19 +75,26 @@ class Warper:
         *,
         scale: float = 1.0,
         out: np.ndarray | None = None,
+        size: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """The pictures as their draws say, times `scale`.
 
         Args:
             pictures: uint8 or float (n, height, width, channels) with levels in `settings.value_range`; 1 or 3 channels
                 where the settings shift channels.
-            draws: a row for each picture, for this height and width.
+            draws: a row for each picture, for the result's height and width.
             settings: that the draws were made from.
             scale: by which the result's levels are multiplied, such as 1 / 255.
-            out: float32 (n, height, width, channels) to write to; default a new array.
+            out: float32 (n, *size, channels) to write to; default a new array.
+            size: (height, width) of the result; default that of the pictures. Crops of larger pictures stay sharp. Each
+                level comes from four pixels: of pictures much more than twice as large, fine lines break up.
 
         Returns:
-            float32 (n, height, width, channels).
+            float32 (n, *size, channels).
+
+        Raises:
+            InputError: `size` is none of a picture, or `out` has another shape than the result.
+            InputTypeError: `size` is no pair of whole numbers.
         """
         sampling = Sampling(settings.fill_mode, settings.cval, 0 if settings.interpolation == "nearest" else 1)
 
@@ -94,7 +105,8 @@ class Warper:
             result[top:bottom, left:right] = settings.cval * scale
 
         wanted = finish if settings.recolours or settings.erasing else None
-        return self.warp(pictures, range(len(pictures)), draws.matrices, sampling, scale=scale, out=out, finish=wanted)
+        rows = range(len(pictures))
+        return self.warp(pictures, rows, draws.matrices, sampling, scale=scale, out=out, finish=wanted, size=size)
 
     def warp(
         self,
@@ -106,6 +118,7 @@ class Warper:
         scale: float = 1.0,
         out: np.ndarray | None = None,
         finish: Finish | None = None,
+        size: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Some of the pictures, each warped by its matrix and multiplied by `scale`.
 
@@ -113,29 +126,36 @@ class Warper:
             pictures: (n, height, width, channels) of any number type, or as `sampling` says; or a list of pictures,
                 alike in shape. Nothing of it is copied or changed.
             rows: which of them.
-            matrices: float64 (len(rows), 2, 3), from a pixel (x, y) of the result to a point of the picture; None
-                leaves all pictures as they are.
+            matrices: float64 (len(rows), 2, 3), from a pixel (x, y) of the result to a point of the picture, were it of
+                the result's size; None moves nothing.
             sampling: between pixels and beyond the edge.
             scale: by which levels are multiplied.
             out: float32 (len(rows), ...) to write to; default a new array.
             finish: called with each result, a part of `out`, and its place there; in any thread.
+            size: (height, width) of the result, as for `apply`; default that of the pictures.
 
         Returns:
             `out`.
+
+        Raises:
+            InputError: `size` is none of a picture, or `out` has another shape than the result.
+            InputTypeError: `size` is no pair of whole numbers.
         """
-        shape = pictures.shape[1:] if isinstance(pictures, np.ndarray) else pictures[0].shape
-        result = np.empty((len(rows), *shape), np.float32) if out is None else out
-        still = [True] * len(rows) if matrices is None else (matrices == IDENTITY).all(axis=(1, 2)).tolist()
+        taken = tuple(pictures.shape[1:] if isinstance(pictures, np.ndarray) else pictures[0].shape)
+        shape = taken if size is None else _of_size(taken, checked_size(size), sampling.channels_first)
+        result = _place((len(rows), *shape), out)
+        table = np.broadcast_to(IDENTITY, (len(rows), 2, 3)) if matrices is None else matrices
+        still = ((table == IDENTITY).all(axis=(1, 2)) & (shape == taken)).tolist()
         scaled = Sampling(sampling.fill_mode, sampling.cval * scale, sampling.order, sampling.channels_first)
 
         def work(place: int) -> None:
             picture = pictures[rows[place]]
-            if matrices is None or still[place]:
+            if still[place]:
                 _convert(picture, result[place], scale)
             else:
                 levels = self._scratch.like(picture)
                 _convert(picture, levels, scale)
-                _warp(levels, result[place], matrices[place], scaled)
+                _warp(levels, result[place], table[place], scaled)
             if finish is not None:
                 finish(result[place], place)
 
@@ -161,7 +181,7 @@ def warp(picture: np.ndarray, matrix: np.ndarray, sampling: Sampling) -> np.ndar
 
 
 def _warp(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, sampling: Sampling) -> None:
-    """Warps float32 pixels, contiguous, into `result`."""
+    """Warps float32 pixels, contiguous, into `result`, whose size may be another."""
     if sampling.order > 1 or sampling.fill_mode in SCIPY_MODES:
         _spline(picture, result, matrix, sampling)
     elif sampling.channels_first:
@@ -171,7 +191,7 @@ def _warp(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, sampling:
         _warp_plane(picture, result, matrix, sampling)
     else:
         for channel in range(picture.shape[2]):
-            place = np.empty(picture.shape[:2], np.float32)
+            place = np.empty(result.shape[:2], np.float32)
             _warp_plane(np.ascontiguousarray(picture[..., channel]), place, matrix, sampling)
             result[..., channel] = place
 
@@ -180,32 +200,35 @@ def _warp_plane(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, sam
     """Warps (h, w) or (h, w, channels)."""
     import cv2
 
-    height, width = picture.shape[:2]
+    size, taken = result.shape[:2], picture.shape[:2]
     if picture.ndim == 3 and picture.shape[2] == 1:  # OpenCV knows no single channel
         picture, result = picture[..., 0], result[..., 0]
     method = cv2.INTER_NEAREST if sampling.order == 0 else cv2.INTER_LINEAR
     if sampling.fill_mode == "wrap":
-        across, down = _wrapped(matrix, (height, width), sampling.order)
+        across, down = _wrapped(matrix, size, taken, sampling.order)
         cv2.remap(picture, across, down, method, dst=result)
         return
     border = cv2.BORDER_REFLECT if sampling.fill_mode == "reflect" else cv2.BORDER_REPLICATE
     flags = method | cv2.WARP_INVERSE_MAP
-    cv2.warpAffine(picture, matrix, (width, height), dst=result, flags=flags, borderMode=border)
+    onto = matrix if size == taken else from_another_size(matrix, size, taken)
+    cv2.warpAffine(picture, onto, size[::-1], dst=result, flags=flags, borderMode=border)
     if sampling.fill_mode == "constant":
-        result[_beyond(matrix, (height, width))] = sampling.cval
+        result[_beyond(matrix, size)] = sampling.cval
 
 
-def _wrapped(matrix: np.ndarray, size: tuple[int, int], order: int) -> list[np.ndarray]:
+def _wrapped(matrix: np.ndarray, size: tuple[int, int], taken: tuple[int, int], order: int) -> list[np.ndarray]:
     """The points to sample, float32 x (h, w) and y (h, w), brought inside by whole periods of the picture."""
     height, width = size
     columns, rows = np.arange(width), np.arange(height)[:, None]
     points = []
-    for (across, down, start), last in zip(matrix, (width - 1, height - 1), strict=True):
-        point = across * columns + down * rows + start
+    for (across, down, start), side, side_taken in zip(matrix, size[::-1], taken[::-1], strict=True):
+        point, last = across * columns + down * rows + start, side - 1
         # A whole period before the first pixel lies the last one, as SciPy has it; one behind the last lies the first.
         before, behind = point < 0, point > last
         point[before] = last - np.mod(-point[before], last) if last else 0
         point[behind] = np.mod(point[behind], last) if last else 0
+        if side != side_taken:
+            point = np.clip((point + 0.5) * (side_taken / side) - 0.5, 0, side_taken - 1)
         points.append(np.floor(point + 0.5).astype(np.float32) if order == 0 else point.astype(np.float32))
     return points
 
@@ -232,11 +255,27 @@ def _spline(picture: np.ndarray, result: np.ndarray, matrix: np.ndarray, samplin
 
     planes = picture if sampling.channels_first else np.moveaxis(picture, 2, 0)
     places = result if sampling.channels_first else np.moveaxis(result, 2, 0)
-    turned, start = matrix[::-1, 1::-1], matrix[::-1, 2]  # SciPy counts rows first
+    size, taken = places[0].shape, planes[0].shape
+    onto = matrix if size == taken else from_another_size(matrix, size, taken)
+    turned, start = onto[::-1, 1::-1], onto[::-1, 2]  # SciPy counts rows first
     for plane, place in zip(planes, places, strict=True):
         place[:] = ndimage.affine_transform(
-            plane, turned, start, order=sampling.order, mode=sampling.fill_mode, cval=sampling.cval
+            plane, turned, start, size, order=sampling.order, mode=sampling.fill_mode, cval=sampling.cval
         )
+
+
+def _of_size(shape: tuple[int, ...], size: tuple[int, int], channels_first: bool) -> tuple[int, ...]:
+    """The shape of pictures, with another height and width."""
+    return (shape[0], *size) if channels_first else (*size, shape[2])
+
+
+def _place(shape: tuple[int, ...], out: np.ndarray | None) -> np.ndarray:
+    """Where the results go: `out`, or a new array."""
+    if out is None:
+        return np.empty(shape, np.float32)
+    if out.shape != shape:
+        raise InputError(f"out has the shape {out.shape}; expected that of the result, {shape}.")
+    return out
 
 
 def _convert(picture: np.ndarray, result: np.ndarray, scale: float) -> None:

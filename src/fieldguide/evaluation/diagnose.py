@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fieldguide.evaluation import evidence
+from fieldguide.evaluation.ailment import Ailment
+from fieldguide.evaluation.ailments import ailments
+from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
@@ -39,6 +42,7 @@ class Diagnosis:
     overfits: str  # "no", "mild", "yes" or "cannot tell"
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
+    ailments: tuple[Ailment, ...] = ()  # of a training from scratch, what explains the rest first
 
     def __str__(self) -> str:
         lines = [self.verdict, *(f"  - {line}" for line in self.evidence)]
@@ -53,15 +57,17 @@ class Diagnosis:
             "overfits": self.overfits,
             "evidence": list(self.evidence),
             "advice": list(self.advice),
+            "ailments": [found.to_dict() for found in self.ailments],
         }
 
 
 def diagnose(run: Run, score: Score) -> Diagnosis:
-    """Whether the run's classifier overfits, with the evidence, and what would help.
+    """Whether the run's classifier overfits and what else ails it, with the evidence, and what would help.
 
     Overfitting shows as a gap between the accuracy on the pictures it learnt from and on pictures it has not seen.
     The verdict rests on the gap's 95% interval: where that includes zero and reaches far, nothing is claimed. Measured
-    pictures that stand in another part too do not count for it.
+    pictures that stand in another part too do not count for it. Of a training from scratch the curves tell more: what
+    ails it comes first then, each ailment with its evidence and the next thing to try.
 
     Args:
         run: from `train`.
@@ -78,22 +84,41 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
     gap = difference(run.train_accuracy, unseen)
     overfits = _judge(gap, chance(run.train_accuracy, unseen))
     learnt = run.train_accuracy.value >= NOT_LEARNT
+    case = Case.of(run, score)
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     findings = [
         evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits),
         evidence.on_leaks(run.parts, score, unseen, leaked),
         evidence.on_chance(score),
-        evidence.on_the_curves(run.epochs),
+        evidence.on_the_curves(() if case.epochs else run.epochs),  # of a training from scratch the ailments tell
         evidence.on_the_number_of_pictures(score),
         evidence.on_balance(score),
         evidence.on_confusion(score),
         evidence.on_calibration(score),
     ]
-    return Diagnosis(
+    diagnosis = Diagnosis(
         verdict=_verdict(overfits, learnt, gap, unseen),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
         advice=tuple(_advice(score, overfits, learnt, bool(leaks))),
+    )
+    if not case.epochs:
+        return diagnosis
+    photos = str(run.parts.train.root)
+    found = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
+    return _led_by(tuple(found), diagnosis)
+
+
+def _led_by(found: tuple[Ailment, ...], measured: Diagnosis) -> Diagnosis:
+    """What the curves of a training from scratch tell, and after it what was measured at the end."""
+    others = tuple(f"Besides: {one.sentence}" for one in found[1:])
+    remedies = tuple(str(one.remedy) for one in found if one.remedy is not None)
+    return replace(
+        measured,
+        verdict=found[0].sentence,
+        evidence=(*found[0].evidence, *others, *measured.evidence),
+        advice=(*dict.fromkeys(remedies), *measured.advice),
+        ailments=found,
     )
 
 

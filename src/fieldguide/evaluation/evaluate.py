@@ -13,7 +13,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.model.classifier import Classifier
-from fieldguide.training import features as frozen
+from fieldguide.training import features as computing
 from fieldguide.words import counted
 
 
@@ -73,9 +73,9 @@ def evaluate(
             f"{store.dataset.root}: name a folder of pictures that are new to it."
         )
     unseen = store.select(store.dataset.select(used))
-    features = frozen.compute(unseen, backbone=classifier.backbone, weights=classifier.weights)
+    features = _features(classifier, unseen)
     result = score(
-        classifier.head.probabilities(features.values),
+        classifier.head.probabilities(features),
         unseen.dataset.labels,
         classifier.class_names,
         [named[row] for row in np.flatnonzero(used)],
@@ -89,6 +89,13 @@ def evaluate(
         seen=tuple(named[row] for row in np.flatnonzero(~used)),
         seen_scored=tuple(named[row] for row in np.flatnonzero(known & used)),
     )
+
+
+def _features(classifier: Classifier, store: PixelStore) -> np.ndarray:
+    """What the classifier's network sees in the pictures: float32 (n, features)."""
+    if classifier.backbone is None:  # few will ask for this network's features again: they are not kept
+        return computing.compute_once(store, classifier.engine)
+    return computing.compute(store, backbone=classifier.backbone, weights=classifier.weights).values
 
 
 def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:

@@ -13,7 +13,6 @@ import re
 import struct
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,52 +20,42 @@ import numpy as np
 
 from fieldguide.errors import ModelError
 from fieldguide.files import atomic, explained
-from fieldguide.model.backbones import names as backbone_names
 from fieldguide.model.head import units_for
-from fieldguide.model.lite0 import FEATURES, STEPS
+from fieldguide.model.layers import HEAD, NORM_PARTS
+from fieldguide.model.lite0 import FEATURES, weight_shapes
+from fieldguide.model.note import Note, checked
 
 if TYPE_CHECKING:
     import h5py
     import keras
 
-FORMAT = 2  # 1 did not say which pictures it had seen
 NOTE = "fieldguide.json"
 SEEN = "seen.bin"
 MOST_NOTE_BYTES = 10_000_000
 MOST_SEEN_BYTES = 80_000_000  # ten million pictures
 MOST_CONFIG_BYTES = 1_000_000  # Keras writes 150,000
 MOST_WEIGHT_BYTES = 1_000_000_000
-SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
 # What reading a damaged zip file may raise, besides OSError.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 # Keras stores; zip tools deflate. The others are unpacked by `zipfile` without a limit on what comes out.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# The variables of each kind of layer that our models have, in the order in which Keras stores them.
+# The variables that each kind of layer of our models may have, in the order in which Keras stores them.
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "InputLayer": (),
     "Rescaling": (),
-    "Conv2D": ("kernel",),
-    "DepthwiseConv2D": ("kernel",),
-    "BatchNormalization": ("gamma", "beta", "mean", "variance"),
-    "ReLU": (),
-    "Add": (),
-    "GlobalAveragePooling2D": (),
+    "Conv2D": ("kernel", "bias"),
+    "DepthwiseConv2D": ("kernel", "bias"),
+    "BatchNormalization": NORM_PARTS,
     "Dense": ("kernel", "bias"),
+    "ReLU": (),
+    "Activation": (),
+    "Add": (),
+    "Multiply": (),
+    "MaxPooling2D": (),
+    "AveragePooling2D": (),
+    "GlobalAveragePooling2D": (),
+    "Flatten": (),
 }
-
-
-@dataclass(frozen=True)
-class Note:
-    """What must be known of a classifier besides its layers."""
-
-    class_names: tuple[str, ...]
-    target_size: tuple[int, int]  # height, width
-    resize: str  # crop, squash or pad
-    backbone: str
-    tuned: bool  # the backbone's weights differ from the bundled ones
-    temperature: float  # the logits were divided by it; the file holds the calibrated model
-    decoder: int  # version of the picture reader it was trained with
-    fieldguide: str  # version that wrote it
 
 
 def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray) -> None:
@@ -84,7 +73,7 @@ def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray) ->
     with atomic(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(NOTE, json.dumps({"format": FORMAT, **asdict(note)}, indent=1))
+            archive.writestr(NOTE, json.dumps(note.to_dict(), indent=1))
             archive.writestr(SEEN, np.unique(seen).astype("<u8").tobytes())
 
 
@@ -101,16 +90,7 @@ def read_note(path: str | Path) -> Note:
                 f"{path} was not written by fieldguide (it holds no {NOTE}): name a model that `fieldguide train` made."
             )
         fields = _json(path, _member(path, archive, NOTE, MOST_NOTE_BYTES))
-    number = fields.get("format")
-    if not isinstance(number, int):
-        raise ModelError(f"{path} is damaged: its note does not say its format. Copy it again, or train it again.")
-    if number != FORMAT:
-        writer = str(fields.get("fieldguide"))[:40]
-        raise ModelError(
-            f"{path} has format {number}, written by fieldguide {writer!r}; this version reads format {FORMAT}: "
-            "upgrade fieldguide, or train the model again."
-        )
-    return _checked(path, fields)
+    return checked(path, fields)
 
 
 def read_seen(path: str | Path) -> np.ndarray:
@@ -130,8 +110,8 @@ def read_seen(path: str | Path) -> np.ndarray:
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """The weights in a model file by layer: `<layer>/kernel`, `<layer>/gamma`, ..., without loading Keras.
 
-    They have the names and shapes of EfficientNet-Lite0 and of a last layer for the classes in the file's note. The
-    file may come from anywhere: nothing is read that is not expected, and nothing from outside of it.
+    They have the names and shapes of the network in the file's note, and of a last layer for its classes. The file may
+    come from anywhere: nothing is read that is not expected, and nothing from outside of it.
 
     Raises:
         FileError: if the file cannot be read.
@@ -139,8 +119,8 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """
     import h5py
 
-    classes = len(read_note(path).class_names)
-    missing = _shapes(classes)
+    note = read_note(path)
+    classes, missing = len(note.class_names), _shapes(note)
     needed = 4 * sum(math.prod(shape) for shape in missing.values())
     with _opened(path) as archive:
         model = _json(path, _member(path, archive, "config.json", MOST_CONFIG_BYTES))
@@ -159,10 +139,11 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
                 # Keras numbers the layers of each class in the order of the model.
                 number = seen[kind] = seen.get(kind, -1) + 1
                 group = _snake_case(kind) + (f"_{number}" if number else "")
-                for place, variable in enumerate(_VARIABLES[kind]):
-                    shape = missing.pop(f"{name}/{variable}", None)  # popped, so that none comes twice
-                    if shape is None:
-                        raise foreign
+                own = [part for part in _VARIABLES[kind] if f"{name}/{part}" in missing]
+                if _VARIABLES[kind] and not own:
+                    raise foreign
+                for place, variable in enumerate(own):
+                    shape = missing.pop(f"{name}/{variable}")  # popped, so that none comes twice
                     found = _inside(path, store, f"layers/{group}/vars/{place}")
                     if found.shape != shape:
                         raise foreign
@@ -178,19 +159,12 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     return weights
 
 
-def _shapes(classes: int) -> dict[str, tuple[int, ...]]:
+def _shapes(note: Note) -> dict[str, tuple[int, ...]]:
     """The shape of each weight of a classifier, by name."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    channels = 3
-    for step in STEPS:
-        if step.kind == "add":
-            continue
-        ends = (channels, step.channels) if step.kind == "conv" else (channels, 1)
-        shapes[f"{step.name}/kernel"] = (step.kernel, step.kernel, *ends)
-        shapes |= {f"{step.norm}/{part}": (step.channels,) for part in _VARIABLES["BatchNormalization"]}
-        channels = step.channels
-    units = units_for(classes)
-    return shapes | {"probabilities/kernel": (FEATURES, units), "probabilities/bias": (units,)}
+    units = units_for(len(note.class_names))
+    if note.net is not None:
+        return note.net.weight_shapes(units)
+    return {**weight_shapes(), f"{HEAD}/kernel": (FEATURES, units), f"{HEAD}/bias": (units,)}
 
 
 def _inside(path: str | Path, store: h5py.File, place: str) -> h5py.Dataset:
@@ -265,38 +239,3 @@ def _json(path: str | Path, content: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ModelError(f"{path} is damaged: its description is not an object. Copy it again.")
     return fields
-
-
-def _checked(path: str | Path, fields: dict[str, Any]) -> Note:
-    """The note, once every field is seen to be what it should: the file may come from anywhere."""
-    from fieldguide.data.decode import RESIZE_RULES
-
-    names: Any = fields.get("class_names")
-    size: Any = fields.get("target_size")
-    good = (
-        isinstance(names, list)
-        and len(names) >= 2
-        and all(isinstance(name, str) for name in names)
-        and len(set(names)) == len(names)
-        and isinstance(size, list)
-        and len(size) == 2
-        and all(isinstance(side, int) and SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size)
-        and fields.get("resize") in tuple(RESIZE_RULES)
-        and fields.get("backbone") in backbone_names()
-        and isinstance(fields.get("tuned"), bool)
-        and isinstance(fields.get("temperature"), float)
-        and 0 < fields["temperature"] < math.inf
-        and isinstance(fields.get("decoder"), int)
-    )
-    if not good:
-        raise ModelError(f"{path} is damaged: what its note says makes no sense. Copy it again, or train it again.")
-    return Note(
-        class_names=tuple(names),
-        target_size=(size[0], size[1]),
-        resize=fields["resize"],
-        backbone=fields["backbone"],
-        tuned=fields["tuned"],
-        temperature=fields["temperature"],
-        decoder=fields["decoder"],
-        fieldguide=str(fields.get("fieldguide"))[:40],
-    )

@@ -16,9 +16,11 @@ from fieldguide import files
 from fieldguide.data import decode
 from fieldguide.errors import FileError, InputError, ModelError, PictureError
 from fieldguide.model import archive
-from fieldguide.model.engine import LiteEngine
+from fieldguide.model.engine import Engine, LiteEngine, NetEngine
 from fieldguide.model.head import Head, units_for
 from fieldguide.model.lite0 import read_weights as bundled_weights
+from fieldguide.model.nets import Net
+from fieldguide.model.parameters import require_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
 from fieldguide.parallel import bounded_map
 from fieldguide.version import __version__
@@ -39,7 +41,9 @@ class Classifier:
         class_names: the classes, in the order of the probabilities.
         target_size: (height, width) the pictures are brought to.
         resize: how they are brought there: "crop", "squash" or "pad".
-        backbone: name of the network whose features are used.
+        backbone: name of the network whose features are used; None where there is a `net`.
+        net: the network, where it was trained from scratch; else None.
+        weights: of the network; None for the bundled ones.
         temperature: what the logits were divided by to be calibrated; it is in the weights already.
         seen: the pictures it learnt from or was chosen by, uint64 (n,) of `PixelStore.marks`, so that measuring can
             leave them out.
@@ -58,9 +62,10 @@ class Classifier:
         head: Head,
         class_names: Sequence[str],
         *,
-        target_size: tuple[int, int] = (224, 224),
+        target_size: tuple[int, int] | None = None,
         resize: str = "crop",
-        backbone: str = "efficientnet_lite0",
+        backbone: str | None = "efficientnet_lite0",
+        net: Net | None = None,
         weights: Mapping[str, np.ndarray] | None = None,
         temperature: float = 1.0,
         seen: np.ndarray | None = None,
@@ -70,15 +75,17 @@ class Classifier:
         Args:
             head: calibrated, with one unit for two classes or one for each of more.
             class_names: two or more.
-            target_size: (height, width) in pixels.
+            target_size: (height, width) in pixels; None for 224 x 224, or the size of `net`.
             resize: "crop", "squash" or "pad".
-            backbone: a name from `fieldguide.model.backbones`.
-            weights: of the backbone where they are not the bundled ones.
+            backbone: a name from `fieldguide.model.backbones`; passed over where there is a `net`.
+            net: a network trained from scratch.
+            weights: of the backbone where they are not the bundled ones, or of `net`, as `build.body_weights` gives
+                them.
             temperature: that `head` was cooled by.
             seen: marks of the pictures it learnt from; None if it learnt from none.
 
         Raises:
-            InputError: if the head does not fit the classes.
+            InputError: if the head does not fit the classes, or head, weights or size do not fit the network.
         """
         if head.kernel.shape[1] != units_for(len(class_names)):
             raise InputError(
@@ -86,9 +93,10 @@ class Classifier:
             )
         self.head = head
         self.class_names = tuple(class_names)
-        self.target_size = target_size
+        self.target_size = _fitting_size(head, target_size, weights, net)
         self.resize = resize
-        self.backbone = backbone
+        self.backbone = backbone if net is None else None
+        self.net = net
         self.weights = weights
         self.temperature = temperature
         self.seen = np.zeros(0, np.uint64) if seen is None else np.unique(seen)
@@ -100,8 +108,10 @@ class Classifier:
         )
 
     @cached_property
-    def engine(self) -> LiteEngine:
+    def engine(self) -> Engine:
         """What computes features from pixels."""
+        if self.net is not None:
+            return NetEngine(self.net, self.weights or {})
         return LiteEngine(self.weights, self.target_size)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
@@ -148,7 +158,7 @@ class Classifier:
         """The complete Keras model: pixels (n, height, width, 3) in 0..255 in, probabilities out."""
         from fieldguide.model.build import classifier_model
 
-        return classifier_model(self.head, self.target_size, self.weights)
+        return classifier_model(self.head, self.target_size, self.weights, net=self.net)
 
     def save(self, path: str | Path) -> Path:
         """Writes the classifier as one `.keras` file, which Keras can open too.
@@ -165,7 +175,8 @@ class Classifier:
             target_size=self.target_size,
             resize=self.resize,
             backbone=self.backbone,
-            tuned=self.weights is not None,
+            net=self.net,
+            tuned=self.net is None and self.weights is not None,
             temperature=float(self.temperature),
             decoder=decode.DECODER_VERSION,
             fieldguide=__version__,
@@ -214,13 +225,14 @@ def load(path: str | Path) -> Classifier:
             raise FileError(f"{path} is a device or a pipe: a model is read from a file or a run folder.")
     note = archive.read_note(path)
     _compare_readers(path, note)
-    head, weights = _sound(path, archive.read_weights(path))
+    head, weights = _sound(path, archive.read_weights(path), note)
     return Classifier(
         head,
         note.class_names,
         target_size=note.target_size,
         resize=note.resize,
         backbone=note.backbone,
+        net=note.net,
         weights=weights,
         temperature=note.temperature,
         seen=archive.read_seen(path),
@@ -242,12 +254,14 @@ def _compare_readers(path: Path, note: archive.Note) -> None:
         )
 
 
-def _sound(path: Path, weights: dict[str, np.ndarray]) -> tuple[Head, dict[str, np.ndarray] | None]:
-    """The head, and the backbone's weights if they are not the bundled ones, once they are seen to be numbers."""
-    bundled = bundled_weights()
+def _sound(path: Path, weights: dict[str, np.ndarray], note: archive.Note) -> tuple[Head, dict[str, np.ndarray] | None]:
+    """The head, and the network's weights if they are not the bundled ones, once they are seen to be numbers."""
     if not all(np.isfinite(value).all() for value in weights.values()):
         raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
     head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
+    if note.net is not None:
+        return head, weights
+    bundled = bundled_weights()
     # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
     same = all(np.array_equal(weights[name], value) for name, value in bundled.items())
     return head, None if same else weights
@@ -261,3 +275,22 @@ def _shut(path: Path) -> str:
     except OSError as error:
         return f"the folder cannot be read: {files.plain_reason(error)}"
     return ""
+
+
+def _fitting_size(
+    head: Head, target_size: tuple[int, int] | None, weights: Mapping[str, np.ndarray] | None, net: Net | None
+) -> tuple[int, int]:
+    """The size of the pictures, once head and weights are seen to fit a network trained from scratch, if it is one."""
+    if net is None:
+        return (224, 224) if target_size is None else target_size
+    if target_size is not None and tuple(target_size) != net.target_size:
+        raise InputError(
+            f"target_size is {target_size}, and the network takes {net.target_size}: leave target_size out."
+        )
+    if len(head.kernel) != net.features:
+        raise InputError(
+            f"the head takes {len(head.kernel)} features, and {net.name_in_words} gives {net.features}: give the head "
+            "that was trained with it."
+        )
+    require_weights({} if weights is None else weights, net.body_shapes)
+    return net.target_size

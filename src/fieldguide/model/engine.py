@@ -1,4 +1,4 @@
-"""The frozen backbone's fast forward pass on a CPU: pixels in, features and the activation at a cut out.
+"""The fast forward pass on a CPU: pixels in, features out, and of the bundled backbone the activation at a cut.
 
 It runs on LiteRT with XNNPACK, without TensorFlow or Keras. Each thread has an interpreter of its own that takes one
 picture at a time: the activations then stay near the processor, and a picture's features cannot depend on its batch or
@@ -13,11 +13,11 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,16 +25,65 @@ from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
 from fieldguide.model.graph import lite_graph, output_shapes
 from fieldguide.model.lite0 import FEATURES, read_weights, steps_after
+from fieldguide.model.net_graph import net_graphs
+from fieldguide.model.nets import Net
+from fieldguide.model.parameters import require_weights
 from fieldguide.parallel import thread_count
 
+if TYPE_CHECKING:
+    import keras
+
 DEFAULT_CUT = backbone("efficientnet_lite0").cut
-SMALLEST, LARGEST = 32, 1024  # pixels on a side
+SMALLEST, LARGEST = 32, 1024  # pixels on a side of the bundled backbone's pictures
 ROWS_PER_TURN = 8  # pictures a thread takes at a time
 _NOTICE = b"Created TensorFlow Lite XNNPACK delegate for CPU"
 _STDERR = threading.Lock()
 
 
-class LiteEngine:
+class Engine:
+    """What all engines have in common: runners, each used by one thread at a time, that share out the pictures."""
+
+    def __init__(self, target_size: tuple[int, int], features: int, runtime: str, runners: Sequence[_Runner]) -> None:
+        self.target_size = target_size
+        self.runtime = runtime
+        self.threads = len(runners)
+        self.feature_count = features
+        self._idle: SimpleQueue[_Runner] = SimpleQueue()  # a runner belongs to whoever took it from here
+        for runner in runners:
+            self._idle.put(runner)
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fieldguide-engine")
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """Features, float32 (n, features), of uint8 pixels (n, height, width, 3) in 0..255.
+
+        Raises:
+            InputError: pixels of another type or size.
+        """
+        return self._run(pixels, (self.feature_count,))[0]
+
+    def _run(self, pixels: np.ndarray, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+        """The network's first outputs, as many as shapes are given."""
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (*self.target_size, 3):
+            raise InputError(
+                f"The engine received {pixels.dtype} pixels of shape {pixels.shape}; "
+                f"it expects uint8 (n, {self.target_size[0]}, {self.target_size[1]}, 3)."
+            )
+        outputs = [np.empty((len(pixels), *shape), np.float32) for shape in shapes]
+
+        def turn(start: int) -> None:
+            rows = slice(start, start + ROWS_PER_TURN)
+            runner = self._idle.get()
+            try:
+                runner.run(pixels[rows], [output[rows] for output in outputs])
+            finally:
+                self._idle.put(runner)
+
+        # Pixels may be a memory map: each thread reads its own rows while others compute.
+        list(self._pool.map(turn, range(0, len(pixels), ROWS_PER_TURN)))
+        return outputs
+
+
+class LiteEngine(Engine):
     """Features of pictures by the bundled backbone, on all cores; safe to call from several threads.
 
     Args:
@@ -65,35 +114,17 @@ class LiteEngine:
         steps_after(cut)  # refuses a layer that ends no block
         if not all(SMALLEST <= side <= LARGEST for side in target_size):
             raise InputError(f"target_size={target_size} is out of range; each side must be {SMALLEST} to {LARGEST}.")
-        if threads is not None and threads < 1:
-            raise InputError(f"threads={threads} is too few; give 1 or more, or None for one per core.")
-        if runtime not in (None, "litert", "keras"):
-            raise InputError(f"runtime={runtime!r} is unknown; choose 'litert', 'keras' or None.")
-        self.target_size = (int(target_size[0]), int(target_size[1]))
-        self.cut = cut
-        self.cut_shape = output_shapes(self.target_size)[cut]
-        self.runtime = runtime or ("litert" if litert_available() else "keras")
+        runtime = _chosen(runtime, threads)
+        size = (int(target_size[0]), int(target_size[1]))
         weights = read_weights() if weights is None else weights
-        self._idle: SimpleQueue[_Runner] = SimpleQueue()  # a runner belongs to whoever took it from here
-        if self.runtime == "litert":
-            self.threads = threads or thread_count()
-            graph = lite_graph(weights, self.target_size, cut)
-            with _without_notice():
-                for _ in range(self.threads):
-                    self._idle.put(_LiteRunner(graph))
+        runners: Sequence[_Runner]
+        if runtime == "litert":
+            runners = _lite_runners([lite_graph(weights, size, cut)], threads)
         else:
-            self.threads = 1  # Keras spreads one batch over the cores by itself
-            self._idle.put(_KerasRunner(weights, self.target_size, cut))
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fieldguide-engine")
-
-    def features(self, pixels: np.ndarray) -> np.ndarray:
-        """Pooled features, float32 (n, 1280), of uint8 pixels (n, height, width, 3) in 0..255.
-
-        Raises:
-            InputError: pixels of another type or size.
-        """
-        features, _ = self._run(pixels, with_cut=False)
-        return features
+            runners = [_KerasRunner(_lite0_model(weights, size, cut))]
+        super().__init__(size, FEATURES, runtime, runners)
+        self.cut = cut
+        self.cut_shape = output_shapes(size)[cut]
 
     def features_and_cut(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pooled features, float32 (n, 1280), and the cut's activations, float32 (n, *cut_shape), of uint8 pixels.
@@ -101,33 +132,50 @@ class LiteEngine:
         Raises:
             InputError: pixels of another type or size.
         """
-        return self._run(pixels, with_cut=True)
-
-    def _run(self, pixels: np.ndarray, *, with_cut: bool) -> tuple[np.ndarray, np.ndarray]:
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != (*self.target_size, 3):
-            raise InputError(
-                f"The engine received {pixels.dtype} pixels of shape {pixels.shape}; "
-                f"it expects uint8 (n, {self.target_size[0]}, {self.target_size[1]}, 3)."
-            )
-        features = np.empty((len(pixels), FEATURES), np.float32)
-        cuts = np.empty((len(pixels) if with_cut else 0, *self.cut_shape), np.float32)
-
-        def turn(start: int) -> None:
-            rows = slice(start, start + ROWS_PER_TURN)
-            runner = self._idle.get()
-            try:
-                runner.run(pixels[rows], features[rows], cuts[rows])
-            finally:
-                self._idle.put(runner)
-
-        # Pixels may be a memory map: each thread reads its own rows while others compute.
-        list(self._pool.map(turn, range(0, len(pixels), ROWS_PER_TURN)))
+        features, cuts = self._run(pixels, (FEATURES,), self.cut_shape)
         return features, cuts
 
 
+class NetEngine(Engine):
+    """Features of pictures by a network trained from scratch, on all cores; safe to call from several threads.
+
+    Args:
+        net: the network.
+        weights: of its layers but for the head, as `build.body_weights` gives them.
+        threads: how many pictures to work on at once; None: one for each core this process may use.
+        runtime: "litert" or "keras"; None: LiteRT where it can be imported, else Keras.
+
+    Raises:
+        InputError: an argument that does not fit.
+    """
+
+    def __init__(
+        self, net: Net, weights: Mapping[str, np.ndarray], *, threads: int | None = None, runtime: str | None = None
+    ) -> None:
+        require_weights(weights, net.body_shapes)
+        runtime = _chosen(runtime, threads)
+        runners: Sequence[_Runner]
+        if runtime == "litert":
+            runners = _lite_runners(net_graphs(net.layers, net.target_size, weights, rows=ROWS_PER_TURN), threads)
+        else:
+            from fieldguide.model.build import body_model
+
+            runners = [_KerasRunner(body_model(net, weights))]
+        super().__init__(net.target_size, net.features, runtime, runners)
+
+
+def _chosen(runtime: str | None, threads: int | None) -> str:
+    """The runtime to use, once both arguments are seen to be possible."""
+    if threads is not None and threads < 1:
+        raise InputError(f"threads={threads} is too few; give 1 or more, or None for one per core.")
+    if runtime not in (None, "litert", "keras"):
+        raise InputError(f"runtime={runtime!r} is unknown; choose 'litert', 'keras' or None.")
+    return runtime or ("litert" if litert_available() else "keras")
+
+
 class _Runner(Protocol):
-    def run(self, pixels: np.ndarray, features: np.ndarray, cuts: np.ndarray) -> None:
-        """Fill `features`, and `cuts` unless it is empty, for at most ROWS_PER_TURN pictures."""
+    def run(self, pixels: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
+        """Fill the network's first outputs, as many as are given, for at most ROWS_PER_TURN pictures."""
 
 
 class _LiteRunner:
@@ -139,37 +187,70 @@ class _LiteRunner:
         self._interpreter = Interpreter(model_content=graph, num_threads=1)
         self._interpreter.allocate_tensors()
         self._pixels = self._interpreter.get_input_details()[0]["index"]
-        self._features, self._cut = (output["index"] for output in self._interpreter.get_output_details())
+        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
 
-    def run(self, pixels: np.ndarray, features: np.ndarray, cuts: np.ndarray) -> None:
+    def run(self, pixels: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
         for row, picture in enumerate(pixels):
             self._interpreter.set_tensor(self._pixels, picture[None])
             self._interpreter.invoke()  # releases Python's lock
-            features[row] = self._interpreter.get_tensor(self._features)[0]
-            if len(cuts):
-                cuts[row] = self._interpreter.get_tensor(self._cut)[0]
+            for output, index in zip(outputs, self._outputs, strict=False):
+                output[row] = self._interpreter.get_tensor(index)[0]
+
+
+class _LiteRunnerWithTail:
+    """A runner whose outputs, vectors, go through a second network, always ROWS_PER_TURN of them at once."""
+
+    def __init__(self, graph: bytes, tail: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._runner = _LiteRunner(graph)
+        self._tail = Interpreter(model_content=tail, num_threads=1)
+        self._tail.allocate_tensors()
+        given, found = self._tail.get_input_details()[0], self._tail.get_output_details()[0]
+        self._given, self._found = given["index"], found["index"]
+        self._vectors = np.zeros(given["shape"], np.float32)
+
+    def run(self, pixels: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
+        self._runner.run(pixels, [self._vectors[: len(pixels)]])
+        self._tail.set_tensor(self._given, self._vectors)  # of fewer pictures, the last rows are those of a turn before
+        self._tail.invoke()
+        outputs[0][:] = self._tail.get_tensor(self._found)[: len(pixels)]
+
+
+def _lite_runners(graphs: Sequence[bytes], threads: int | None) -> list[_Runner]:
+    make = _LiteRunner if len(graphs) == 1 else _LiteRunnerWithTail
+    with _without_notice():
+        return [make(*graphs) for _ in range(threads or thread_count())]
 
 
 class _KerasRunner:
-    """The Keras model on batches of one size: the last one is filled up, so nothing is compiled twice."""
+    """A Keras model on batches of one size: the last one is filled up, so nothing is compiled twice.
 
-    def __init__(self, weights: Mapping[str, np.ndarray], target_size: tuple[int, int], cut: str) -> None:
+    There is one of it, since Keras spreads a batch over the cores by itself.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
         import keras
 
-        from fieldguide.model.lite0 import lite0, load_weights
-
-        model = load_weights(lite0(target_size), weights)
-        self._model = keras.Model(model.input, [model.output, model.get_layer(cut).output])
+        self._model = model
         if keras.backend.backend() == "tensorflow":
             self._model.jit_compile = False  # XLA on a CPU takes ten times as long for convolutions
 
-    def run(self, pixels: np.ndarray, features: np.ndarray, cuts: np.ndarray) -> None:
+    def run(self, pixels: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
         batch = np.zeros((ROWS_PER_TURN, *pixels.shape[1:]), np.float32)
         batch[: len(pixels)] = pixels
-        found, at_cut = self._model.predict_on_batch(batch)
-        features[:] = found[: len(pixels)]
-        if len(cuts):
-            cuts[:] = at_cut[: len(pixels)]
+        found = self._model.predict_on_batch(batch)
+        for output, value in zip(outputs, found if isinstance(found, list) else [found], strict=False):
+            output[:] = value[: len(pixels)]
+
+
+def _lite0_model(weights: Mapping[str, np.ndarray], target_size: tuple[int, int], cut: str) -> keras.Model:
+    import keras
+
+    from fieldguide.model.lite0 import lite0, load_weights
+
+    model = load_weights(lite0(target_size), weights)
+    return keras.Model(model.input, [model.output, model.get_layer(cut).output])
 
 
 @contextmanager

@@ -215,6 +215,20 @@ def train_only_after(model: keras.Model, cut: str | None) -> keras.Model:
     return model
 
 
+def weight_shapes() -> dict[str, tuple[int, ...]]:
+    """The shape of each weight, by the names that `read_weights` gives."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    channels = 3
+    for step in STEPS:
+        if step.kind == "add":
+            continue
+        ends = (channels, step.channels) if step.kind == "conv" else (channels, 1)
+        shapes[f"{step.name}/kernel"] = (step.kernel, step.kernel, *ends)
+        shapes |= {f"{step.norm}/{part}": (step.channels,) for part in ("gamma", "beta", "mean", "variance")}
+        channels = step.channels
+    return shapes
+
+
 def multiply_adds(target_size: tuple[int, int] = (224, 224), after: str | None = None) -> int:
     """How many multiply-adds the convolutions of one forward pass need, all of them or those after a cut."""
     wanted = {step.name for step in (STEPS if after is None else steps_after(after))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import platform
@@ -16,9 +17,10 @@ from fieldguide.data.decode import BACKGROUND, DECODER_VERSION
 from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import write_text
-from fieldguide.model.archive import FORMAT
+from fieldguide.model.note import FORMAT
 from fieldguide.model.predictions import columns
 from fieldguide.training.fit import Run
+from fieldguide.training.record import Epoch
 from fieldguide.version import __version__
 
 _PACKAGES = (
@@ -115,7 +117,7 @@ def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     folder, root = _folder_of(run), Path(findings.root)
     skipped = ([relative(entry.path, root), entry.reason] for entry in findings.skipped)
     _write_csv(folder / "skipped.csv", ["file", "reason"], skipped)
-    fields = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "chosen"]
+    fields = [field.name for field in dataclasses.fields(Epoch)]
     history = ([epoch.to_dict()[field] for field in fields] for epoch in run.epochs)
     _write_csv(folder / "history.csv", fields, history)
     if score is not None:

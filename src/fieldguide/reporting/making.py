@@ -10,6 +10,7 @@ from fieldguide.reporting import plots
 from fieldguide.reporting.card import versions
 from fieldguide.reporting.markup import bullets, details, escape, name, percent, scrolling, section
 from fieldguide.training.fit import Run
+from fieldguide.training.scratch_recipe import ScratchRecipe
 
 RUN_FILES = {
     "model.keras": "the classifier: pixels in, probabilities out",
@@ -43,6 +44,12 @@ def making(run: Run, command: str | None = None) -> str:
 
 def _choices(run: Run) -> str:
     choices = run.choices
+    if isinstance(run.recipe, ScratchRecipe):
+        return (
+            f"<p>After each epoch it was measured on {escape(choices.how)}; {escape(choices.fine_tune_reason)}.</p>"
+            f"<p>Temperature {choices.temperature:.2f}. Class weights: power {choices.class_weight_power:g} "
+            "(0: every picture counts alike; 1: every class).</p>"
+        )
     rows = "".join(
         f'<tr><th scope="row">{escape(trial.name)}</th><td class="number">{trial.loss:.4f}</td>'
         f'<td class="number">{percent(trial.accuracy)}</td><td>{"chosen" if trial.chosen else ""}</td></tr>'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
 from pathlib import Path
 
 from fieldguide.data.check import Findings
@@ -17,6 +16,7 @@ from fieldguide.reporting import sections
 from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name
 from fieldguide.reporting.pictures import spread, thumbnails
+from fieldguide.reporting.style import style as stylesheet
 from fieldguide.training.fit import Run
 from fieldguide.version import __version__
 
@@ -85,7 +85,7 @@ def report(
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
     body += [sections.data(run, findings, _examples(source, shown, urls)), making(run, command)]
     path = Path(path)
-    write_text(path, _page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
+    write_text(path, whole_page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
     return path
 
 
@@ -114,13 +114,15 @@ def _examples(source: Dataset, shown: dict[int, list[int]], urls: dict[int, str]
     return f'<h3>Examples, as the classifier sees them</h3>{more}<div class="{kind}">{"".join(blocks)}</div>'
 
 
-@cache
-def _style() -> str:
-    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+def whole_page(title: str, body: str, *, what: str = "report") -> str:
+    """A page of one file, which loads nothing and runs nothing.
 
-
-def _page(title: str, body: str) -> str:
-    style = f"\n{_style()}"
+    Args:
+        title: what it is about.
+        body: markup.
+        what: it is.
+    """
+    style = f"\n{stylesheet()}"
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     # Nothing is loaded and nothing runs, even if a name should ever slip through unescaped.
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -131,14 +133,14 @@ def _page(title: str, body: str) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="fieldguide {__version__}">
-<title>{escape(title)}: fieldguide report</title>
+<title>{escape(title)}: fieldguide {what}</title>
 <link rel="icon" href="data:,">
 <style>{style}</style>
 </head>
 <body>
 <main>
 <header>
-<p class="over"><b>Fieldguide</b> report on {name(title)}</p>
+<p class="over"><b>Fieldguide</b> {what} on {name(title)}</p>
 </header>
 {body}
 <footer>Written by fieldguide {__version__}. This page is one file; it loads nothing and runs no script.</footer>

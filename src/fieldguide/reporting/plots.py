@@ -7,25 +7,20 @@ bytes, and no plotting library needs to be loaded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import svg
 from fieldguide.reporting.markup import escape, percent, short
-from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
-from fieldguide.training.record import Epoch
+from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT
 
-PANEL_WIDTH, PANEL_HEIGHT = 380, 250
-LABEL_ROOM = 22  # between the numbers of two epochs
-HALF_LABEL = 56  # half the width of the mark that names the kept epoch
-PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning"}
+HEIGHT = 250
 LARGEST_MATRIX = 100  # classes; of more, MATRIX_OF_MANY are drawn
 MATRIX_OF_MANY = 40
 MOST_NUMBERED = 20
 LABEL_LETTERS = 18
-SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
 SHRINKABLE = 460  # pixels; a matrix no wider stays readable on a phone, a wider one scrolls
 
 
@@ -66,30 +61,6 @@ def key(kind: str) -> str:
     return f'<svg class="plot" viewBox="0 0 30 12" aria-hidden="true">{drawn}</svg>'
 
 
-def curves(epochs: Sequence[Epoch]) -> tuple[str, str]:
-    """Loss and accuracy over the epochs, for training and for held-out pictures, as two panels.
-
-    Phases follow one another with a line between them; the epoch whose weights were kept is marked.
-    """
-    losses = [value for epoch in epochs for value in (epoch.loss, epoch.val_loss) if math.isfinite(value)]
-    shares = [value for epoch in epochs for value in (epoch.accuracy, epoch.val_accuracy) if math.isfinite(value)]
-    loss = _panel(
-        epochs,
-        "Loss",
-        ([epoch.loss for epoch in epochs], [epoch.val_loss for epoch in epochs]),
-        (0.0, svg.round_up(max(losses, default=1.0))),
-        lambda value: f"{value:g}",
-    )
-    accuracy = _panel(
-        epochs,
-        "Accuracy",
-        ([epoch.accuracy for epoch in epochs], [epoch.val_accuracy for epoch in epochs]),
-        (max(0.0, 1 - svg.round_up(1 - min(shares, default=0.0))), 1.0),
-        lambda value: f"{100 * value:g}%",
-    )
-    return loss, accuracy
-
-
 def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
     """Stated probability against the share that was right, with and without the temperature, and the ideal diagonal.
 
@@ -100,7 +71,7 @@ def reliability(bins: np.ndarray, bins_before: np.ndarray) -> str:
     lows = [wilson(round(observed * held), round(held)).low for _, observed, held in bins]
     figures = np.concatenate([bins[:, :2].ravel(), bins_before[:, :2].ravel(), lows, [0.9]])
     bounds = (max(0.0, math.floor(10 * figures.min()) / 10), 1.0)
-    side = PANEL_HEIGHT + 50
+    side = HEIGHT + 50
     x, y = svg.scales(bounds, bounds, side, side)
     ticks = svg.ticks(*bounds)
     parts = [svg.grid(bounds, ticks, y, side, lambda value: f"{100 * value:.0f}%")]
@@ -182,76 +153,6 @@ def matrix_classes(confusion: np.ndarray) -> np.ndarray:
     mistakes = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-(mistakes.sum(axis=0) + mistakes.sum(axis=1)), kind="stable")
     return np.sort(order[:MATRIX_OF_MANY])
-
-
-def _panel(
-    epochs: Sequence[Epoch],
-    title: str,
-    series: tuple[Sequence[float], Sequence[float]],
-    bounds: tuple[float, float],
-    shown: Callable[[float], str],
-) -> str:
-    _, y = svg.scales((0.0, 1.0), bounds, PANEL_WIDTH, PANEL_HEIGHT)
-    floor = PANEL_HEIGHT - BOTTOM
-    parts = [svg.grid(bounds, svg.ticks(*bounds), y, PANEL_WIDTH, shown), svg.text(0, 14, title, "start", "heading")]
-    x, borders = _places([epoch.phase for epoch in epochs])
-    starts = [place for place, e in enumerate(epochs) if place == 0 or e.phase != epochs[place - 1].phase]
-    for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(epochs)], strict=True)):
-        phase = epochs[start:end]
-        every = max(1, round(svg.step(len(phase) * (1 if len(starts) == 1 else len(starts) - 0.5))))
-        if order:
-            border = borders[order - 1]
-            parts.append(f'<line class="border" x1="{border:.1f}" x2="{border:.1f}" y1="{TOP}" y2="{floor}"/>')
-        for place, epoch in enumerate(phase, start):
-            if end < len(epochs) and x[end] - x[place] < LABEL_ROOM:
-                continue  # the next phase begins with a label of its own
-            if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
-                parts.append(svg.text(x[place], floor + 16, str(epoch.epoch), "middle"))
-        edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")
-        parts.append(svg.text(edge, PANEL_HEIGHT - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
-        for kind, values in zip(("training", "held"), series, strict=True):
-            points = [(x[place], y(values[place])) for place in range(start, end) if math.isfinite(values[place])]
-            parts.append(svg.line(kind, points))
-    for place, epoch in enumerate(epochs):
-        if epoch.chosen:
-            value = series[1][place]
-            across = min(max(x[place], LEFT + HALF_LABEL), PANEL_WIDTH - RIGHT - HALF_LABEL)
-            parts.append(
-                f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>'
-                f'<circle class="accent" cx="{x[place]:.1f}" cy="{y(value):.1f}" r="4"/>'
-                + svg.text(
-                    across,
-                    TOP - 6,
-                    f"epoch {epoch.epoch}, {'its last' if epoch.phase == 'head' else 'kept'}",
-                    "middle",
-                    "strong",
-                )
-            )
-    finite = [[value for value in values if math.isfinite(value)] for values in series]
-    told = "; ".join(
-        f"{label} from {shown(svg.rounded(values[0]))} to {shown(svg.rounded(values[-1]))}"
-        for label, values in zip(("training", "held out"), finite, strict=True)
-        if values
-    )
-    return svg.figure(PANEL_WIDTH, PANEL_HEIGHT, f"{title} over the epochs", told, "".join(parts))
-
-
-def _places(phases: Sequence[str]) -> tuple[list[float], list[float]]:
-    """Where the epochs lie across a panel, and the borders between phases; a short phase is given room to be seen."""
-    lengths: list[int] = []
-    for place, phase in enumerate(phases):
-        if place and phase == phases[place - 1]:
-            lengths[-1] += 1
-        else:
-            lengths.append(1)
-    shares = [max(length / len(phases), SMALLEST_PHASE if len(lengths) > 1 else 0.0) for length in lengths]
-    places, borders, left = [], [], float(LEFT)
-    for length, share in zip(lengths, shares, strict=True):
-        width = (PANEL_WIDTH - LEFT - RIGHT) * share / sum(shares)
-        places += [left + width * (place + 0.5) / length for place in range(length)]
-        left += width
-        borders.append(left)
-    return places, borders[:-1]
 
 
 def _cell(k: int) -> tuple[int, int]:

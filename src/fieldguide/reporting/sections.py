@@ -13,6 +13,7 @@ from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import plots
+from fieldguide.reporting.curves import curves
 from fieldguide.reporting.markup import (
     bullets,
     details,
@@ -26,6 +27,7 @@ from fieldguide.reporting.markup import (
     sentence,
 )
 from fieldguide.training.fit import Run
+from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.words import counted
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
@@ -110,11 +112,11 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     """Does it overfit: what says so, the curves, what would help."""
     body = bullets([sentence(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
     if run.epochs:
-        loss, accuracy = plots.curves(run.epochs)
+        panels = "".join(curves(run.epochs))
         body += (
             f'<figure><p class="legend"><span>{plots.key("training")}training</span>'
-            f"<span>{plots.key('held')}held-out pictures, which choose</span></p>"
-            f'<div class="pair">{loss}{accuracy}</div>'
+            f"<span>{plots.key('held')}{_held(run)}</span></p>"
+            f'<div class="pair">{panels}</div>'
             "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
             f"heart. {_on_what_was_kept(run)} Loss is cross-entropy in nats; both lines are measured without "
             "augmentation.</figcaption></figure>"
@@ -177,14 +179,20 @@ def classes(score: Score) -> str:
 
 def calibration(score: Score) -> str:
     """Whether stated probabilities can be taken at their word."""
-    temperature = f"dividing its logits by {score.temperature:.2f}, chosen on held-out pictures"
+    before, loss_before, legend = "", "", ""
+    if score.temperature != 1:  # 1 also where no pictures were held out to choose it on
+        before = (
+            f"; before dividing its logits by {score.temperature:.2f}, chosen on held-out pictures, it was "
+            f"{100 * score.calibration_error_before:.1f} points"
+        )
+        loss_before = f", before {score.log_loss_before:.3f}"
+        legend = f"<span>{plots.key('before')}before</span>"
     body = (
         "<p>With well-calibrated percentages, nine in ten of the pictures that it calls 90% sure are right. On average "
-        f"the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points; before "
-        f"{temperature}, it was {100 * score.calibration_error_before:.1f} points. The log loss is {score.log_loss}, "
-        f"before {score.log_loss_before:.3f} (n={score.n:,}).</p>"
+        f"the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points{before}."
+        f" The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
         f'<figure><p class="legend"><span>{plots.key("accent")}as delivered, with 95% intervals</span>'
-        f"<span>{plots.key('before')}before</span><span>{plots.key('ideal')}ideal</span></p>"
+        f"{legend}<span>{plots.key('ideal')}ideal</span></p>"
         f"{plots.reliability(score.bins, score.bins_before)}"
         "<figcaption>Each dot stands for the same number of pictures, but for ties. Dots below the line: surer than it "
         "should be.</figcaption></figure>"
@@ -218,6 +226,13 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
         body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
+
+
+def _held(run: Run) -> str:
+    """What the second curve is of."""
+    if isinstance(run.recipe, ScratchRecipe):
+        return escape(run.choices.how)
+    return "held-out pictures, which choose"
 
 
 def _on_what_was_kept(run: Run) -> str:

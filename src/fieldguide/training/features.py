@@ -12,7 +12,7 @@ from fieldguide import cache, console, files
 from fieldguide.data.decode import DECODER_VERSION
 from fieldguide.data.pixels import PixelStore
 from fieldguide.model.backbones import backbone as backbone_named
-from fieldguide.model.engine import DEFAULT_CUT, LiteEngine
+from fieldguide.model.engine import DEFAULT_CUT, Engine, LiteEngine
 from fieldguide.rows import RowStore
 
 ENGINE_VERSION = 1  # raise it when features could change
@@ -73,6 +73,21 @@ def compute(
     for start in range(0, len(store), 4096):
         values[start : start + 4096] = kept.read("features", store.digests[start : start + 4096])
     return Features(values, len(missing), store.digests, cuts if with_cut else None)
+
+
+def compute_once(store: PixelStore, engine: Engine) -> np.ndarray:
+    """What a network sees in the pictures of a store, computed now and not kept: float32 (n, features).
+
+    Args:
+        store: the pictures.
+        engine: the network's, for pictures of the store's size.
+    """
+    values = np.empty((len(store), engine.feature_count), np.float32)
+    with console.progress("Computing features", len(store)) as bar:
+        for rows, pixels in _batches(store, list(range(len(store)))):
+            values[rows] = engine.features(pixels)
+            bar.advance(len(rows))
+    return values
 
 
 def _fill(store: PixelStore, missing: list[int], kept: RowStore, cuts: RowStore | None, engine: LiteEngine) -> None:

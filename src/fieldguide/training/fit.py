@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,20 @@ import numpy as np
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
-from fieldguide.errors import InputError, ModelError
+from fieldguide.errors import InputError, ModelError, TrainingError
 from fieldguide.files import require_writable
 from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
+from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
+from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Stage, Watch
+from fieldguide.training.scratch import Scratched, Training
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.watching import watch as watched
 
 AGREEMENT = 1e-3  # largest difference of a probability between the saved Keras model and the fast engine
 CHECKED_PICTURES = 8
@@ -41,7 +48,7 @@ class Run:
     folder: Path | None  # where model.keras was written
     classifier: Classifier
     parts: Parts
-    recipe: Recipe
+    recipe: Recipe | ScratchRecipe
     epochs: tuple[Epoch, ...]
     choices: Choices
     train_accuracy: Estimate  # of the final classifier on the pictures it was trained on
@@ -72,24 +79,37 @@ class Run:
         }
 
 
-def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | None = None) -> Run:
+def train(
+    parts: Parts,
+    *,
+    recipe: Recipe | ScratchRecipe | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    logs: Sequence[str] = (),
+) -> Run:
     """A trained and calibrated classifier, with the record of how it came about.
 
-    Every choice (penalty, class weights, temperature, whether to fine-tune) is made on pictures that were held out of
-    the fits compared: those of `parts.validation`, or where it is empty, parts of `parts.train`. `parts.test` is not
-    touched; only its features are computed in passing, so that measuring is quick.
+    Every choice (penalty, class weights, temperature, whether to fine-tune, which epoch to keep) is made on pictures
+    that were held out of the fits compared: those of `parts.validation`, or where it is empty, parts of `parts.train`.
+    `parts.test` chooses nothing: its features are computed in passing, so that measuring is quick, and a training from
+    random weights that has nothing to choose looks at it after each epoch, for the curves.
 
     Args:
         parts: from `fieldguide.split`.
         recipe: default `Recipe.auto` of the training part.
-        folder: where `model.keras` goes; with None nothing is written.
+        folder: where `model.keras` goes, and the checkpoints of a training from random weights; with None nothing is
+            written.
+        resume: go on from the last checkpoint in `folder`. The result is the same as without the interruption. With
+            more epochs in the recipe a finished training is prolonged.
+        logs: "tensorboard" and "mlflow", for a training from random weights in a folder.
 
     Returns:
         A Run. The same parts and recipe give the same classifier on the same machine.
 
     Raises:
-        InputError: if the parts cannot be trained on.
-        FileError: if the folder or the cache cannot be written.
+        InputError: if the parts cannot be trained on, or pictures or settings of a resumed run have changed.
+        FileError: if the folder or the cache cannot be written, or there is nothing to resume.
+        TrainingError: if the loss is no number any more; the weights of the last whole epoch are kept in the folder.
 
     Example:
         >>> import fieldguide as fg
@@ -99,11 +119,88 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
         ('horses', 'humans')
     """
     place = require_writable(folder, ROOM_FOR_A_MODEL) if folder is not None else None
+    if resume and not (isinstance(recipe, ScratchRecipe) and place is not None):
+        raise InputError(
+            "only a training from random weights with a folder can be resumed: give its recipe and folder."
+        )
+    if logs and not (isinstance(recipe, ScratchRecipe) and place is not None):
+        raise InputError("logs are written of trainings from random weights in a folder: give its recipe and folder.")
+    refuse_unknown(logs)
     watch = Watch()
+    if isinstance(recipe, ScratchRecipe):
+        return _from_scratch(parts, recipe, place, watch, resume=resume, logs=logs)
+    return _transferred(parts, recipe, place, watch)
+
+
+def _from_scratch(
+    parts: Parts, recipe: ScratchRecipe, place: Path | None, watch: Watch, *, resume: bool, logs: Sequence[str]
+) -> Run:
+    """A network trained from random weights."""
+    with watch.stage("preparing"):
+        store = _whole_store(parts, recipe.target_size, recipe.resize)
+        kept = cache(lambda size: _whole_store(parts, size, recipe.resize))
+        training = Training(store, watched(parts, recipe), recipe, place, logs, kept)
+        if resume and place is not None:
+            training.take_up(checkpoints.read(place))
+    with watch.stage("training"):
+        try:
+            training.run()
+        except TrainingError:
+            if place is not None and training.epochs:
+                _classifier_of(training.result(), recipe, parts, store).save(place / MODEL_FILE)
+            raise
+        found = training.result()
+    classifier = _classifier_of(found, recipe, parts, store)
+    agreement = None
+    if place is not None:
+        with watch.stage("saving"):
+            agreement = _save(classifier, place / MODEL_FILE, store.read(range(min(CHECKED_PICTURES, len(store)))))
+    choices = Choices(
+        how=training.watched.how,
+        trials=(),
+        penalty=0.0,
+        class_weight_power=recipe.class_weights,
+        temperature=found.temperature,
+        held_out=found.held_out,
+        fine_tuned=False,
+        fine_tune_reason=f"trained from random weights: {found.ended}",
+    )
+    return Run(
+        folder=place,
+        classifier=classifier,
+        parts=parts,
+        recipe=recipe,
+        epochs=found.epochs,
+        choices=choices,
+        train_accuracy=found.train_accuracy,
+        stages=tuple(watch.stages),
+        fingerprint=store.fingerprint,
+        weights_note="random at the beginning: no other pictures than these were learnt from",
+        agreement=agreement,
+        decoded=store.decoded,
+        computed=len(store),
+    )
+
+
+def _classifier_of(found: Scratched, recipe: ScratchRecipe, parts: Parts, store: PixelStore) -> Classifier:
+    """The classifier that a training from random weights has come to."""
+    return Classifier(
+        found.head.cooled(found.temperature),
+        parts.train.class_names,
+        net=recipe.net,
+        resize=recipe.resize,
+        weights=found.weights,
+        temperature=found.temperature,
+        seen=store.marks[: len(parts.train) + len(parts.validation)],
+    )
+
+
+def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch: Watch) -> Run:
+    """A head on a network that has learnt from other pictures, perhaps with its last blocks fine-tuned."""
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         held_out = hold_out(parts, recipe)
-        store = _whole_store(parts, recipe)
+        store = _whole_store(parts, recipe.target_size, recipe.resize)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
         if place is not None:
@@ -153,8 +250,8 @@ def train(parts: Parts, *, recipe: Recipe | None = None, folder: str | Path | No
     )
 
 
-def _whole_store(parts: Parts, recipe: Recipe) -> PixelStore:
-    """The pictures of all parts, one after the other, at the recipe's size."""
+def _whole_store(parts: Parts, target_size: tuple[int, int], resize: str) -> PixelStore:
+    """The pictures of all parts, one after the other, at this size."""
     every = (parts.train, parts.validation, parts.test)
     whole = replace(
         parts.train,
@@ -163,7 +260,7 @@ def _whole_store(parts: Parts, recipe: Recipe) -> PixelStore:
         given=None,
         skipped=(),
     )
-    store = PixelStore.build(whole, target_size=recipe.target_size, resize=recipe.resize)
+    store = PixelStore.build(whole, target_size=target_size, resize=resize)
     if len(store) < len(whole):
         lost = store.dataset.skipped[0]
         raise InputError(

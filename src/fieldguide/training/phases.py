@@ -59,7 +59,7 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
     objection = ""
     if not recipe.fine_tune_epochs:
         objection = "the recipe leaves the backbone as it is"
-    elif len(folds[0].held) < FEWEST_HELD_OUT:
+    elif len(folds[0].held) < FEWEST_HELD_OUT and recipe.fine_tune != "always":
         held = counted(len(folds[0].held), "held-out picture")
         objection = f"not tried: {held} are too few to show that it helps"
     elif len(np.unique(labels[folds[0].fitted])) < len(parts.train.class_names):
@@ -107,7 +107,8 @@ def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe,
     wrong = 1 - learnt.choices.held_out.value
     if held_out.objection:
         return _without(learnt, held_out.objection)
-    if wrong < ROOM_TO_GAIN:
+    always = recipe.fine_tune == "always"
+    if wrong < ROOM_TO_GAIN and not always:
         return _without(
             learnt,
             f"not tried: the head errs on {100 * wrong:.1f}% of the held-out pictures, and below "
@@ -120,7 +121,7 @@ def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe,
     before = head.logits(examples.features[fold.held])
     truth = labels[fold.held]
     was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
-    if not clearly_better(tuned.logits, before, truth):
+    if not (np.isfinite(tuned.logits).all() if always else clearly_better(tuned.logits, before, truth)):
         reason = (
             f"tried and dropped: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
             f"{100 * now.value:.1f}%, and the loss did not fall clearly"
@@ -136,7 +137,7 @@ def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe,
         fine_tuned=True,
         fine_tune_reason=(
             f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, and the loss fell clearly"
+            f"{100 * now.value:.1f}%, {'as asked for' if always else 'and the loss fell clearly'}"
         ),
     )
     return Learnt(

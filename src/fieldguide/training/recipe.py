@@ -18,6 +18,7 @@ from fieldguide.words import counted
 # Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
 FINE_TUNE_PASSES = 12_000
 FINE_TUNE_EPOCHS = 12
+FINE_TUNING = ("if better", "always")
 FEWEST_TO_FINE_TUNE = 200  # with fewer pictures the held-out ones cannot show whether it helped
 SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
 SMALL_TARGET = 128
@@ -42,6 +43,7 @@ class Recipe:
     penalties: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
     folds: int = 5  # out-of-fold choices where no validation part is given
     fine_tune_epochs: int = 0  # at the most; 0 leaves the backbone as it is
+    fine_tune: str = "if better"  # keep it where held-out pictures show a gain, or "always"
     fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
     batch_size: int = 32
@@ -65,6 +67,8 @@ class Recipe:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
             object.__setattr__(self, name, operator.index(getattr(self, name)))  # a NumPy integer becomes a plain one
         object.__setattr__(self, "target_size", tuple(operator.index(side) for side in self.target_size))
+        if self.fine_tune not in FINE_TUNING:
+            raise InputError(f"fine_tune is {self.fine_tune!r}; expected one of {', '.join(FINE_TUNING)}.")
         if not 0 < self.fine_tune_rate < 1:
             raise InputError(f"fine_tune_rate is {self.fine_tune_rate!r}; expected a number between 0 and 1.")
 

@@ -1,0 +1,150 @@
+"""What training from random weights comes to: accuracy over seeds, the classic way beside it, and what is said of it.
+
+python benchmarks/from_scratch.py --data DATA [--digits DIGITS] [--seeds 0 1 2] [--only scratch classic ...]
+
+DATA holds train/ and validation/ photos of two classes, DIGITS train/ and test/ of small pictures. Nothing is chosen on
+what measures. Rows: `scratch`, `fieldguide train DATA --recipe scratch`, once for each seed; `classic`, the course's
+network with Keras's ImageDataGenerator, whose best epoch counts, and how soon fieldguide, asked for no more epochs than
+that takes, is as accurate; `overfitting`, the classic network without augmentation, and what fieldguide says of it;
+`digits`, `fieldguide train DIGITS --recipe scratch`, once for each seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import measure
+
+HERE = Path(__file__).resolve().parent
+ROWS = ("scratch", "classic", "overfitting", "digits")
+PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy", "opencv-python-headless")
+QUICK_EPOCHS = 20  # of fieldguide, to be as accurate as the classic way
+OVERFITTING = ["--net", "classic", "--side", "150", "--augment", "none", "--label-smoothing", "0", "--average", "0"]
+OVERFITTING += ["--optimiser", "adam", "--rate", "0.001", "--schedule", "constant", "--epochs", "20"]
+
+
+def main() -> None:
+    arguments = parse()
+    work = Path(tempfile.mkdtemp(prefix="from-scratch-", dir=arguments.work))
+    os.environ["FIELDGUIDE_CACHE"] = str(work / "cache")
+    rows: list[dict[str, object]] = []
+    for name in [row for row in ROWS if row in arguments.only]:
+        if name == "classic":
+            rows += classic(arguments, work)
+        else:
+            data = arguments.digits if name == "digits" else arguments.data
+            seeds = arguments.seeds[:1] if name == "overfitting" else arguments.seeds
+            words = OVERFITTING if name == "overfitting" else []
+            rows += [ours(name, data, work / f"{name}-{seed}", [*words, "--seed", str(seed)]) for seed in seeds]
+        save(rows, arguments.results)
+    print(f"written to {arguments.results}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/ and validation/ class folders")
+    parser.add_argument("--digits", type=Path, help="folder with train/ and test/ class folders of small pictures")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--classic-epochs", type=int, default=60)
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--work", type=Path, help="where to put a temporary folder (default: the system's)")
+    arguments = parser.parse_args()
+    if "digits" in arguments.only and arguments.digits is None:
+        arguments.only = [name for name in arguments.only if name != "digits"]
+    return arguments
+
+
+def ours(name: str, data: Path, folder: Path, words: list[str]) -> dict[str, object]:
+    """One run of fieldguide, from the start of its process to the end, and what it says."""
+    command = [
+        *measure.fieldguide_command(),
+        "train",
+        str(data),
+        "--recipe",
+        "scratch",
+        "--output",
+        str(folder),
+        *words,
+    ]
+    log = folder.with_suffix(".log")
+    cost = measure.run(command, log=log)
+    if cost.returncode:
+        raise SystemExit(measure.tail(log))
+    right, count = measure.read_accuracy(folder)
+    low, high = measure.wilson(right, count)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    row = {
+        "row": name,
+        "seed": words[-1] if "--seed" in words else "",
+        "accuracy": right / count,
+        "low": low,
+        "high": high,
+        "pictures": count,
+        "train_accuracy": card["train_accuracy"]["value"],
+        "seconds": cost.seconds,
+        "cpu_seconds": cost.cpu_seconds,
+        "training_seconds": card["seconds"]["training"],
+        "epochs": len(list(csv.DictReader((folder / "history.csv").open(encoding="utf-8")))),
+        "parameters": parameters(folder),
+        "verdict": card["diagnosis"]["verdict"],
+    }
+    print(row, flush=True)
+    return row
+
+
+def classic(arguments: argparse.Namespace, work: Path) -> list[dict[str, object]]:
+    """The classic way to its best epoch, and fieldguide, quick enough to be as accurate in less time."""
+    output = work / "classic"
+    script = [sys.executable, str(HERE / "peers" / "classic_scratch.py"), str(arguments.data), str(output)]
+    cost = measure.run([*script, "--epochs", str(arguments.classic_epochs)], log=work / "classic.log")
+    if cost.returncode:
+        raise SystemExit(measure.tail(work / "classic.log"))
+    epochs = list(csv.DictReader((output / "epochs.csv").open(encoding="utf-8")))
+    best = max(epochs, key=lambda row: float(row["val_accuracy"]))  # chosen on what measures: flattering to it
+    count = int(best["pictures"])
+    right = round(float(best["val_accuracy"]) * count)
+    low, high = measure.wilson(right, count)
+    row = {
+        "row": "classic",
+        "seed": "0",
+        "accuracy": right / count,
+        "low": low,
+        "high": high,
+        "pictures": count,
+        "train_accuracy": float(best["accuracy"]),
+        "seconds": float(best["seconds"]),
+        "cpu_seconds": "",
+        "training_seconds": float(best["seconds"]),
+        "epochs": int(best["epoch"]),
+        "parameters": 9_494_561,
+        "verdict": "",
+    }
+    print(row, flush=True)
+    quick = ours("quick", arguments.data, work / "quick", ["--epochs", str(QUICK_EPOCHS), "--seed", "0"])
+    ratio = float(str(row["seconds"])) / float(str(quick["seconds"]))
+    print(f"fieldguide: {ratio:.2f} times as fast, {quick['accuracy']:.3f} against {row['accuracy']:.3f}", flush=True)
+    return [{**row, "times_quick": ratio}, {**quick, "times_quick": 1.0}]
+
+
+def parameters(folder: Path) -> int:
+    """Of the network in a run's folder."""
+    import fieldguide as fg
+
+    guide = fg.load(folder)
+    return sum(value.size for value in (guide.weights or {}).values()) + guide.head.kernel.size + guide.head.bias.size
+
+
+def save(rows: list[dict[str, object]], results: Path) -> None:
+    fixed = {**measure.hardware(), "versions": measure.versions(sys.executable, PACKAGES)}
+    measure.write_csv(results / "from_scratch.csv", [{"times_quick": "", **row, **fixed} for row in rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,414 @@
+"""Trains short runs with a known ailment, and healthy ones, and keeps what a verdict may rest on as test data.
+
+python scripts/ailing_runs.py PICTURES [--only NAME ...] [--seeds N ...] [--again]
+
+PICTURES is the folder of real picture sets that the tests use too. Each run becomes a file in tests/evaluation/runs,
+with its plan, the ailment it was given, and its accuracy on pictures that neither the training nor the verdict sees.
+Runs that are there already are left alone, unless --again is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.draws import draw
+from fieldguide.augmentation.mixing import draw_mixes, mix_up
+from fieldguide.augmentation.presets import PRESETS
+from fieldguide.augmentation.settings import Settings
+from fieldguide.augmentation.warp import Warper
+from fieldguide.calibration import log_loss, softmax
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import assign
+from fieldguide.data.twins import find_twins
+from fieldguide.evaluation.case import Answers, Case, Setup
+from fieldguide.training.record import Epoch
+
+RUNS = Path(__file__).resolve().parent.parent / "tests" / "evaluation" / "runs"
+MEASURED = 1000  # training pictures, at the most, that an epoch is measured on
+TESTED = 1000  # pictures, at the most, that measure the truth of an ailment
+MOST_COPIES = 10  # of one picture: larger groups are frames of a film, and count as pictures of their own
+FAR = ("strong", "cruel", "harsh")  # augmentations of which it is kept what the fit itself saw: verdicts look at it
+FIGURES = 4  # significant figures of what is kept
+
+CRUEL = Settings(
+    rotation_range=180,
+    width_shift_range=0.5,
+    height_shift_range=0.5,
+    zoom_range=(0.3, 3.0),
+    brightness_range=(0.2, 2.0),
+    channel_shift_range=120,
+    erasing=1.0,
+    erasing_area=(0.3, 0.7),
+)
+HARSH = Settings(
+    rotation_range=120,
+    width_shift_range=0.4,
+    height_shift_range=0.4,
+    shear_range=50,
+    zoom_range=(0.4, 2.5),
+    horizontal_flip=True,
+    vertical_flip=True,
+    brightness_range=(0.3, 1.7),
+    channel_shift_range=100,
+    erasing=0.7,
+    erasing_area=(0.2, 0.5),
+)
+AUGMENTATIONS = {"none": Settings(), "cruel": CRUEL, "harsh": HARSH} | {
+    name: preset.settings for name, preset in PRESETS.items()
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run to make: on which pictures, how, and what ails it."""
+
+    name: str
+    ailment: str
+    pictures: str  # a set, or a set and its classes: "trashnet:glass,paper"
+    train: int = 700
+    held: int = 300
+    side: int = 32
+    net: str = "classic"
+    width: int = 8  # channels of the first convolution
+    epochs: int = 20
+    optimiser: str = "adam"
+    rate: float = 1e-3
+    schedule: str = "constant"
+    batch_size: int = 32
+    augment: str = "none"
+    mixing: bool = False
+    dropout: float = 0.0
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    patience: int = 0  # 0 never stops early
+    shuffled: float = 0.0  # share of all pictures that get any label at random
+    copies: int = 0  # held-out pictures are put among the training ones so often
+    copied: float = 1.0  # share of the held-out pictures that are
+    rare: float = 1.0  # share of its pictures that the last class keeps
+    seed: int = 1
+
+
+CATS, HORSES = "cats_vs_dogs", "horses_or_humans"
+RPS, GREEN, PLACES = "rock_paper_scissors_28", "rock_paper_scissors_green", "rock_paper_scissors_places"
+TRASH = "trashnet"
+EASY_TRASH = "trashnet:cardboard,metal,plastic"
+FIVE = "caltech_50:Faces,Leopards,Motorbikes,airplanes,car_side"
+
+PLANS = (
+    Plan("few-cats", "too few pictures", CATS, train=160, held=400, epochs=30),
+    Plan("few-places", "too few pictures", PLACES, train=150, held=400, net="residual", epochs=30),
+    Plan("few-trash", "too few pictures", TRASH, train=240, held=500, epochs=30),
+    Plan("few-pets", "too few pictures", CATS, train=300, held=500, side=48, net="residual", augment="light"),
+    Plan("bare-cats", "no augmentation", CATS, train=1000, held=500, side=48, epochs=30),
+    Plan("bare-trash", "no augmentation", TRASH, train=1000, held=500, epochs=30),
+    Plan("bare-places", "no augmentation", PLACES, train=700, held=300, net="residual", epochs=25),
+    Plan("shuffled-cats", "shuffled labels", CATS, train=600, shuffled=1.0, epochs=30),
+    Plan("shuffled-rps", "shuffled labels", RPS, train=700, held=400, shuffled=1.0, epochs=30),
+    Plan("shuffled-horses", "shuffled labels", HORSES, train=600, shuffled=1.0, net="residual", epochs=30),
+    Plan("shuffled-trash", "shuffled labels", TRASH, train=800, held=400, shuffled=1.0, net="residual", epochs=30),
+    Plan("mislabelled-horses", "part of the labels shuffled", HORSES, train=800, shuffled=0.4, epochs=30),
+    Plan("mislabelled-rps", "part of the labels shuffled", RPS, train=1000, held=500, shuffled=0.4, epochs=30),
+    Plan("mislabelled-green", "part of the labels shuffled", GREEN, 900, 400, net="residual", shuffled=0.4),
+    Plan("mislabelled-mild", "part of the labels shuffled", RPS, 1000, 500, augment="light", shuffled=0.4, epochs=30),
+    Plan("diverging-horses", "rate too high", HORSES, rate=0.1, epochs=20),
+    Plan("diverging-rps", "rate too high", RPS, optimiser="sgd", rate=3.0, epochs=20),
+    Plan("diverging-cats", "rate too high", CATS, rate=0.05, epochs=20, schedule="cosine"),
+    Plan("diverging-trash", "rate too high", TRASH, optimiser="sgd", rate=20.0, net="residual", epochs=20),
+    Plan("unsteady-horses", "unsteady rate", HORSES, net="residual", rate=0.05, epochs=25),
+    Plan("unsteady-rps", "unsteady rate", RPS, optimiser="sgd", rate=0.08, epochs=25),
+    Plan("unsteady-green", "unsteady rate", GREEN, net="residual", rate=0.1, batch_size=16, augment="light"),
+    Plan("unsteady-trash", "unsteady rate", TRASH, net="residual", rate=0.05, batch_size=16),
+    Plan("slow-cats", "rate too low", CATS, rate=3e-6),
+    Plan("slow-horses", "rate too low", HORSES, rate=1e-5, augment="light"),
+    Plan("slow-rps", "rate too low", RPS, optimiser="sgd", rate=1e-4, net="residual"),
+    Plan("slow-trash", "rate too low", TRASH, rate=1e-5, net="residual", epochs=20),
+    Plan("cruel-horses", "augmentation too strong", HORSES, augment="cruel"),
+    Plan("cruel-cats", "augmentation too strong", CATS, augment="cruel", epochs=30),
+    Plan("cruel-trash", "augmentation too strong", TRASH, train=900, augment="harsh", epochs=30),
+    Plan("cruel-rps", "augmentation too strong", RPS, augment="cruel", net="residual"),
+    Plan("leaked-cats", "leaked split", CATS, train=700, copies=1, epochs=30),
+    Plan("leaked-trash", "leaked split", TRASH, train=700, copies=1, epochs=30, net="residual"),
+    Plan("leaked-places", "leaked split", PLACES, train=600, copies=1, epochs=30, augment="light"),
+    Plan("copies-cats", "leaked split", CATS, train=700, held=150, copies=4, epochs=25),
+    Plan("copies-trash", "leaked split", TRASH, train=700, held=150, copies=4, epochs=25),
+    Plan("tiny-cats", "tiny validation set", CATS, held=16, epochs=25),
+    Plan("tiny-horses", "tiny validation set", HORSES, held=12, augment="light"),
+    Plan("tiny-trash", "tiny validation set", TRASH, train=800, held=24, net="residual"),
+    Plan("tiny-five", "tiny validation set", FIVE, train=120, held=20, augment="light"),
+    Plan("rare-cats", "one class collapsed", CATS, train=900, held=400, rare=0.06, epochs=12, augment="light"),
+    Plan("rare-trash", "one class collapsed", TRASH, train=900, held=500, rare=0.3, epochs=15),
+    Plan("rare-places", "one class collapsed", PLACES, train=600, held=300, rare=0.06, epochs=15, net="residual"),
+    Plan("weak-trash", "underfitting", TRASH, width=2, dropout=0.8, epochs=25),
+    Plan("weak-cats", "underfitting", CATS, width=3, dropout=0.7, l2=0.01, epochs=30),
+    Plan("weak-places", "underfitting", PLACES, train=900, width=2, net="residual", augment="light", epochs=25),
+    Plan("small-trash", "underfitting", TRASH, width=2, net="residual", dropout=0.3),
+    Plan("small-cats", "underfitting", CATS, train=900, width=2, dropout=0.3, augment="light"),
+    Plan("brief-trash", "too few epochs", TRASH, train=900, epochs=4),
+    Plan("brief-cats", "too few epochs", CATS, train=1200, epochs=4, augment="light"),
+    Plan("well-horses", "healthy", HORSES, augment="light"),
+    Plan("well-horses-residual", "healthy", HORSES, net="residual", augment="medium", schedule="cosine"),
+    Plan("well-horses-patient", "healthy", HORSES, augment="light", epochs=30, patience=5, dropout=0.3),
+    Plan("well-rps", "healthy", RPS, train=900, held=400, augment="light"),
+    Plan("well-rps-bare", "healthy", RPS, train=1100, held=400, net="residual", epochs=15),
+    Plan("well-rps-sgd", "healthy", RPS, train=1100, held=400, optimiser="sgd", rate=0.02, dropout=0.3),
+    Plan("well-rps-smoothed", "healthy", RPS, train=900, held=400, label_smoothing=0.1, schedule="cosine"),
+    Plan("well-rps-mixed", "healthy", RPS, train=900, held=400, mixing=True, augment="light", epochs=30),
+    Plan("well-green", "healthy", GREEN, train=900, held=400, augment="light"),
+    Plan("well-green-residual", "healthy", GREEN, 900, 400, net="residual", augment="medium", schedule="cosine"),
+    Plan("well-green-dropout", "healthy", GREEN, train=1000, held=300, dropout=0.5, batch_size=64),
+    Plan("well-green-few", "healthy", GREEN, train=700, held=250, augment="medium", epochs=30, patience=6),
+    Plan("well-green-strong", "healthy", GREEN, train=1000, held=400, augment="strong", epochs=30, schedule="cosine"),
+    Plan("well-rps-residual", "healthy", RPS, 1000, 300, net="residual", augment="light", patience=5, epochs=30),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--only", nargs="+", default=[plan.name for plan in PLANS], help="plans, in this order")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--again", action="store_true")
+    options = parser.parse_args()
+    RUNS.mkdir(exist_ok=True)
+    for seed in options.seeds:
+        for name in options.only:
+            plan = next(one for one in PLANS if one.name == name)
+            target = RUNS / f"{name}-{seed}.json"
+            if options.again or not target.exists():
+                began = time.perf_counter()
+                kept = run(replace(plan, seed=seed), options.pictures)
+                target.write_text(json.dumps(rounded(kept), separators=(",", ":")) + "\n", encoding="utf-8")
+                print(f"{target.stem:26} {summary(kept)} {time.perf_counter() - began:5.1f} s", flush=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pixels uint8 (n, side, side, 3) and labels (n,) of the three parts."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    held: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    classes: int
+
+
+@functools.cache
+def decoded(folder: Path, side: int) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """A whole set, its pixels, and for each picture the number of its group of near-copies."""
+    store = PixelStore.build(Dataset.from_directory(folder), target_size=(side, side), resize="squash")
+    groups = find_twins(store).groups
+    film = np.flatnonzero(np.bincount(groups)[groups] > MOST_COPIES)
+    groups[film] = groups.max() + 1 + np.arange(len(film))
+    return store.dataset, store.read(range(len(store))), groups
+
+
+def divided(plan: Plan, folder: Path) -> Pictures:
+    """The plan's pictures, copies and near-copies on one side, but for the leaks that it asks for."""
+    name, _, wanted = plan.pictures.partition(":")
+    dataset, pixels, groups = decoded(folder / name, plan.side)
+    names = wanted.split(",") if wanted else list(dataset.class_names)
+    classes = [dataset.class_names.index(one) for one in names]
+    rows = np.flatnonzero(np.isin(dataset.labels, classes))
+    labels = np.searchsorted(classes, dataset.labels[rows])
+    groups, pixels = groups[rows], pixels[rows]
+    rng = np.random.default_rng(plan.seed)
+    wanted_of = np.array([plan.train + 20, plan.held + 20], np.float64)
+    share = wanted_of / max(len(rows), wanted_of.sum())
+    part = assign(labels, groups, (*share, max(0.0, 1 - share.sum())), seed=plan.seed)
+    if plan.shuffled:
+        chosen = rng.random(len(labels)) < plan.shuffled
+        labels = np.where(chosen, rng.integers(0, len(classes), len(labels)), labels)
+    picked = []
+    for number, most in enumerate((plan.train, plan.held, TESTED)):
+        members = rng.permutation(np.flatnonzero(part == number))[:most]
+        if plan.rare < 1 and number < 2:
+            of_last = labels[members] == len(classes) - 1
+            members = members[~of_last | (rng.random(len(members)) < plan.rare)]
+        picked.append(members)
+    if plan.copies:
+        leaked = picked[1][: round(plan.copied * len(picked[1]))]
+        picked[0] = rng.permutation(np.concatenate([picked[0], *[leaked] * plan.copies]))
+    train, held, test = ((pixels[members], labels[members]) for members in picked)
+    return Pictures(train, held, test, len(classes))
+
+
+def run(plan: Plan, folder: Path) -> dict[str, Any]:
+    """What is kept of the plan's run."""
+    pictures = divided(plan, folder)
+    model = network(plan, pictures.classes)
+    optimiser = compiled(model, plan)
+    epochs: list[Epoch] = []
+    best: tuple[float, int, list[np.ndarray]] = (math.inf, 0, model.get_weights())
+    stopped = None
+    for number in range(1, plan.epochs + 1):
+        fitted_loss, fitted_accuracy = one_pass(model, optimiser, plan, pictures, number)
+        rate = float(np.asarray(optimiser.learning_rate))
+        seen, held = measured(model, pictures.train), measured(model, pictures.held)
+        counts = min(MEASURED, len(pictures.train[1])), len(pictures.held[1])
+        fitted = (fitted_loss, fitted_accuracy) if plan.augment in FAR or plan.mixing else (None, None)
+        epochs.append(Epoch("scratch", number, *seen, *held, False, *counts, *fitted, rate))
+        if held[0] < best[0]:
+            best = (held[0], number, model.get_weights())
+        if not math.isfinite(fitted_loss):
+            stopped = "not finite"
+            break
+        if plan.patience and number - best[1] >= plan.patience:
+            stopped = "patience"
+            break
+    last = tested(model, pictures)
+    model.set_weights(best[2])
+    if best[1]:
+        epochs[best[1] - 1] = replace(epochs[best[1] - 1], chosen=True)
+    case = Case(
+        tuple(epochs),
+        tuple(np.bincount(pictures.train[1], minlength=pictures.classes).tolist()),
+        setup(plan, model.count_params(), stopped),
+        Answers.of(stated(model, pictures.held[0]), pictures.held[1]),
+        Answers.of(stated(model, pictures.train[0][:MEASURED]), pictures.train[1][:MEASURED]),
+    )
+    truth = {"n": len(pictures.test[1]), "last": last, "kept": tested(model, pictures)}
+    usual = {name: value for name, value in asdict(Plan("", "", "")).items() if name != "seed"}
+    unusual = {name: value for name, value in asdict(plan).items() if value != usual.get(name)}
+    return {"plan": unusual, "truth": truth, "case": case.to_dict()}
+
+
+def setup(plan: Plan, parameters: int, stopped: str | None) -> Setup:
+    """The plan as a verdict sees it: without the ailment."""
+    varied = AUGMENTATIONS[plan.augment]
+    return Setup(
+        net=plan.net,
+        parameters=parameters,
+        epochs=plan.epochs,
+        optimiser=plan.optimiser,
+        rate=plan.rate,
+        schedule=plan.schedule,
+        batch_size=plan.batch_size,
+        augment=plan.augment if plan.augment in {"none", *PRESETS} else "custom",
+        augmentation="" if varied == Settings() else str(varied),
+        mixing="mix_up" if plan.mixing else None,
+        dropout=plan.dropout,
+        l2=plan.l2,
+        label_smoothing=plan.label_smoothing,
+        stopped=stopped,
+    )
+
+
+def network(plan: Plan, classes: int) -> Any:
+    """Pixels 0..255 in, logits of all classes out: convolutions and pooling, or residual blocks with batch norm."""
+    import keras
+
+    layers, drawn = keras.layers, iter(range(plan.seed * 1000, plan.seed * 1000 + 999))
+    held_back = keras.regularizers.L2(plan.l2) if plan.l2 else None
+
+    def conv(x: Any, width: int, side: int = 3, stride: int = 1, bias: bool = True) -> Any:
+        start = keras.initializers.HeNormal(seed=next(drawn))
+        return layers.Conv2D(
+            width, side, stride, "same", use_bias=bias, kernel_initializer=start, kernel_regularizer=held_back
+        )(x)
+
+    inputs = keras.Input((plan.side, plan.side, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(inputs)
+    for stage in range(3):
+        width = plan.width * 2**stage
+        if plan.net == "classic":
+            x = layers.MaxPooling2D()(layers.ReLU()(conv(x, width)))
+            continue
+        inner = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(conv(x, width, stride=2, bias=False)))
+        inner = layers.BatchNormalization(momentum=0.9)(conv(inner, width, bias=False))
+        x = layers.ReLU()(layers.Add()([inner, conv(x, width, side=1, stride=2)]))
+    x = layers.GlobalAveragePooling2D()(x) if plan.net == "residual" else layers.Flatten()(x)
+    if plan.net == "classic":
+        start = keras.initializers.HeNormal(seed=next(drawn))
+        x = layers.Dropout(plan.dropout, seed=plan.seed)(x)
+        x = layers.Dense(10 * plan.width, "relu", kernel_initializer=start, kernel_regularizer=held_back)(x)
+    x = layers.Dropout(plan.dropout, seed=plan.seed + 1)(x)
+    start = keras.initializers.GlorotUniform(seed=next(drawn))
+    return keras.Model(inputs, layers.Dense(classes, kernel_initializer=start)(x))
+
+
+def compiled(model: Any, plan: Plan) -> Any:
+    """The optimiser that the model was compiled with."""
+    import keras
+
+    kinds = {"adam": keras.optimizers.Adam, "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9)}
+    optimiser = kinds[plan.optimiser](plan.rate)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.label_smoothing)
+    model.compile(optimiser, loss, metrics=["accuracy"], jit_compile=False)
+    return optimiser
+
+
+def one_pass(model: Any, optimiser: Any, plan: Plan, pictures: Pictures, number: int) -> tuple[float, float]:
+    """Loss and accuracy that the fit itself saw in one pass over the training pictures."""
+    pixels, labels = pictures.train
+    order = np.random.default_rng((plan.seed, number)).permutation(len(labels))
+    settings = AUGMENTATIONS[plan.augment]
+    warper = Warper()
+    if plan.schedule == "cosine":
+        optimiser.learning_rate = plan.rate * 0.5 * (1 + math.cos(math.pi * (number - 1) / plan.epochs))
+    seen = np.zeros(2)  # loss and right answers, each summed over pictures
+    for start in range(0, len(order), plan.batch_size):
+        rows = order[start : start + plan.batch_size]
+        batch, targets = pixels[rows].astype(np.float32), np.eye(pictures.classes, dtype=np.float32)[labels[rows]]
+        if settings != Settings():
+            draws = draw(settings, (plan.side, plan.side), rows, seed=plan.seed, epoch=number)
+            batch = warper.apply(pixels[rows], draws, settings)
+        if plan.mixing:
+            mixes = draw_mixes(len(rows), 0.4, seed=plan.seed, epoch=number, batch=start)
+            batch, targets = mix_up(batch, targets, mixes)
+        model.reset_metrics()
+        said = model.train_on_batch(batch, targets, return_dict=True)
+        seen += len(rows) * np.array([float(said["loss"]), float(said["accuracy"])])
+    return float(seen[0] / len(order)), float(seen[1] / len(order))
+
+
+def stated(model: Any, pixels: np.ndarray) -> np.ndarray:
+    """Probabilities float64 (n, classes), without augmentation and dropout."""
+    parts = [
+        np.asarray(model.predict_on_batch(pixels[start : start + 250].astype(np.float32)))
+        for start in range(0, len(pixels), 250)
+    ]
+    with np.errstate(all="ignore"):  # of a training that blew up nothing is finite
+        return softmax(np.concatenate(parts))
+
+
+def measured(model: Any, part: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
+    """Loss and accuracy on the pictures of a part, at the most `MEASURED` of them."""
+    pixels, labels = part[0][:MEASURED], part[1][:MEASURED]
+    probabilities = stated(model, pixels)
+    return log_loss(probabilities, labels), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def tested(model: Any, pictures: Pictures) -> float | None:
+    """Accuracy on the pictures that nobody sees; None where there are none."""
+    return measured(model, pictures.test)[1] if len(pictures.test[1]) else None
+
+
+def rounded(value: Any) -> Any:
+    """The same with numbers of few figures, so that the files stay small."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return float(f"{value:.{FIGURES}g}") if isinstance(value, float) and math.isfinite(value) else value
+
+
+def summary(kept: dict[str, Any]) -> str:
+    """The last epoch in a line."""
+    last = Case.from_dict(kept["case"]).epochs[-1]
+    return (
+        f"{last.epoch:2} epochs, training {last.loss:.3f} {last.accuracy:.3f}, held out {last.val_loss:.3f} "
+        f"{last.val_accuracy:.3f}; truth {kept['truth']}"
+    )
+
+
+if __name__ == "__main__":
+    main()

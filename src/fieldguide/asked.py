@@ -1,0 +1,107 @@
+"""What a run was asked to do, written down in its folder, so that it can be repeated and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from fieldguide.errors import FileError, InputError, ModelError
+from fieldguide.files import explained, write_text
+from fieldguide.training.wishes import Wishes
+
+FILE = "asked.json"
+FORMAT = 1
+TEST_SHARE = 0.2  # where none is given
+VALIDATION_SHARE, SCRATCH_VALIDATION_SHARE = 0.0, 0.15  # likewise
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The pictures, how they are divided, and how to train on them; None where nothing was said."""
+
+    source: Path
+    validation: float | None
+    test: float | None
+    seed: int
+    wishes: Wishes
+    logs: tuple[str, ...] = ()
+
+    def shares(self) -> tuple[float, float]:
+        """The shares that choose and that measure.
+
+        Raises:
+            InputError: they leave nothing to train on.
+        """
+        usual = SCRATCH_VALIDATION_SHARE if self.wishes.recipe == "scratch" else VALIDATION_SHARE
+        chosen = usual if self.validation is None else self.validation
+        measured = TEST_SHARE if self.test is None else self.test
+        if chosen + measured >= 1:
+            raise InputError(
+                f"a validation share of {chosen:g} and a test share of {measured:g} ({TEST_SHARE:g} unless given) "
+                "leave nothing to train on: give --validation and --test shares that add up to less than 1."
+            )
+        return chosen, measured
+
+    def command(self) -> str:
+        """The command that makes the same classifier again; in a new folder, so without the name of this one."""
+        usual = SCRATCH_VALIDATION_SHARE if self.wishes.recipe == "scratch" else VALIDATION_SHARE
+        words = ["fieldguide", "train", str(self.source), *self.wishes.words()]
+        words += ["--validation", str(self.validation)] if self.validation not in (None, usual) else []
+        words += ["--test", str(self.test)] if self.test not in (None, TEST_SHARE) else []
+        words += ["--seed", str(self.seed)] if self.seed else []
+        for log in self.logs:
+            words += ["--log", log]
+        return shlex.join(words)
+
+    def write(self, folder: Path) -> None:
+        """Writes it into a run's folder.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        record = {
+            "format": FORMAT,
+            "source": os.fspath(self.source.resolve()),
+            "validation": self.validation,
+            "test": self.test,
+            "seed": self.seed,
+            "wishes": self.wishes.to_dict(),
+            "logs": list(self.logs),
+        }
+        write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Asked:
+        """What a run's folder was asked to do.
+
+        Raises:
+            FileError: nothing is written down there.
+            ModelError: it is damaged or of a newer version.
+        """
+        path = folder / FILE
+        if not path.exists():
+            raise FileError(
+                f"{folder} holds nothing to resume ({FILE}): name the folder of a run that `fieldguide train --recipe "
+                "scratch` began."
+            )
+        with explained(path, "read"):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                if record["format"] != FORMAT:
+                    raise ModelError(
+                        f"{path} has format {record['format']}; this version reads {FORMAT}: upgrade fieldguide."
+                    )
+                wishes = dict(record["wishes"])
+                wishes["target"] = None if wishes["target"] is None else tuple(wishes["target"])
+                if set(wishes) != {field.name for field in fields(Wishes)}:
+                    raise KeyError("wishes")
+                shares = record["validation"], record["test"]
+                logs = tuple(record["logs"])
+                return cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs)
+            except ModelError:
+                raise
+            except (ValueError, KeyError, TypeError) as error:
+                raise ModelError(f"{path} is damaged: train again in a new folder.") from error

@@ -1,0 +1,222 @@
+"""Comparisons in one call: the runs, what they show, and the folder that keeps it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.presets import DEFAULT, preset_called, preset_named
+from fieldguide.comparison.curve import learning_curve
+from fieldguide.comparison.outcome import Comparison
+from fieldguide.comparison.page import write_page
+from fieldguide.comparison.plan import USUAL_DROPOUT, USUAL_SEEDS, plain, plan, recipe_for, require_kind, require_wishes
+from fieldguide.comparison.point import points_of
+from fieldguide.comparison.record import require_place, take_up
+from fieldguide.comparison.running import Pictures, run_all
+from fieldguide.comparison.wording import finding
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import Parts, split
+from fieldguide.errors import InputError
+from fieldguide.files import require_writable
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.wishes import Wishes
+from fieldguide.words import counted
+
+ROOM = 100_000_000  # bytes, for a checkpoint and the results
+
+
+def compare(
+    data: Dataset | Parts,
+    kind: str = "complexity",
+    *,
+    folder: str | Path,
+    seeds: int = USUAL_SEEDS,
+    recipe: Recipe | ScratchRecipe | None = None,
+    command: str | None = None,
+) -> Comparison:
+    """Several trainings side by side: what the size of the network, the number of pictures or the recipe changes.
+
+    Everything is measured on `parts.test`, less what stands in another part too. No run sees it, and nothing is chosen
+    by it; a validation part is left aside. What is finished is kept: called again with the same folder, pictures and
+    settings it goes on where it was interrupted, and with more seeds it adds runs.
+
+    Args:
+        data: pictures, a fifth of which measures, or parts from `fieldguide.split`.
+        kind: "complexity" trains every size of a family of networks, "data_size" trains on more and more of the
+            pictures, "recipes" with and without augmentation and dropout.
+        folder: new, or that of the same comparison.
+        seeds: runs of each point; with one, intervals do not cover other seeds.
+        recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
+            backbone. Of "recipes" it says which augmentation and which dropout.
+        command: that makes the same comparison, to be shown in the page.
+
+    Returns:
+        A Comparison; `comparison.html`, `comparison.csv` and `comparison.json` are in the folder.
+
+    Raises:
+        InputError: unknown kind, seeds out of range, too few pictures, a recipe that is not for this kind, or a folder
+            that holds something else.
+        FileError: something cannot be read or written.
+        TrainingError: a run diverged; the others are kept.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> parts = fg.split(fg.Dataset.from_directory("photos"), test=0.3)
+        >>> found = fg.compare(parts, "data_size", folder="runs/sizes", seeds=2)
+        >>> found.finding.headline
+        'All 20 held-out pictures are right already'
+    """
+    require_kind(kind, seeds)
+    place = Path(folder)
+    require_place(place, kind)  # before anything slow
+    parts = _measurable(data if isinstance(data, Parts) else split(data))
+    if recipe is None:
+        recipe = recipe_for(kind, PixelStore.build(parts.train), Wishes(), seed=parts.seed)
+    planned = plan(kind, parts, recipe, seeds)
+    pictures = Pictures.of(parts, recipe)
+    take_up(place, _what(kind, recipe, pictures))
+    results = run_all(pictures, planned, require_writable(place, ROOM))
+    order = {each.point: number for number, each in reversed(list(enumerate(planned)))}
+    points = points_of(sorted(results, key=lambda result: (order[result.point], result.number)))
+    curve = None
+    if kind == "data_size":
+        sizes = [round(point.x) for point in points]
+        curve = learning_curve(sizes, [point.right for point in points], seed=parts.seed)
+    found = finding(kind, points, curve)
+    comparison = Comparison(
+        kind=kind,
+        folder=place,
+        points=points,
+        curve=curve,
+        finding=found,
+        measured=f"{counted(len(parts.test), 'picture')} of {parts.measured}",
+        source=parts.train.root,
+        settings=_lines(kind, recipe, parts),
+        next=_next(kind, recipe, found.choice, parts.train.root),
+    )
+    comparison.write_tables()
+    write_page(comparison, command)
+    return comparison
+
+
+def run_comparison(
+    source: str | Path,
+    kind: str,
+    *,
+    folder: str | Path | None = None,
+    seeds: int = USUAL_SEEDS,
+    test: float | None = None,
+    seed: int = 0,
+    wishes: Wishes | None = None,
+) -> Comparison:
+    """A comparison from a folder of pictures, as `fieldguide compare` makes it.
+
+    Args:
+        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
+        kind: "complexity", "data_size" or "recipes".
+        folder: where it is kept; by default `runs/<name>-<kind>`, so that the same command goes on with it.
+        seeds: runs of each point.
+        test: share of the pictures that measure, by default 0.2. None where the folder comes divided.
+        seed: of the split and of the first run of each point.
+        wishes: what was asked for.
+
+    Raises:
+        InputError: as `compare`, or a share is given for a folder that comes divided.
+        FileError: something cannot be read or written.
+        TrainingError: a run diverged.
+    """
+    require_kind(kind, seeds)
+    wishes = wishes or Wishes()
+    require_wishes(kind, wishes)
+    place = _folder(source, kind, folder)
+    require_place(place, kind)
+    data = Dataset.from_directory(source)
+    if test is not None and data.given is not None and len(np.unique(data.given)) > 1:
+        raise InputError(f"{data.root} comes divided, and is taken as it is: leave out --test.")
+    store = PixelStore.build(data)
+    parts = split(store, test=0.2 if test is None else test, seed=seed)
+    recipe = recipe_for(kind, store.select(parts.train), wishes, seed=seed)
+    command = _command(Path(source), kind, (folder, seeds, test, seed), wishes)
+    return compare(parts, kind, folder=place, seeds=seeds, recipe=recipe, command=command)
+
+
+def _measurable(parts: Parts) -> Parts:
+    """The parts without validation, and without pictures that measure and stand in another part too.
+
+    Raises:
+        InputError: no picture is left to measure on.
+    """
+    leaked = set(parts.leaked_measured)
+    kept = [row for row in range(len(parts.test)) if parts.test.name(row) not in leaked]
+    if not kept:
+        raise InputError(
+            f"no picture of {parts.train.root} is left to measure on: give --test a share above 0, or a test part "
+            "whose pictures stand in no other part."
+        )
+    none = np.zeros(0, np.int64)
+    return replace(parts, validation=parts.validation.select(none), test=parts.test.select(np.array(kept)), leaks=())
+
+
+def _what(kind: str, recipe: Recipe | ScratchRecipe, pictures: Pictures) -> dict[str, Any]:
+    """What a comparison is of, as it is after a way through JSON; more seeds may be added to it."""
+    store, parts = pictures.store, pictures.parts
+    return {
+        "kind": kind,
+        "recipe": {key: plain(value) for key, value in recipe.to_dict().items() if key != "reasons"},
+        "pictures": store.select(parts.train).fingerprint,
+        "measured": store.select(parts.test).fingerprint,
+    }
+
+
+def _lines(kind: str, recipe: Recipe | ScratchRecipe, parts: Parts) -> tuple[str, ...]:
+    """The settings of all runs in words."""
+    lines = [f"{parts}; {parts.how}", *(recipe.lines() if isinstance(recipe, ScratchRecipe) else recipe.reasons)]
+    if kind == "complexity":
+        lines[1] += "; and every other size of it"
+    if kind == "recipes":
+        lines.append("augmentation and dropout as above, where they are compared; none elsewhere")
+    if kind == "data_size" and isinstance(recipe, ScratchRecipe):
+        lines.append("fewer pictures are looked at more often: every run takes as many steps")
+    if kind == "data_size":
+        lines.append("each size is within the next, by class, copies together; another draw for each seed")
+    return tuple(lines)
+
+
+def _next(kind: str, recipe: Recipe | ScratchRecipe, choice: str, source: Path) -> tuple[str, ...]:
+    """The command that makes use of what was found."""
+    words = ["fieldguide", "train", str(source)]
+    if not isinstance(recipe, ScratchRecipe):
+        return tuple(words)
+    net, augment = recipe.net, recipe.augment
+    size, dropout = (choice, net.dropout) if kind == "complexity" else (net.size, net.dropout)
+    if kind == "recipes":
+        augment = (augment or preset_called(DEFAULT).settings) if choice in ("augmentation", "both") else None
+        dropout = (dropout or USUAL_DROPOUT) if choice in ("dropout", "both") else 0.0
+    varied = preset_named(augment) if augment is not None else "none"
+    words += ["--recipe", "scratch", "--net", net.family, "--size", size, "--side", str(net.target_size[0])]
+    words += ["--epochs", str(recipe.epochs)] + (["--augment", varied] if varied else [])
+    return (*words, *(["--dropout", f"{dropout:g}"] if dropout else []))
+
+
+def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
+    if folder is not None:
+        return Path(folder)
+    name = os.fsencode(Path(source).resolve().name or "photos")[:180].decode("utf-8", "ignore")
+    return Path("runs") / f"{name}-{kind.replace('_', '-')}"
+
+
+def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int], wishes: Wishes) -> str:
+    folder, seeds, test, seed = given
+    words = ["fieldguide", "compare", str(source), f"--{kind.replace('_', '-')}", *wishes.words()]
+    words += ["--output", str(folder)] if folder is not None else []
+    words += ["--seeds", str(seeds)] if seeds != USUAL_SEEDS else []
+    words += ["--test", str(test)] if test is not None else []
+    words += ["--seed", str(seed)] if seed else []
+    return shlex.join(words)

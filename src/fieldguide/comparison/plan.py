@@ -1,0 +1,225 @@
+"""Which runs a comparison is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.presets import DEFAULT, preset_called
+from fieldguide.augmentation.settings import Settings
+from fieldguide.batches import Mixing
+from fieldguide.comparison.curve import FEWEST_SIZES
+from fieldguide.comparison.subsets import ladder, nested
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import Parts
+from fieldguide.errors import InputError
+from fieldguide.model.head import units_for
+from fieldguide.model.nets import SIZES
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.wishes import Wishes
+
+KINDS = ("complexity", "data_size", "recipes")
+USUAL_SEEDS, MOST_SEEDS = 3, 100
+# Of complexity and recipes, where nothing is asked for: small pictures and few epochs, enough to learn by heart.
+USUAL_FAMILY, USUAL_SIDE, USUAL_EPOCHS = "classic", 64, 30
+USUAL_DROPOUT = 0.5
+# What a run takes besides: in multiply-adds for each picture, and in pictures that a head could be fitted to.
+WORK_BESIDES, PICTURES_BESIDES = 20_000_000, 200
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """One run of a comparison."""
+
+    point: str  # what is compared: "small", "125 pictures", "augmentation"
+    number: int  # from 1, among the runs of this point
+    x: float  # parameters or training pictures; 0 for a recipe
+    recipe: Recipe | ScratchRecipe
+    rows: np.ndarray  # int64, of the training pictures
+    copies: int  # how often each picture comes in an epoch
+    work: float  # about how much there is to compute, in units of its own
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.point.replace(' + ', '-').replace(' ', '-').replace(',', '')}-{self.number}"
+
+    def settings(self, store: PixelStore) -> dict[str, Any]:
+        """What its result depends on, as it is after a way through JSON.
+
+        Args:
+            store: of its training pictures.
+        """
+        recipe = {key: plain(value) for key, value in self.recipe.to_dict().items() if key != "reasons"}
+        return {"recipe": recipe, "copies": self.copies, "pictures": store.fingerprint}
+
+
+def recipe_for(kind: str, store: PixelStore, wishes: Wishes, *, seed: int) -> Recipe | ScratchRecipe:
+    """The recipe that a comparison begins with, from what was asked for.
+
+    Args:
+        kind: "complexity", "data_size" or "recipes".
+        store: of the training pictures.
+        wishes: what was asked for.
+        seed: of everything random in the first run.
+
+    Raises:
+        InputError: unknown kind, or the wishes are not for it.
+    """
+    require_wishes(kind, wishes)
+    if kind == "data_size":
+        return (replace(wishes, recipe="features") if wishes.recipe == "auto" else wishes).recipe_for(store, seed=seed)
+    wishes = replace(
+        wishes,
+        recipe="scratch",
+        net=wishes.net or USUAL_FAMILY,
+        side=wishes.side or min(USUAL_SIDE, ScratchRecipe.auto(store).net.target_size[0]),
+        epochs=wishes.epochs or USUAL_EPOCHS,
+        augment=wishes.augment or ("none" if kind == "complexity" else DEFAULT),
+    )
+    made = wishes.recipe_for(store, seed=seed)
+    assert isinstance(made, ScratchRecipe)
+    return made.with_(margin=_margin(made, made.augment))
+
+
+def plan(kind: str, parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:
+    """The runs of a comparison, all points of the first seed first, so that an early look shows the whole picture.
+
+    Raises:
+        InputError: unknown kind, fewer than one seed, a recipe that is not for this kind, or too few pictures.
+    """
+    require_kind(kind, seeds)
+    if kind == "data_size":
+        return _sizes(parts, recipe, seeds)
+    if not isinstance(recipe, ScratchRecipe):
+        raise InputError(f"{kind} compares networks that are trained from scratch: give a ScratchRecipe.")
+    named = _complexity(recipe, parts) if kind == "complexity" else _recipes(recipe)
+    rows = np.arange(len(parts.train))
+    return [
+        Planned(point, seed + 1, x, _seeded(made, seed), rows, 1, float(made.net.multiply_adds(1) + WORK_BESIDES))
+        for seed in range(seeds)
+        for point, x, made in named
+    ]
+
+
+def require_kind(kind: str, seeds: int = USUAL_SEEDS) -> None:
+    """Refuses what is no kind of comparison, and a number of runs that is none.
+
+    Raises:
+        InputError: one of them.
+    """
+    if kind not in KINDS:
+        raise InputError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}.")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise InputError(f"seeds is {seeds!r}; expected a whole number of runs for each point, 1 to {MOST_SEEDS}.")
+
+
+def require_wishes(kind: str, wishes: Wishes) -> None:
+    """Refuses wishes that are not for a kind of comparison.
+
+    Raises:
+        InputError: unknown kind, or such a wish.
+    """
+    require_kind(kind)
+    if kind == "data_size":
+        if wishes.recipe == "finetune":
+            raise InputError(
+                "--data-size cannot be compared with --recipe finetune, whose runs differ by what they choose to keep: "
+                "give --recipe features or --recipe scratch."
+            )
+        return
+    if wishes.recipe in ("features", "finetune"):
+        raise InputError(
+            f"--{kind} compares networks that are trained from scratch, and the recipe is {wishes.recipe}: leave out "
+            "--recipe."
+        )
+    if kind == "complexity" and wishes.size is not None:
+        raise InputError(
+            f"--complexity trains every size of a network, and --size {wishes.size} was given: leave it out."
+        )
+    if kind == "recipes" and (wishes.augment == "none" or wishes.dropout == 0):
+        what = "--augment none" if wishes.augment == "none" else "--dropout 0"
+        raise InputError(f"--recipes compares with and without augmentation and dropout: leave out {what}.")
+
+
+def _complexity(recipe: ScratchRecipe, parts: Parts) -> list[tuple[str, float, ScratchRecipe]]:
+    nets = [replace(recipe.net, size=size) for size in SIZES]
+    units = units_for(len(parts.train.class_names))
+    return [(net.size, float(net.parameters(units)), recipe.with_(net=net, reasons=())) for net in nets]
+
+
+def _recipes(recipe: ScratchRecipe) -> list[tuple[str, float, ScratchRecipe]]:
+    """Plain, each cure by itself, and both; what the cures are, the recipe says."""
+    augment = recipe.augment or preset_called(DEFAULT).settings
+    if not (recipe.net.dropout or recipe.net.block_dropout):
+        recipe = recipe.with_(net=replace(recipe.net, dropout=USUAL_DROPOUT))
+    dropped, whole = recipe.net, replace(recipe.net, dropout=0.0, block_dropout=0.0)
+    plain = recipe.with_(net=whole, augment=None, mixing=Mixing(), margin=1.0, reasons=())
+    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=_margin(recipe, augment))
+    return [
+        ("plain", 0.0, plain),
+        ("augmentation", 0.0, varied),
+        ("dropout", 0.0, plain.with_(net=dropped)),
+        ("both", 0.0, varied.with_(net=dropped)),
+    ]
+
+
+def _margin(recipe: ScratchRecipe, augment: Settings | None) -> float:
+    """The recipe's margin where pictures are cropped: elsewhere nothing is gained by more pixels."""
+    return recipe.margin if augment is not None and augment.crop_area[0] < 1 else 1.0
+
+
+def _sizes(parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:
+    """More and more pictures, each time with as many steps as all of them would get."""
+    train, whole = parts.train, len(parts.train)
+    shares, counts = _rungs(parts, recipe.seed)
+    planned = []
+    for seed in range(seeds):
+        seeded = _seeded(recipe, seed)
+        found = nested(train.labels, parts.groups, shares, seed=seeded.seed)
+        for count, rows in zip(counts, found, strict=True):
+            made, copies, work = seeded, 1, float(PICTURES_BESIDES + len(rows))
+            if isinstance(seeded, ScratchRecipe):
+                copies = max(1, whole // len(rows))
+                epochs = max(1, round(seeded.epochs * whole / (copies * len(rows))))
+                made, work = seeded.with_(epochs=epochs), 1.0
+            planned.append(Planned(f"{count:,} pictures", seed + 1, float(count), made, rows, copies, work))
+    return planned
+
+
+def _rungs(parts: Parts, seed: int) -> tuple[list[float], list[int]]:
+    """Shares of the training pictures, and how many pictures they are; where whole groups leave two alike, one of them.
+
+    Raises:
+        InputError: fewer are left than a curve can be fitted to.
+    """
+    train = parts.train
+    shares = ladder(train.labels, parts.groups, train.class_names)
+    counts = [len(rows) for rows in nested(train.labels, parts.groups, shares, seed=seed)]
+    kept = [place for place, count in enumerate(counts) if count not in counts[:place]]
+    if len(kept) < FEWEST_SIZES:
+        raise InputError(
+            f"the training pictures of {train.root} are copies and near-copies of so few that there are only "
+            f"{len(kept)} different parts of them, and {FEWEST_SIZES} are needed: add other pictures."
+        )
+    return [shares[place] for place in kept], [counts[place] for place in kept]
+
+
+def _seeded(recipe: Any, seed: int) -> Any:
+    return recipe.with_(seed=recipe.seed + seed, reasons=())
+
+
+def plain(value: Any) -> Any:
+    """As it is after a way through JSON."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def points_of(planned: Sequence[Planned]) -> list[str]:
+    """The points in order, each once."""
+    return list(dict.fromkeys(each.point for each in planned))

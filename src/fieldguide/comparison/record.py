@@ -1,0 +1,144 @@
+"""What is kept of a comparison in its folder: what it is of, and the result of each finished run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldguide import console
+from fieldguide.errors import InputError, ModelError
+from fieldguide.files import explained, write_text
+from fieldguide.training.checkpoint import changes
+
+FORMAT = 1
+PLAN_FILE, RESULT_FILE, RUNS = "plan.json", "result.json", "runs"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run came to. Both accuracies are of pictures as they are, by the network as it would be used."""
+
+    point: str
+    number: int  # from 1, among the runs of this point
+    x: float  # parameters or training pictures; 0 for a recipe
+    seed: int
+    train_accuracy: float  # 0..1
+    train_n: int  # training pictures that it is of
+    n: int  # pictures that measured
+    wrong: tuple[int, ...]  # which of them it had wrong
+    epochs: int  # 0 where a head was fitted to convergence
+    ended: str  # why, in a clause
+    seconds: float
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which of the measuring pictures it had right: bool (n,)."""
+        found = np.ones(self.n, bool)
+        found[list(self.wrong)] = False
+        return found
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the measuring pictures that it had right."""
+        return 1 - len(self.wrong) / self.n
+
+    def write(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Writes it into the run's folder, with the settings that it depends on.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        record = {"format": FORMAT, "settings": dict(settings), "result": asdict(self)}
+        write_text(folder / RESULT_FILE, json.dumps(record) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path, settings: Mapping[str, Any]) -> Result | None:
+        """The result in a run's folder; None where the run has not finished.
+
+        A result that cannot be read is warned of, and as if it were not there.
+
+        Raises:
+            InputError: it is of other settings or pictures.
+            FileError: the folder cannot be read.
+        """
+        path = folder / RESULT_FILE
+        if not path.exists():
+            return None
+        with explained(path, "read"):
+            text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            record = json.loads(text)
+            if record["format"] != FORMAT or set(record["result"]) != {field.name for field in fields(cls)}:
+                raise KeyError("format")
+            before, found = record["settings"], cls(**{**record["result"], "wrong": tuple(record["result"]["wrong"])})
+        except (ValueError, KeyError, TypeError):
+            console.warn(f"{path} is damaged or of another version: this run is made again.")
+            return None
+        if changed := changes(before, settings):
+            raise InputError(
+                f"the run in {folder} was made otherwise: {'; '.join(changed)}. Give the same pictures and settings, "
+                "or name a new folder with --output."
+            )
+        return found
+
+
+def require_place(folder: Path, kind: str) -> dict[str, Any] | None:
+    """What the comparison in a folder is of, so that it can be gone on with; None where there is none yet.
+
+    Raises:
+        InputError: it holds something else, or a comparison of another kind.
+        ModelError: its note is damaged or of a newer version.
+        FileError: it cannot be read.
+    """
+    path = folder / PLAN_FILE
+    with explained(folder, "use the folder"):
+        if not path.exists():
+            if folder.is_dir() and any(folder.iterdir()):
+                raise InputError(f"{folder} holds something else already: name a new folder with --output.")
+            return None
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = dict(json.loads(text))
+        version, before = found.pop("format"), found["kind"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is damaged: name a new folder with --output.") from error
+    if version != FORMAT:
+        raise ModelError(f"{path} has format {version}; this version reads {FORMAT}: upgrade fieldguide.")
+    if before != kind:
+        raise InputError(f"{folder} holds another comparison, of {before}: name a new folder with --output.")
+    return found
+
+
+def take_up(folder: Path, what: Mapping[str, Any]) -> None:
+    """Makes sure that a folder holds this comparison, or nothing, and notes what it is of.
+
+    Args:
+        folder: of the comparison.
+        what: its kind, recipe and pictures, ready for JSON.
+
+    Raises:
+        InputError: it holds something else, or a comparison of other pictures or settings.
+        ModelError: its note is damaged or of a newer version.
+        FileError: it cannot be read or written.
+    """
+    before = require_place(folder, what["kind"])
+    if before is None:
+        write_text(folder / PLAN_FILE, json.dumps({"format": FORMAT, **what}, indent=1) + "\n")
+    elif changed := _differences(before, what):
+        raise InputError(
+            f"the comparison in {folder} began otherwise: {'; '.join(changed)}. Give the same pictures and settings to "
+            "go on with it, or name a new folder with --output."
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs, a clause each; fingerprints in words."""
+    words = {"pictures": "training pictures or their classes", "measured": "pictures that measure"}
+    found = [f"the {said} are not the same" for name, said in words.items() if before.get(name) != now.get(name)]
+    others = [{key: value for key, value in side.items() if key not in words} for side in (before, now)]
+    return found + changes(others[0], others[1])

@@ -1,0 +1,71 @@
+"""Smaller and smaller parts of the training pictures, each within the next, by class, copies together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fieldguide.errors import InputError
+from fieldguide.words import counted
+
+SIZES = 6
+SMALLEST_SHARE = 1 / 32  # of the training pictures
+FEWEST_OF_A_CLASS = 4  # different pictures that the smallest size has of the smallest class
+WIDEST_SMALLEST_SHARE = 1 / 4  # a ladder that begins higher up shows no trend
+
+
+def ladder(labels: np.ndarray, groups: np.ndarray, class_names: tuple[str, ...]) -> list[float]:
+    """Shares of the training pictures, rising to 1 in equal steps of a logarithmic axis.
+
+    Args:
+        labels: int (n,).
+        groups: int (n,): pictures with the same number are one picture.
+        class_names: for the message.
+
+    Raises:
+        InputError: a class has too few pictures to take a quarter of them.
+
+    Example:
+        >>> labels = np.arange(2048) % 2
+        >>> [round(share, 3) for share in ladder(labels, np.arange(2048), ("cats", "dogs"))]
+        [0.031, 0.062, 0.125, 0.25, 0.5, 1.0]
+    """
+    different = np.unique(np.stack([labels, groups]), axis=1)[0]
+    counts = np.bincount(different, minlength=len(class_names))
+    fewest = int(counts.argmin())
+    smallest = max(SMALLEST_SHARE, FEWEST_OF_A_CLASS / max(1, int(counts[fewest])))
+    if smallest > WIDEST_SMALLEST_SHARE:
+        needed = round(FEWEST_OF_A_CLASS / WIDEST_SMALLEST_SHARE)
+        raise InputError(
+            f"class '{class_names[fewest]}' has {counted(int(counts[fewest]), 'different training picture')}; at least "
+            f"{needed} of each class are needed to train on smaller and smaller parts of them: add pictures, or leave "
+            "more of them to train on with a smaller --test share."
+        )
+    return np.geomspace(smallest, 1.0, SIZES).tolist()
+
+
+def nested(labels: np.ndarray, groups: np.ndarray, shares: list[float], *, seed: int) -> list[np.ndarray]:
+    """Rows of each share of the pictures, sorted, int64; each is within the next.
+
+    Every class is taken in the same proportion, whole groups at a time, as near to the share as whole groups come.
+
+    Args:
+        labels: int (n,).
+        groups: int (n,); a group counts for the class of its first picture.
+        shares: rising.
+        seed: of the shuffle.
+
+    Example:
+        >>> labels, groups = np.repeat([0, 1], 8), np.arange(16)
+        >>> [rows.tolist() for rows in nested(labels, groups, [0.25, 1.0], seed=0)][0]
+        [2, 4, 9, 11]
+    """
+    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    number = number.reshape(-1)
+    size, label = np.bincount(number), labels[first]
+    # The share at which each group comes in: that of its class which is filled once half of it is in.
+    enters = np.zeros(len(first))
+    for name in np.unique(label):
+        members = np.flatnonzero(label == name)
+        members = members[np.random.default_rng((seed, int(name))).permutation(len(members))]
+        enters[members] = (np.cumsum(size[members]) - size[members] / 2) / size[members].sum()
+    return [np.flatnonzero(enters[number] < share) for share in shares]

@@ -1,0 +1,241 @@
+"""What a comparison shows, in sentences; nothing is said that its intervals do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fieldguide.comparison.curve import Curve, usual_step
+from fieldguide.comparison.point import Point
+from fieldguide.intervals import Estimate
+
+OVERFITS = 0.02  # a gap that is larger than this beyond chance
+HARDLY = 0.005  # a rise of the accuracy that is smaller than this is hardly one
+TELLS = 3.0  # an interval that is wider than so many times its value tells nothing
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found: in a line, and in sentences with the figures they rest on."""
+
+    headline: str
+    sentences: tuple[str, ...]
+    choice: str  # the point to take: the first that no other is ahead of beyond chance
+
+
+def finding(kind: str, points: Sequence[Point], curve: Curve | None) -> Finding:
+    """What a comparison shows.
+
+    Args:
+        kind: "complexity", "data_size" or "recipes".
+        points: in order; of recipes plain, augmentation, dropout, both.
+        curve: of "data_size".
+    """
+    if curve is not None:
+        found = _on_pictures(points, curve)
+    else:
+        found = _on_complexity(points) if kind == "complexity" else _on_recipes(points)
+    if len(points[0].results) == 1:
+        alone = "There is one run of each: how far another seed would come out otherwise, no interval here says."
+        return replace(found, sentences=(*found.sentences, alone))
+    return found
+
+
+def in_points(difference: Estimate) -> str:
+    """A difference of shares in points of percent: "4.1 points (95% CI 1.0 to 7.2)".
+
+    Example:
+        >>> in_points(Estimate(0.041, 0.01, 0.072, 200))
+        '4.1 points (95% CI 1.0 to 7.2)'
+    """
+    return f"{100 * difference.value:.1f} points (95% CI {100 * difference.low:.1f} to {100 * difference.high:.1f})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a person lists them.
+
+    Example:
+        >>> listed(["tiny", "small", "medium"])
+        'tiny, small and medium'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def _on_complexity(points: Sequence[Point]) -> Finding:
+    best, behind = _behind(points)
+    take = _first_as_good(points)
+    place = points.index(take)
+    larger = [point for point in points[place + 1 :] if point is not best]
+    worse = [point for point in larger if behind[point.name].low > 0]
+    alike = [point for point in points[place + 1 :] if point not in worse]
+    named = f"{take.name} ({take.x:,.0f} parameters)"
+    if not any(behind[point.name].low > 0 for point in points if point is not best):
+        headline = "No size is better than another beyond chance"
+        shares = [point.accuracy.value for point in points]
+        lines = [
+            f"{headline}: held-out accuracy lies between {100 * min(shares):.1f}% and {100 * max(shares):.1f}%.",
+            f"Take {named}, which costs least: {take.accuracy.percent}.",
+        ]
+        return Finding(headline, (*lines, *_on_gaps(points)), take.name)
+    if take is best:
+        headline = f"{take.name.capitalize()} is best"
+        lines = [f"{named} is best: {take.accuracy.percent} of the held-out pictures right."]
+    else:
+        headline = f"{take.name.capitalize()} is as good as any larger one"
+        ahead = f"{best.name} is ahead by {in_points(behind[take.name])}, which may be chance"
+        lines = [f"{named} is enough: {take.accuracy.percent} of the held-out pictures right; {ahead}."]
+    lines += [f"{point.name} is behind {best.name} by {in_points(behind[point.name])}." for point in points[:place]]
+    for point in worse:
+        harm = ": there more parameters harm" if point.x > best.x else ""
+        lines.append(f"{point.name} is behind {best.name} by {in_points(behind[point.name])}{harm}.")
+    if alike:
+        lines.append(f"Beyond {take.name} more parameters show no gain: {listed([point.name for point in alike])}.")
+    if take is points[-1]:
+        lines.append("It is the largest of these: a larger one may do better still.")
+    return Finding(headline, (*lines, *_on_gaps(points)), take.name)
+
+
+def _behind(points: Sequence[Point]) -> tuple[Point, dict[str, Estimate]]:
+    """The best point, and how far each of the others is behind it, by name."""
+    best = max(points, key=lambda point: point.accuracy.value)
+    pairs = len(points) * (len(points) - 1) // 2
+    return best, {point.name: best.gain_over(point, pairs=pairs) for point in points if point is not best}
+
+
+def _first_as_good(points: Sequence[Point]) -> Point:
+    """The first point that the best is not ahead of beyond chance."""
+    best, behind = _behind(points)
+    return next(point for point in points if point is best or behind[point.name].low <= 0)
+
+
+def _on_gaps(points: Sequence[Point]) -> list[str]:
+    """Whether the largest network learns more by heart than the smallest."""
+    first, last = points[0], points[-1]
+    change = last.gap_over(first)
+    if change.low > 0:
+        ends = f"from {100 * first.gap.value:.1f} to {100 * last.gap.value:.1f} points"
+        return [
+            f"The gap between training and held-out accuracy grows {ends} from {first.name} to {last.name}, by "
+            + in_points(change)
+            + "."
+        ]
+    return [
+        f"The gap between training and held-out accuracy does not grow beyond chance from {first.name} to {last.name}."
+    ]
+
+
+def _on_recipes(points: Sequence[Point]) -> Finding:
+    plain, *others = points
+    changes = {point.name: plain.gap_over(point, pairs=len(others)) for point in others}
+    gains = {point.name: point.gain_over(plain, pairs=len(others)) for point in others}
+    lines = [_on_plain(plain)]
+    apart: list[Point] = []
+    curing = [point for point in others if changes[point.name].low > 0]
+    if not curing:
+        headline = _on_no_cure(others, gains)
+    else:
+        best = min(curing, key=lambda point: point.gap.value)
+        apart = [point for point in curing if point is not best and point.gap_over(best, pairs=len(others)).low <= 0]
+        headline = f"{_spoken(best)} {_takes(best)} {100 * changes[best.name].value:.1f} points off the gap"
+    lines += [_on_cure(point, plain, changes[point.name], gains[point.name]) for point in others]
+    if apart:
+        smallest = "Both together leave" if best.name == "both" else f"{_spoken(best)} leaves"
+        lines.append(
+            f"{smallest} the smallest gap, but not beyond chance: {listed([p.name for p in apart])} may do as well."
+        )
+    return Finding(headline, tuple(lines), _first_as_good(points).name)
+
+
+def _on_plain(plain: Point) -> str:
+    shares = (
+        f"{100 * plain.train_accuracy.value:.1f}% of the training pictures right and "
+        f"{100 * plain.accuracy.value:.1f}% of the held-out ones, a gap of {in_points(plain.gap)}"
+    )
+    if plain.gap.low > OVERFITS:
+        return f"Plain, the network overfits: {shares}."
+    return f"Plain, the network does not overfit beyond chance: {shares}."
+
+
+def _on_no_cure(others: Sequence[Point], gains: Mapping[str, Estimate]) -> str:
+    """In a line, where nothing lessens the gap beyond chance."""
+    worst = min(others, key=lambda point: gains[point.name].high)
+    if gains[worst.name].high < 0:
+        verb = "lower" if worst.name == "both" else "lowers"
+        return f"{_spoken(worst)} {verb} held-out accuracy by {-100 * gains[worst.name].value:.1f} points"
+    return "Neither augmentation nor dropout lessens the gap beyond chance"
+
+
+def _on_cure(point: Point, plain: Point, change: Estimate, gain: Estimate) -> str:
+    """What augmentation, dropout or both change, beside plain."""
+    both = point.name == "both"
+    if change.low > 0:
+        first = f"{_spoken(point)} {_takes(point)} {in_points(change)} off the gap"
+    elif change.high < 0:
+        first = f"{_spoken(point)} {'make' if both else 'makes'} the gap larger by {in_points(_turned(change))}"
+    else:
+        verb = "do" if both else "does"
+        first = f"{_spoken(point)} {verb} not change the gap beyond chance, by {in_points(_turned(change))}"
+    if gain.low > 0:
+        return f"{first}, and held-out accuracy rises by {in_points(gain)}."
+    if gain.high < 0:
+        learnt = point.train_accuracy.value > plain.train_accuracy.value - OVERFITS
+        why = "training pictures are learnt as well as before" if learnt else "too much of it, or too few epochs"
+        return f"{first}, and held-out accuracy falls by {in_points(_turned(gain))}: {why}."
+    held = f"held-out accuracy does not change beyond chance, by {in_points(gain)}"
+    if change.low > 0:
+        return f"{first}, but {held}: less is learnt by heart, no more of the classes."
+    return f"{first}; {held}."
+
+
+def _turned(difference: Estimate) -> Estimate:
+    """The same difference the other way round."""
+    return Estimate(-difference.value, -difference.high, -difference.low, difference.n)
+
+
+def _spoken(point: Point) -> str:
+    return "Both together" if point.name == "both" else point.name.capitalize()
+
+
+def _takes(point: Point) -> str:
+    return "take" if point.name == "both" else "takes"
+
+
+def _on_pictures(points: Sequence[Point], curve: Curve) -> Finding:
+    first, last = points[0], points[-1]
+    headline, lines = _on_what_is_left(last, curve)
+    rise = last.gain_over(first)
+    verb = "rose" if rise.low > 0 else "fell" if rise.high < 0 else "did not change beyond chance:"
+    lines.append(
+        f"From {first.x:,.0f} to {last.x:,.0f} training pictures held-out accuracy {verb} from "
+        f"{100 * first.accuracy.value:.1f}% to {100 * last.accuracy.value:.1f}%, by {in_points(rise)}."
+    )
+    return Finding(headline, tuple(lines), last.name)
+
+
+def _on_what_is_left(last: Point, curve: Curve) -> tuple[str, list[str]]:
+    """What more pictures would bring, in short and in sentences."""
+    n = last.accuracy.n
+    if (1 - last.accuracy.value) * n < 1:  # whatever a curve says of it, it could not have been seen
+        headline = f"All {n:,} held-out pictures are right already"
+        return headline, [f"{headline}: whether more to learn from would help, only more to measure on could show."]
+    step = usual_step(curve.largest)
+    headline, told = _on_more(f"{step:,} more pictures", curve.gain(step))
+    twice = curve.gain(curve.largest)
+    if twice is None or step == curve.largest:
+        return headline, [told]
+    return headline, [told, _on_more(f"Twice as many ({2 * curve.largest:,})", twice)[1]]
+
+
+def _on_more(what: str, gain: Estimate | None) -> tuple[str, str]:
+    """What more pictures would bring, in short and with its interval."""
+    if gain is None:
+        cannot = f"{what}: what they would bring cannot be told"
+        return cannot, f"{cannot} from one run of each size: give more seeds."
+    if gain.high < HARDLY:
+        hardly = f"{what} would hardly help"
+        return hardly, f"{hardly}: about +{in_points(gain)}."
+    if gain.high - gain.low > TELLS * gain.value or gain.low < gain.value / 10:
+        cannot = f"{what}: what they would bring cannot be told"
+        return cannot, f"{cannot}, anything from +{100 * gain.low:.1f} to +{100 * gain.high:.1f} points (95% CI)."
+    about = f"{what}: about +{100 * gain.value:.1f} points"
+    return about, f"{about} (95% CI {100 * gain.low:.1f} to {100 * gain.high:.1f})."

@@ -1,0 +1,45 @@
+"""The verdict on a training from scratch: what ails it, what explains the rest first."""
+
+from __future__ import annotations
+
+from fieldguide.errors import InputError
+from fieldguide.evaluation import doubts, fitting, pace
+from fieldguide.evaluation.ailment import KINDS, Ailment
+from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.signs import Signs
+
+_RULES = (
+    pace.rate_too_high,
+    pace.rate_too_low,
+    pace.unstable,
+    pace.unfinished,
+    doubts.few_held,
+    doubts.leak,
+    doubts.labels,
+    fitting.collapsed,
+    fitting.augmentation_too_strong,
+    fitting.overfitting,
+    fitting.underfitting,
+    fitting.well_fitted,
+)
+
+
+def ailments(case: Case) -> tuple[Ailment, ...]:
+    """What ails a training, the main verdict first; a good fit or "cannot tell" where nothing does.
+
+    Args:
+        case: the curves, the answers and what was set.
+
+    Raises:
+        InputError: if there is no epoch.
+    """
+    if not case.epochs:
+        raise InputError("a case without epochs came; expected at least one: only trainings from scratch have them.")
+    signs = Signs(case)
+    if (broken := pace.rate_too_high(signs)) is not None and broken.since is not None:
+        return (broken,)  # there are no numbers that could say more
+    if not (signs.n and signs.val_n):
+        return (fitting.unclear(signs),)
+    found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
+    ill = tuple(one for one in found if one.ill)
+    return ill or tuple(found) or (fitting.unclear(signs),)

@@ -1,0 +1,245 @@
+"""Everything that a verdict on a training from scratch may rest on: curves, answers, and what was set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldguide.augmentation.presets import preset_named
+from fieldguide.augmentation.settings import Settings
+from fieldguide.errors import InputError
+from fieldguide.training.record import Epoch
+
+if TYPE_CHECKING:
+    from fieldguide.evaluation.metrics import Score
+    from fieldguide.training.fit import Run
+
+FORMAT = 1
+SCRATCH = "scratch"  # the phase of an epoch of a training from scratch
+# Between these stated probabilities answers are counted together; close to 1 they lie closer, since answers do.
+CONFIDENCES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What was set for a training, as far as it is known.
+
+    Example:
+        >>> setup = Setup.of({"net": {"family": "classic", "dropout": 0.5}, "optimiser": {"name": "sgd"}, "seed": 3})
+        >>> setup.net, setup.dropout, setup.optimiser
+        ('classic', 0.5, 'sgd')
+    """
+
+    recipe: str = "scratch"
+    net: str | None = None  # "classic" or "residual"
+    size: str | None = None  # "tiny", "small", "medium" or "large"
+    parameters: int | None = None  # of the network
+    epochs: int | None = None  # asked for; fewer were done where it stopped early
+    optimiser: str | None = None  # "adam", "adamw", "sgd" or "rmsprop"
+    rate: float | None = None  # the highest learning rate
+    schedule: str | None = None  # "constant", "cosine", "plateau" or "one_cycle"
+    batch_size: int | None = None
+    augment: str | None = None  # "none", the name of a preset, or "custom"
+    augmentation: str = ""  # the settings, as they print
+    mixing: str | None = None  # "mix_up" or "cut_mix", where pictures were mixed
+    dropout: float = 0.0
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    # Why it ended before the last epoch: "patience", "target" or "not finite"; "early" where that is not known.
+    stopped: str | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Setup:
+        """What these settings say; those that no verdict needs are left aside.
+
+        Args:
+            settings: by name, such as a recipe's `to_dict()`, with network, optimiser, mixing and augmentation as
+                records of their own; an augmentation of None is none at all.
+        """
+        flat = dict(settings)
+        for name, called in (("net", "family"), ("optimiser", "name"), ("mixing", "kind")):
+            if isinstance(record := settings.get(name), Mapping):
+                del flat[name]
+                flat |= {name if field == called else field: value for field, value in record.items()}
+        if flat.get("mixing") == "none":
+            flat["mixing"] = None
+        if "augment" in settings and not isinstance(settings["augment"], str):
+            flat["augment"], flat["augmentation"] = _augmentation(settings["augment"])
+        return cls(**{one.name: flat[one.name] for one in fields(cls) if one.name in flat})
+
+    @property
+    def varies(self) -> bool:
+        """Whether the network saw other pictures than it was measured on: augmented ones or mixtures."""
+        return self.augment not in (None, "none") or self.mixing is not None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a classifier answered on one set of pictures: which classes it mistook, and how sure it was.
+
+    Example:
+        >>> import numpy as np
+        >>> stated = np.array([[0.9, 0.1], [0.45, 0.55], [0.02, 0.98]])
+        >>> answers = Answers.of(stated, np.array([0, 0, 1]))
+        >>> answers.confusion, answers.n
+        (((1, 1), (0, 1)), 3)
+    """
+
+    confusion: tuple[tuple[int, ...], ...]  # rows are the truth, columns what was answered
+    right: tuple[int, ...]  # right answers by stated probability, between `CONFIDENCES`
+    wrong: tuple[int, ...]  # wrong ones, likewise
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray, labels: np.ndarray) -> Answers:
+        """The answers that these probabilities are.
+
+        Args:
+            probabilities: float (n, k), rows summing to 1.
+            labels: int (n,), 0..k-1, the truth.
+        """
+        k = probabilities.shape[1]
+        answered = probabilities.argmax(axis=1)
+        confusion = np.bincount(labels.astype(np.int64) * k + answered, minlength=k * k).reshape(k, k)
+        place = np.searchsorted(CONFIDENCES, probabilities.max(axis=1), side="right")
+        bins = len(CONFIDENCES) + 1
+        right, wrong = (np.bincount(place[hit], minlength=bins) for hit in (answered == labels, answered != labels))
+        return cls(_rows(confusion), tuple(right.tolist()), tuple(wrong.tolist()))
+
+    @property
+    def n(self) -> int:
+        """How many pictures were answered."""
+        return sum(map(sum, self.confusion))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is known of one training from scratch. Plain numbers only, so that it can be kept and judged again.
+
+    Args:
+        epochs: of the training, in order; losses may be not finite.
+        counts: training pictures of each class.
+        setup: what was set.
+        held: the kept weights' answers on held-out pictures; None where nobody asked.
+        trained: their answers on (a sample of) the training pictures, without augmentation.
+        leaks: how many held-out pictures are known to stand among the training ones too; None where nobody looked.
+        class_names: as many as counts, or none.
+
+    Example:
+        >>> case = Case((Epoch("scratch", 1, 0.7, 0.5, 0.7, 0.5, n=60, val_n=20),), (30, 30))
+        >>> Case.from_dict(case.to_dict()) == case
+        True
+    """
+
+    epochs: tuple[Epoch, ...]
+    counts: tuple[int, ...]
+    setup: Setup = Setup()
+    held: Answers | None = None
+    trained: Answers | None = None
+    leaks: int | None = None
+    class_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, run: Run, score: Score | None = None, *, trained: Answers | None = None) -> Case:
+        """The case of a run from scratch.
+
+        Args:
+            run: from `train`, with epochs of phase "scratch".
+            score: of its classifier on pictures that it did not learn from.
+            trained: its answers on training pictures, if they are known.
+        """
+        later = {leak.other for leak in run.parts.leaks if leak.part == "train"}
+        held = run.parts.validation if len(run.parts.validation) else run.parts.test
+        epochs = tuple(epoch for epoch in run.epochs if epoch.phase == SCRATCH)
+        setup = Setup.of(run.recipe.to_dict())
+        if setup.epochs is not None and len(epochs) < setup.epochs:
+            setup = replace(setup, stopped="early")
+        return cls(
+            epochs,
+            tuple(run.parts.train.counts.values()),
+            setup,
+            None if score is None else Answers.of(score.probabilities, score.labels),
+            trained,
+            sum(held.name(row) in later for row in range(len(held))),
+            run.parts.train.class_names,
+        )
+
+    def class_name(self, place: int) -> str:
+        """What a class is called: "'dogs'", or "class 2" where no names are known.
+
+        Args:
+            place: from 0.
+        """
+        return f"'{self.class_names[place]}'" if self.class_names else f"class {place + 1}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON; null is what is no finite number.
+
+        Of the epochs there is a list for each field, or one value where all epochs have the same; never of their
+        numbers, which tell how many there are.
+        """
+        columns = {one.name: _column([getattr(epoch, one.name) for epoch in self.epochs]) for one in fields(Epoch)}
+        columns["epoch"] = [epoch.epoch for epoch in self.epochs]
+        return {
+            "format": FORMAT,
+            "epochs": columns,
+            "counts": list(self.counts),
+            "setup": asdict(self.setup),
+            "held": None if self.held is None else asdict(self.held),
+            "trained": None if self.trained is None else asdict(self.trained),
+            "leaks": self.leaks,
+            "class_names": list(self.class_names),
+        }
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Case:
+        """The case that `to_dict` gave, or that was read from its JSON.
+
+        Raises:
+            InputError: if it is of another format.
+        """
+        if kept.get("format") != FORMAT:
+            raise InputError(f"the case's format is {kept.get('format')!r}; expected {FORMAT}: write it again.")
+        count = len(kept["epochs"]["epoch"])
+        columns = {name: one if isinstance(one, list) else [one] * count for name, one in kept["epochs"].items()}
+        epochs = tuple(
+            Epoch(**{name: _read(name, value) for name, value in zip(columns, row, strict=True)})
+            for row in zip(*columns.values(), strict=True)
+        )
+        held, trained = (_answers(kept[name]) for name in ("held", "trained"))
+        names = tuple(kept.get("class_names", ()))
+        return cls(epochs, tuple(kept["counts"]), Setup(**kept["setup"]), held, trained, kept["leaks"], names)
+
+
+def _augmentation(settings: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The name of the preset, "none" or "custom", and the settings as they print."""
+    varied = Settings() if settings is None else Settings(**settings)
+    if varied == Settings():
+        return "none", ""
+    return preset_named(varied) or "custom", str(varied)
+
+
+_ALWAYS = {"loss", "accuracy", "val_loss", "val_accuracy"}  # numbers of every epoch: null is one that is not finite
+
+
+def _column(values: Sequence[Any]) -> Any:
+    """The values of a field, or the one that all epochs have."""
+    plain = [None if isinstance(value, float) and not math.isfinite(value) else value for value in values]
+    return plain[0] if plain and plain.count(plain[0]) == len(plain) else plain
+
+
+def _read(name: str, value: Any) -> Any:
+    return math.nan if value is None and name in _ALWAYS else value
+
+
+def _answers(kept: Mapping[str, Any] | None) -> Answers | None:
+    if kept is None:
+        return None
+    return Answers(_rows(kept["confusion"]), tuple(kept["right"]), tuple(kept["wrong"]))
+
+
+def _rows(matrix: np.ndarray | Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(count) for count in row) for row in matrix)

@@ -1,0 +1,182 @@
+"""What makes the figures of a training worth little: too few held-out pictures, a leak, wrong labels."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+from fieldguide.evaluation import remedies
+from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
+from fieldguide.evaluation.evidence import points
+from fieldguide.evaluation.signs import CHANCE, Signs, ranking, skill
+from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.words import counted
+
+FEWEST_HELD = 30  # pictures: of fewer, a difference of 20 points shows in less than half of all cases
+WIDE = 0.20  # an interval of the held-out accuracy this wide leaves good and bad open
+LEAKED = 0.05  # share of the held-out pictures that are known copies: they can raise the accuracy by as much
+STILL_LEARNING = 0.97  # once nearly all training pictures are right, held-out ones can hardly be better
+BY_HEART = 0.10  # a training loss below this share of a blind guess's has learnt its pictures one by one
+SLOWLY = 0.20  # of a blind guess's loss: where the training loss stays above it ...
+ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
+KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
+FEWEST_EPOCHS = 3  # in which held-out pictures fared better
+FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
+ABOVE = 0.15  # training accuracy above a blind guess's by this much has learnt something
+# How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill. One that knows
+# some pictures for certain and guesses the others has more; trainings on right labels have 0.40 to 0.55.
+TELLING = 0.45
+SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
+FEWEST_WRONG = 20  # answers
+
+
+def few_held(signs: Signs) -> Ailment | None:
+    """Whether the held-out pictures are too few to tell good from bad.
+
+    Args:
+        signs: of the training.
+    """
+    held = signs.held
+    if held.n >= FEWEST_HELD and held.high - held.low < WIDE:
+        return None
+    known = (
+        f"The accuracy on {counted(held.n, 'held-out picture')} may be anything from {100 * held.low:.0f}% to "
+        f"{100 * held.high:.0f}% (95% CI); one picture more or less right moves it by {points(1 / held.n)}."
+    )
+    return Ailment(
+        FEW_HELD,
+        f"The validation set is too small to tell: {counted(held.n, 'picture')}.",
+        (known, f"About {_needed(held):,} pictures would bring the interval to within 5 points either way."),
+        (Figure.of("accuracy on held-out pictures", held),),
+        SHOWN,
+        remedies.train("Hold more pictures out", signs.case.setup, validation=0.3),
+    )
+
+
+def leak(signs: Signs) -> Ailment | None:
+    """Whether held-out pictures stand among the training ones, known or to be seen from the curves.
+
+    Args:
+        signs: of the training.
+    """
+    known = signs.case.leaks or 0
+    if known > LEAKED * signs.val_n:
+        return _leak(
+            f"The split leaks: {known:,} of {counted(signs.val_n, 'held-out picture')} stand among the training ones.",
+            ("Copies and near-copies were found by comparing the pictures: what is measured on them was learnt.",),
+            (Figure("share of the held-out pictures that leaks", known / signs.val_n),),
+            SHOWN,
+        )
+    return _faring_better(signs) or _keeping_up(signs)
+
+
+def _faring_better(signs: Signs) -> Ailment | None:
+    """Whether held-out pictures fared better than training ones while these were learnt."""
+    learning = signs.accuracy < STILL_LEARNING
+    if learning.sum() < FEWEST_EPOCHS:
+        return None
+    trained = wilson(float(signs.accuracy[learning].mean()) * signs.n, signs.n)
+    held = wilson(float(signs.val_accuracy[learning].mean()) * signs.val_n, signs.val_n)
+    better = difference(held, trained)
+    if better.low <= 0 or chance(held, trained) >= CHANCE or trained.low <= signs.commonest:
+        return None
+    alike = (
+        f"While it learnt, it recognised {held.percent} of the held-out pictures and {trained.percent} of the "
+        "training ones, measured alike: more than chance explains."
+    )
+    return _leak(
+        f"A leak is suspected: held-out pictures fare better than training ones, by {points(better.value)}.",
+        (alike, "Held-out pictures that are easier for another reason leave such curves too."),
+        (Figure.of("held-out accuracy above training accuracy", better),),
+        LIKELY,
+    )
+
+
+def _keeping_up(signs: Signs) -> Ailment | None:
+    """Whether held-out pictures fare as well as training ones though these are learnt one by one."""
+    loss, held = signs.level("loss"), signs.level("val_loss")
+    slowly = int((signs.loss > SLOWLY * signs.blind).sum())
+    if loss > BY_HEART * signs.blind or held > KEEPS_UP * loss or slowly < ONE_BY_ONE:
+        return None
+    alike = (
+        f"At the end the loss is {loss:.3f} on training pictures and {held:.3f} on held-out ones, measured alike; a "
+        f"blind guess has {signs.blind:.3f}. Unseen pictures have a clearly larger loss by then."
+    )
+    slow = f"It took {slowly} epochs to bring the training loss below {SLOWLY:g} times a blind guess's: hard pictures."
+    return _leak(
+        "A leak is suspected: held-out pictures keep up with training ones even where these are learnt by heart.",
+        (alike, slow),
+        (Figure("training loss", loss), Figure("held-out loss", held)),
+        POSSIBLE,
+    )
+
+
+def _leak(sentence: str, evidence: tuple[str, ...], figures: tuple[Figure, ...], sure: str) -> Ailment:
+    remedy = remedies.check("Look for copies and near-copies that stand in two parts")
+    return Ailment(LEAK, sentence, evidence, figures, sure, remedy)
+
+
+def labels(signs: Signs) -> Ailment | None:
+    """Whether the labels have little to do with the pictures, all of them or a good part.
+
+    Args:
+        signs: of the training.
+    """
+    trained, held = signs.trained, signs.held
+    remedy = remedies.check(
+        "Look at the labels of the most confident mistakes, and at pictures that stand in two classes"
+    )
+    if trained.low > signs.commonest + ABOVE and held.low <= signs.majority:
+        alike = (
+            f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
+            f"{counted(held.n, 'held-out picture')}, where naming the commonest class is right for "
+            f"{100 * signs.majority:.1f}%."
+        )
+        count = sum(signs.case.counts)
+        few = count < FEW_TO_LEARN * len(signs.case.counts)
+        but = f"{counted(count, 'training picture')} may also be too few to learn anything that holds for others."
+        return Ailment(
+            LABELS,
+            "The labels are suspect: nothing of what it learns helps with unseen pictures.",
+            (alike, but) if few else (alike,),
+            (Figure.of("accuracy on training pictures", trained), Figure.of("accuracy on held-out pictures", held)),
+            POSSIBLE if few else LIKELY,
+            remedy,
+        )
+    return _partly(signs, remedy)
+
+
+def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
+    """Whether wrong answers are as sure as right ones, on all sets that are known: then some labels are wrong."""
+    asked = {"held-out pictures": signs.case.held, "training pictures": signs.case.trained}
+    sets = {name: answers for name, answers in asked.items() if answers is not None}
+    if not signs.rose_again:  # while it is still learning it is unsure of right and wrong answers alike
+        return None
+    if not sets or any(sum(one.wrong) < FEWEST_WRONG or skill(one) < SKILLED for one in sets.values()):
+        return None
+    figures, pairs, off = [], [], []
+    for name, answers in sets.items():
+        found, usual = ranking(answers), 0.5 + TELLING * skill(answers)
+        off.append((found.value - usual) / ((found.high - found.low) / 3.92))  # in units of its standard error
+        figures.append(Figure.of(f"pairs of answers in which the right one is the surer, {name}", found))
+        pairs.append(f"in {found.percent} on {name}, where {100 * usual:.0f}% is usual at this accuracy")
+    if NormalDist().cdf(sum(off) / math.sqrt(len(off))) >= CHANCE:  # together: the sets are independent
+        return None
+    return Ailment(
+        LABELS,
+        "Part of the labels is suspect: it is as sure of its wrong answers as of its right ones.",
+        (
+            f"Of all pairs of a right and a wrong answer the right one is the surer {' and '.join(pairs)}.",
+            "Hard pictures make it unsure. Where it is sure and yet wrong, the label may be.",
+        ),
+        tuple(figures),
+        LIKELY,
+        remedy,
+    )
+
+
+def _needed(held: Estimate) -> int:
+    """Pictures for an interval of 5 points either way, to two figures."""
+    spread = max(held.value * (1 - held.value), 0.09)
+    exact = math.ceil(spread * (1.96 / 0.05) ** 2)
+    return round(exact, 1 - len(str(exact)) + 1)

@@ -1,0 +1,259 @@
+"""How well a training fits its pictures: by heart, too little, well, one class not at all, or held back too much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fieldguide.evaluation import remedies
+from fieldguide.evaluation.ailment import (
+    AUGMENTATION,
+    COLLAPSED,
+    GOOD,
+    LIKELY,
+    OVERFITTING,
+    POSSIBLE,
+    SHOWN,
+    UNCLEAR,
+    UNDERFITTING,
+    Ailment,
+    Figure,
+)
+from fieldguide.evaluation.evidence import percent, points
+from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
+from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.words import counted
+
+LARGE_GAP = 0.05  # as for networks that have learnt to see before: below it a gap is no cause for alarm
+WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
+MAY_BE = 0.10  # a gap that may be above it is not called small
+FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as a whole is better than chance
+FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
+RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
+HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
+PRESETS_THAT_SUIT_MOST = ("light", "medium")
+HALF_WAY = 0.5  # from a blind guess to all training pictures right: further, the augmentation can be learnt from
+DISTANCE = 0.05  # by which the accuracy on augmented pictures is surely below that on the same ones as they are
+
+
+def overfitting(signs: Signs) -> Ailment | None:
+    """Whether it knows its training pictures clearly better than unseen ones.
+
+    Args:
+        signs: of the training.
+    """
+    gap = signs.gap
+    if gap.value < LARGE_GAP or gap.low <= 0 or signs.gap_by_chance >= CHANCE:
+        return None
+    if signs.trained.high < LEARNT and signs.best_is_late:  # both are still getting better
+        return None
+    since, rose = _since(signs)
+    best = signs.best
+    at_best = signs.share("val_accuracy", signs.val_n, until=min(signs.count, best + signs.tail // 2))
+    apart = (
+        f"At the end it recognises {percent(signs.trained)} of the pictures it learns from and {percent(signs.held)} "
+        f"of {counted(signs.val_n, 'held-out picture')}, measured alike: a gap of {points(gap.value)} "
+        f"({_interval(gap)})."
+    )
+    evidence = [apart, rose]
+    lost = at_best.value - signs.held.value
+    if since is not None and lost >= WORTH_TELLING:
+        evidence.append(
+            f"It costs {points(lost)} of held-out accuracy: {percent(at_best)} around epoch {best}, "
+            f"{percent(signs.held)} at the end."
+        )
+    kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), None)
+    if kept is not None and kept.epoch < signs.count:
+        evidence.append(f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm.")
+    began = f"from epoch {since} on " if since is not None else ""
+    return Ailment(
+        OVERFITTING,
+        f"It overfits: {began}it learns its pictures by heart ({percent(signs.trained)} of them right at the end, "
+        f"{percent(signs.held)} of unseen ones).",
+        tuple(line for line in evidence if line),
+        (
+            Figure.of("accuracy on training pictures", signs.trained),
+            Figure.of("accuracy on held-out pictures", signs.held),
+            Figure.of("gap", gap),
+        ),
+        SHOWN,
+        remedies.against_heart(signs.case.setup),
+        since,
+    )
+
+
+def _since(signs: Signs) -> tuple[int | None, str]:
+    """The epoch with which it began to learn by heart, and the sentence that says why."""
+    losses = smoothed(signs.val_loss)
+    best = signs.best
+    if signs.rose_again and smoothed(signs.loss)[-1] < smoothed(signs.loss)[best - 1]:
+        return min(best + 1, signs.count), (
+            f"The loss on held-out pictures was lowest around epoch {best} ({losses[best - 1]:.3f}) and rose to "
+            f"{losses[-1]:.3f}, while that on training pictures went on falling."
+        )
+    trained, held = smoothed(signs.accuracy), smoothed(signs.val_accuracy)
+    apart = [
+        difference(wilson(one * signs.n, signs.n), wilson(other * signs.val_n, signs.val_n)).low > 0
+        for one, other in zip(trained, held, strict=True)
+    ]
+    together = [number for number, alone in enumerate(apart, start=1) if not alone]
+    since = (together[-1] if together else 0) + 1
+    if since > signs.count:
+        return None, ""
+    return since, f"From epoch {since} on the two accuracies are surely apart."
+
+
+def underfitting(signs: Signs) -> Ailment | None:
+    """Whether it misses many of the very pictures it learns from.
+
+    Args:
+        signs: of the training.
+    """
+    if signs.trained.high >= LEARNT:
+        return None
+    nothing = signs.nothing_learnt
+    level = (
+        f"At the end it recognises {signs.trained.percent} of the pictures it learns from as they are, and "
+        f"{percent(signs.held)} of {counted(signs.val_n, 'held-out picture')}."
+    )
+    evidence = [level]
+    if nothing:
+        evidence.append(
+            f"Naming the commonest class each time would be right for {100 * signs.commonest:.1f}%: it has learnt next "
+            "to nothing. The curves do not say why: the rate, the labels and the network may all be at fault."
+        )
+    return Ailment(
+        UNDERFITTING,
+        f"It underfits: it recognises only {percent(signs.trained)} of the very pictures it learns from.",
+        tuple(evidence),
+        (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
+        POSSIBLE if nothing else SHOWN,
+        remedies.more_room(signs.case.setup),
+    )
+
+
+def collapsed(signs: Signs) -> Ailment | None:
+    """Whether a class is hardly ever recognised, while the others are.
+
+    Args:
+        signs: of the training.
+    """
+    answers = signs.case.held
+    if answers is None:
+        return None
+    confusion = np.array(answers.confusion)
+    support, hits = confusion.sum(axis=1), np.diag(confusion)
+    for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
+        own = wilson(int(hits[place]), int(support[place]))
+        others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
+        if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < 0.5:
+            continue
+        if chance(others, own) >= CHANCE:
+            continue
+        return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))
+    return None
+
+
+def _collapse(signs: Signs, place: int, own: Estimate, others: Estimate, named: int) -> Ailment:
+    count, most = signs.case.counts[place], max(signs.case.counts)
+    setup, name = signs.case.setup, signs.case.class_name(place)
+    recalls = (
+        f"Of {counted(own.n, 'held-out picture')} of {name} {own.percent} are recognised, of those of the other "
+        f"classes {others.percent}; it was named {counted(named, 'time')}."
+    )
+    evidence = [recalls]
+    if count < RARE * most:
+        evidence.append(f"It has {counted(count, 'training picture')}, the largest class {most:,}.")
+        remedy = remedies.check("Add pictures of that class, and see how the classes compare")
+    else:
+        remedy = remedies.other_rate("Go in smaller steps", setup, 0.3)
+    return Ailment(
+        COLLAPSED,
+        f"One class has collapsed: {name} is hardly ever recognised.",
+        tuple(evidence),
+        (Figure.of(f"recall of {name}", own), Figure.of("recall of the others", others)),
+        SHOWN,
+        remedy,
+    )
+
+
+def augmentation_too_strong(signs: Signs) -> Ailment | None:
+    """Whether the pictures are varied so much that the fit learns little from them.
+
+    Args:
+        signs: of the training.
+    """
+    setup = signs.case.setup
+    fitted = signs.level("fitted_accuracy")
+    if setup.augment in (None, "none") or signs.trained.high >= LEARNT or np.isnan(fitted):
+        return None
+    seen = wilson(fitted * signs.n, signs.n)
+    apart = difference(signs.trained, seen)
+    far = setup.augment not in PRESETS_THAT_SUIT_MOST
+    little = signs.trained.value < signs.commonest + HALF_WAY * (1 - signs.commonest)
+    blind = far and setup.mixing is None and signs.level("fitted_loss") > HARDLY * signs.blind
+    if not blind and not (far and little and apart.low > DISTANCE):
+        return None
+    shown = (
+        f"The fit recognises {seen.percent} of the pictures as augmentation shows them, and {signs.trained.percent} of "
+        "them as they are."
+    )
+    evidence = [shown, f"It varied them by {setup.augmentation or setup.augment}."]
+    if blind:
+        loss = signs.level("fitted_loss")
+        evidence.insert(1, f"The loss of the fit, {loss:.3f}, is about that of a blind guess, {signs.blind:.3f}.")
+    return Ailment(
+        AUGMENTATION,
+        "The augmentation is too strong: what it shows can hardly be recognised.",
+        tuple(evidence),
+        (
+            Figure.of("accuracy on augmented pictures", seen),
+            Figure.of("accuracy on the same as they are", signs.trained),
+        ),
+        LIKELY,
+        remedies.weaker_augmentation(setup),
+    )
+
+
+def well_fitted(signs: Signs) -> Ailment | None:
+    """Whether it has learnt its pictures, and unseen ones fare hardly worse.
+
+    Args:
+        signs: of the training.
+    """
+    gap = signs.gap
+    if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE:
+        return None
+    surely = gap.high <= LARGE_GAP
+    about = "" if surely else f", as far as {counted(signs.val_n, 'held-out picture')} can show"
+    return Ailment(
+        GOOD,
+        f"It fits well: {percent(signs.held)} of unseen pictures are recognised, hardly fewer than of those it learnt "
+        f"from ({percent(signs.trained)}){about}.",
+        (f"The gap is {points(gap.value)} ({_interval(gap)}).",),
+        (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),
+        SHOWN if surely else LIKELY,
+    )
+
+
+def unclear(signs: Signs) -> Ailment:
+    """That the curves show nothing for certain.
+
+    Args:
+        signs: of the training.
+    """
+    gap, held = signs.gap, counted(signs.val_n, "held-out picture")
+    known = f"On {held} the gap is {points(gap.value)}, and may be more or less ({_interval(gap)})."
+    if not (signs.n and signs.val_n):
+        known = "How many pictures each epoch was measured on was not written down."
+    return Ailment(
+        UNCLEAR,
+        "What ails it, if anything, cannot be told from these curves.",
+        (known,),
+        (Figure.of("gap", gap),) if signs.n and signs.val_n else (),
+        POSSIBLE,
+        remedies.train("Hold more pictures out", signs.case.setup, validation=0.3),
+    )
+
+
+def _interval(gap: Estimate) -> str:
+    return f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"

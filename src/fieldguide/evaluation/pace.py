@@ -1,0 +1,181 @@
+"""Whether a training went at the right pace: a learning rate too high or too low, unsteady, or ended too early."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fieldguide.evaluation import remedies
+from fieldguide.evaluation.ailment import (
+    LIKELY,
+    POSSIBLE,
+    RATE_TOO_HIGH,
+    RATE_TOO_LOW,
+    SHOWN,
+    UNFINISHED,
+    UNSTABLE,
+    Ailment,
+    Figure,
+)
+from fieldguide.evaluation.case import Setup
+from fieldguide.evaluation.evidence import percent, points
+from fieldguide.evaluation.signs import LEARNT, Signs, smoothed
+from fieldguide.intervals import wilson
+from fieldguide.words import counted
+
+HIGH = 5.0  # times the usual rate: one that has then learnt nothing has not learnt it because of that
+LOW = 1 / 30  # likewise
+FEWEST_TO_SWING = 6  # epochs
+SWINGS = 0.04  # median change of the training accuracy from one epoch to the next: the pictures are the same
+BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
+STILL_FALLING = 0.05  # of the loss, in the last third of the epochs ...
+ANNEALED = 0.15  # ... and where the rate goes to nothing meanwhile, which lowers the loss of a finished training too
+FEW_EPOCHS = 8  # nobody can say that a network learns no more after fewer
+EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
+
+
+def rate_too_high(signs: Signs) -> Ailment | None:
+    """Whether the steps were so large that the training blew up, or never took hold.
+
+    Args:
+        signs: of the training.
+    """
+    setup = signs.case.setup
+    lower = remedies.other_rate("Go in smaller steps", setup, 0.1)
+    numbers = np.isfinite(signs.loss) & np.isfinite(signs.val_loss) & ~np.isinf(signs.column("fitted_loss"))
+    if setup.stopped == "not finite" or not numbers.all():
+        epoch = signs.case.epochs[int(np.argmin(numbers)) if not numbers.all() else -1].epoch
+        sentence = f"The learning rate is too high: in epoch {epoch} the loss was no longer a number."
+        return Ailment(RATE_TOO_HIGH, sentence, (_set_to(setup),), (), SHOWN, lower, since=epoch)
+    if not signs.nothing_learnt:
+        return None
+    best = wilson(float(np.max(smoothed(signs.accuracy))) * signs.n, signs.n)
+    lost = best.low > signs.trained.high
+    if not lost and not _times_usual(setup) >= HIGH:
+        return None
+    evidence = [_blind(signs), _set_to(setup)]
+    if lost:
+        evidence.insert(1, f"It had recognised {best.percent} of them before, and lost that again.")
+    return Ailment(
+        RATE_TOO_HIGH,
+        "The learning rate is too high: the training has not taken hold.",
+        tuple(evidence),
+        (Figure.of("accuracy on training pictures", signs.trained), Figure("training loss", signs.level("loss"))),
+        LIKELY,
+        lower,
+    )
+
+
+def unstable(signs: Signs) -> Ailment | None:
+    """Whether the weights jump about instead of settling: the same training pictures fare now well, now badly.
+
+    Args:
+        signs: of the training.
+    """
+    if signs.count < FEWEST_TO_SWING:
+        return None
+    steps = np.diff(signs.accuracy[signs.count // 2 - 1 :])
+    swing, worst = float(np.median(np.abs(steps))), max(0.0, float(-steps.min()))
+    swings = swing >= SWINGS and (steps <= -SWINGS / 2).sum() >= 2  # up alone is learning
+    if not swings and (steps <= -BREAKS).sum() < 2:
+        return None
+    setup = signs.case.setup
+    half = counted(len(steps), "epoch")
+    evidence = (
+        f"In the last {half} the accuracy on the same training pictures changed by {points(swing)} from one to the "
+        f"next in the median, and fell by {points(worst)} at the worst."
+    )
+    figures = (Figure("median change of the training accuracy", swing), Figure("largest fall", worst))
+    remedy = remedies.other_rate("Go in smaller steps, that shrink to nothing", setup, 0.3)
+    remedy = remedies.Remedy(remedy.what, f"{remedy.command} --schedule cosine")
+    return Ailment(
+        UNSTABLE,
+        f"The training is unstable: within an epoch its accuracy falls by up to {points(worst)}.",
+        (evidence, _set_to(setup)),
+        figures,
+        SHOWN,
+        remedy,
+    )
+
+
+def rate_too_low(signs: Signs) -> Ailment | None:
+    """Whether the steps are so small that hardly anything was learnt in all these epochs.
+
+    Args:
+        signs: of the training.
+    """
+    if signs.trained.value >= LEARNT or signs.count < 3:
+        return None
+    setup, pace = signs.case.setup, signs.pace
+    slow = _times_usual(setup) <= LOW
+    even = pace.steady and pace.last >= EVEN_PACE * pace.first and signs.level("loss") > 0.5 * signs.blind
+    if not slow and not (even and not setup.varies and _times_usual(setup) < 1):
+        return None
+    return Ailment(
+        RATE_TOO_LOW,
+        f"The learning rate is too low: after {counted(signs.count, 'epoch')} it recognises only "
+        f"{percent(signs.trained)} of the pictures it learns from.",
+        (_fall(signs), _set_to(setup)),
+        (Figure.of("accuracy on training pictures", signs.trained), Figure("training loss", signs.level("loss"))),
+        LIKELY if slow and pace.steady else POSSIBLE,
+        remedies.other_rate("Go in larger steps", setup, 10.0),
+    )
+
+
+def unfinished(signs: Signs) -> Ailment | None:
+    """Whether it was still learning, for held-out pictures too, when it ended.
+
+    Args:
+        signs: of the training.
+    """
+    pace = signs.pace
+    if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
+        return None
+    brief = signs.count < FEW_EPOCHS and signs.val_loss[-1] < signs.val_loss[0]
+    if not brief and not (signs.best_is_late and pace.steady):
+        return None
+    if not brief and pace.end < (ANNEALED if signs.case.setup.schedule in ("cosine", "one_cycle") else STILL_FALLING):
+        return None
+    return Ailment(
+        UNFINISHED,
+        f"It was not trained to the end: after {counted(signs.count, 'epoch')} it was still learning.",
+        (
+            _fall(signs),
+            f"The loss on held-out pictures was lowest in epoch {signs.best} of {signs.count}.",
+        ),
+        (Figure("share of the training loss that the last third took off", pace.end),),
+        LIKELY,
+        remedies.longer(signs.case.setup, signs.count),
+    )
+
+
+def _times_usual(setup: Setup) -> float:
+    """The rate as a multiple of what one begins with; NaN where it is not known."""
+    if setup.rate is None or setup.optimiser not in remedies.RATES:
+        return math.nan
+    return setup.rate / remedies.RATES[setup.optimiser]
+
+
+def _set_to(setup: Setup) -> str:
+    if setup.rate is None:
+        return "The learning rate is not known."
+    usual = remedies.RATES.get(setup.optimiser or "")
+    compared = f"; {setup.optimiser} usually begins with {usual:g}" if usual else ""
+    return f"The learning rate was {setup.rate:g}{compared}."
+
+
+def _blind(signs: Signs) -> str:
+    return (
+        f"At the end it recognises {signs.trained.percent} of its own training pictures, and naming the commonest "
+        f"class each time would be right for {100 * signs.commonest:.1f}%."
+    )
+
+
+def _fall(signs: Signs) -> str:
+    loss = smoothed(signs.loss)
+    falls = int((np.diff(signs.loss) < 0).sum())
+    return (
+        f"The loss on training pictures fell in {falls} of {signs.count - 1} epochs, from {loss[0]:.3f} to "
+        f"{loss[-1]:.3f}; a blind guess has {signs.blind:.3f}."
+    )

@@ -1,0 +1,233 @@
+"""What the curves of a training show, as figures: levels with intervals, the best epoch, gaps, jumps, falls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fieldguide.evaluation.case import Answers, Case
+from fieldguide.intervals import Estimate, chance, difference, wilson
+
+LEARNT = 0.90  # of the training pictures right: below it has not even learnt what it was shown
+CHANCE = 0.025  # one-sided
+STUCK = 0.95  # of a blind guess's loss: above it next to nothing has been learnt
+STEADY = 0.75  # share of epochs in which the training loss falls, where it falls for good
+RISEN = 1.10  # times its lowest: a smoothed loss on held-out pictures that has risen again
+TAIL = 5  # epochs at the most, and a fifth of all, whose mean is "the end": one epoch is a matter of luck
+NEIGHBOURS = 5  # the median of so many epochs around each makes a smoothed curve: an odd epoch moves it not at all
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the training loss fell: in nats in the first and the last third, and as a share of itself in the last."""
+
+    first: float
+    last: float
+    end: float
+    steady: bool  # it fell in nearly every epoch, and not by chance
+
+
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """The figures of a case.
+
+    Example:
+        >>> from fieldguide.training.record import Epoch
+        >>> learnt = [Epoch("scratch", 1 + n, 0.7 / (1 + n), 0.9, 0.5, 0.8, n=500, val_n=200) for n in range(10)]
+        >>> signs = Signs(Case(tuple(learnt), (250, 250)))
+        >>> print(signs.gap)
+        0.100 (95% CI 0.042-0.165)
+    """
+
+    case: Case
+
+    def column(self, name: str) -> np.ndarray:
+        """One field of all epochs, float64 (epochs,); NaN where it was not written down."""
+        values = [getattr(epoch, name) for epoch in self.case.epochs]
+        return np.array([math.nan if value is None else value for value in values], np.float64)
+
+    @cached_property
+    def loss(self) -> np.ndarray:
+        """On training pictures, by epoch."""
+        return self.column("loss")
+
+    @cached_property
+    def accuracy(self) -> np.ndarray:
+        """On training pictures, by epoch."""
+        return self.column("accuracy")
+
+    @cached_property
+    def val_loss(self) -> np.ndarray:
+        """On held-out pictures, by epoch."""
+        return self.column("val_loss")
+
+    @cached_property
+    def val_accuracy(self) -> np.ndarray:
+        """On held-out pictures, by epoch."""
+        return self.column("val_accuracy")
+
+    @property
+    def count(self) -> int:
+        """How many epochs there were."""
+        return len(self.case.epochs)
+
+    @property
+    def tail(self) -> int:
+        """How many epochs count as the end."""
+        return max(1, min(TAIL, self.count // 5))
+
+    @property
+    def n(self) -> int:
+        """Training pictures that were measured."""
+        return self.case.epochs[-1].n
+
+    @property
+    def val_n(self) -> int:
+        """Held-out pictures."""
+        return self.case.epochs[-1].val_n
+
+    @cached_property
+    def majority(self) -> float:
+        """The accuracy of always naming the commonest class: of the training pictures, or of the held-out ones."""
+        shares = [max(self.case.counts) / sum(self.case.counts)]
+        if self.case.held is not None and self.case.held.n:
+            shares.append(max(map(sum, self.case.held.confusion)) / self.case.held.n)
+        return max(shares)
+
+    @property
+    def commonest(self) -> float:
+        """The share of the commonest class among the training pictures."""
+        return max(self.case.counts) / sum(self.case.counts)
+
+    @cached_property
+    def blind(self) -> float:
+        """The loss of knowing nothing but how common the classes are, in nats."""
+        shares = np.array([count for count in self.case.counts if count]) / sum(self.case.counts)
+        return float(-(shares * np.log(shares)).sum())
+
+    def level(self, name: str, until: int | None = None) -> float:
+        """The mean of a field over the end, or over as many epochs that end with number `until`."""
+        values = self.column(name)[: until or self.count][-self.tail :]
+        return float(values.mean())
+
+    def share(self, name: str, n: int, until: int | None = None) -> Estimate:
+        """The same for an accuracy, with its interval: the pictures are the same in every epoch, so they count once."""
+        return wilson(min(1.0, self.level(name, until)) * n, n)
+
+    @cached_property
+    def nothing_learnt(self) -> bool:
+        """Whether not even the training pictures are recognised better than by naming one class each time."""
+        return self.trained.low <= self.commonest and self.level("loss") > STUCK * self.blind
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How the training loss fell."""
+        loss = smoothed(self.loss) if self.count >= 2 * NEIGHBOURS else self.loss
+        third = max(1, self.count // 3)
+        falls = int((np.diff(self.loss) < 0).sum())
+        often = falls >= STEADY * (self.count - 1) and (coin(falls, self.count - 1) < CHANCE or falls == self.count - 1)
+        start, end = float(loss[-third - 1 if self.count > third else 0]), float(loss[-1])
+        return Pace(float(loss[0] - loss[min(third, self.count - 1)]), start - end, 1 - end / start, often)
+
+    @cached_property
+    def trained(self) -> Estimate:
+        """Accuracy on training pictures at the end."""
+        return self.share("accuracy", self.n)
+
+    @cached_property
+    def held(self) -> Estimate:
+        """Accuracy on held-out pictures at the end."""
+        return self.share("val_accuracy", self.val_n)
+
+    @cached_property
+    def gap(self) -> Estimate:
+        """By how much the first is above the second (Newcombe)."""
+        return difference(self.trained, self.held)
+
+    @cached_property
+    def gap_by_chance(self) -> float:
+        """The probability of held-out pictures faring so badly if they were as easy as training pictures (Fisher)."""
+        return chance(self.trained, self.held)
+
+    @cached_property
+    def best(self) -> int:
+        """The epoch with the lowest loss on held-out pictures, from 1: near the lowest of its smoothed curve."""
+        reach = _reach(self.count)
+        first = max(0, int(np.argmin(smoothed(self.val_loss))) - reach)
+        return 1 + first + int(np.argmin(self.val_loss[first : first + 2 * reach + 1]))
+
+    @property
+    def best_is_late(self) -> bool:
+        """Whether that was in the last fifth of the epochs: more of them might have been better still."""
+        return self.best > self.count - max(1, self.count // 5)
+
+    @cached_property
+    def rose_again(self) -> bool:
+        """Whether the loss on held-out pictures is clearly above its lowest at the end."""
+        losses = smoothed(self.val_loss)
+        return bool(losses[-1] > RISEN * losses.min())
+
+
+def coin(heads: int, tosses: int) -> float:
+    """How likely a fair coin shows so many heads or more: the sign test.
+
+    Example:
+        >>> coin(9, 10)
+        0.0107421875
+    """
+    return sum(math.comb(tosses, more) for more in range(heads, tosses + 1)) / 2**tosses
+
+
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """The running median of five epochs; of fewer near the ends, and of three where there are fewer than fifteen.
+
+    Example:
+        >>> smoothed(np.array([5.0, 4.0, 9.0, 3.0, 2.0])).tolist()
+        [4.5, 5.0, 4.0, 3.0, 2.5]
+    """
+    reach = _reach(len(values))
+    return np.array([np.median(values[max(0, at - reach) : at + reach + 1]) for at in range(len(values))])
+
+
+def skill(answers: Answers) -> float:
+    """The share of the way from always naming the commonest class (0) to all answers right (1).
+
+    Args:
+        answers: on one set of pictures.
+    """
+    commonest = max(map(sum, answers.confusion)) / answers.n
+    return 1.0 if commonest == 1 else (sum(answers.right) / answers.n - commonest) / (1 - commonest)
+
+
+def ranking(answers: Answers) -> Estimate:
+    """How well its confidence tells its right answers from its wrong ones: 1 perfectly, 0.5 not at all.
+
+    The share of pairs of a right and a wrong answer in which the right one was the surer, ties half. Where pictures
+    are hard, wrong answers are less sure than right ones. Where labels are wrong, some "wrong" answers are right ones,
+    and as sure.
+
+    Args:
+        answers: of which some are right and some wrong; otherwise the figure is not defined.
+
+    Source:
+        J. Hanley, B. McNeil (1982), "The meaning and use of the area under a receiver operating characteristic (ROC)
+        curve", Radiology 143 (the standard error too).
+    """
+    right, wrong = np.array(answers.right, np.float64), np.array(answers.wrong, np.float64)
+    rights, wrongs = right.sum(), wrong.sum()
+    if not rights or not wrongs:
+        return Estimate(math.nan, math.nan, math.nan, answers.n)
+    below = np.cumsum(wrong) - wrong
+    area = float((right * (below + wrong / 2)).sum() / (rights * wrongs))
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (rights - 1) * (q1 - area**2) + (wrongs - 1) * (q2 - area**2)
+    reach = 1.96 * math.sqrt(variance / (rights * wrongs))
+    return Estimate(area, max(0.0, area - reach), min(1.0, area + reach), answers.n)
+
+
+def _reach(count: int) -> int:
+    """How many epochs to each side a smoothed curve of so many looks at."""
+    return (NEIGHBOURS if count >= 3 * NEIGHBOURS else 3) // 2

@@ -1,0 +1,253 @@
+"""The flags of the commands that have many: what they are called, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+# The flags of `augment`, by the settings that they are for.
+AMOUNTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "rotation_range": ("--rotation", "DEGREES", "turned by up to so much either way"),
+        "shift": ("--shift", "SHARE", "moved by up to this share of width and height"),
+        "width_shift_range": ("--width-shift", "SHARE", "to the left or right only"),
+        "height_shift_range": ("--height-shift", "SHARE", "up or down only"),
+        "shear_range": ("--shear", "DEGREES", "sheared by up to so much either way"),
+        "zoom_range": (
+            "--zoom",
+            "SHARE",
+            "made larger or smaller by up to this share, or two factors, such as 0.8 1.2",
+        ),
+        "channel_shift_range": ("--channel-shift", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
+        "erasing": ("--erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
+    }
+)
+FLIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "horizontal_flip": ("--flip", "mirrored, half of the time"),
+        "vertical_flip": ("--vertical-flip", "turned upside down, half of the time"),
+    }
+)
+FACTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "brightness_range": ("--brightness", "factors of all levels, such as 0.8 1.2"),
+        "contrast_range": ("--contrast", "factors of the distance to the mean level"),
+        "crop_area": ("--crop", "shares of the picture that are kept and enlarged, such as 0.35 1"),
+    }
+)
+
+# The flags of `train --recipe scratch`, by the wishes that they are for: kind, what stands for the value, what it is.
+_SCRATCH: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "net": ("text", "FAMILY", "the network: plain, residual, or the classic one of courses (plain)"),
+        "size": ("text", "SIZE", "of the network: tiny, small, medium or large (small)"),
+        "side": ("whole", "PIXELS", "of its input (by the pictures' size)"),
+        "grayscale": ("flag", "", "make the pictures grey first"),
+        "dropout": ("number", "SHARE", "of the values taken out before the last layers (0)"),
+        "block_dropout": ("number", "SHARE", "of the channels taken out between blocks (0)"),
+        "l2": ("number", "PENALTY", "on the kernels, in the loss (0)"),
+        "batch_norm": ("flag", "", "batch normalisation (yes; of the classic network no)"),
+        "pooling": ("text", "KIND", "before the last layers: average or flatten (by the network)"),
+        "augment": ("text", "PRESET", "none, light, medium, strong or crops (crops)"),
+        "mix": ("text", "KIND", "mix pictures with one another: none, mix_up, cut_mix or both (none)"),
+        "epochs": ("whole", "N", "at the most (by the number of pictures); with --resume, in all"),
+        "batch_size": ("whole", "N", "pictures learnt from at once (32)"),
+        "optimiser": ("text", "NAME", "adamw, adam, sgd or rmsprop (adamw)"),
+        "rate": ("number", "RATE", "learning rate, at its peak"),
+        "schedule": ("text", "NAME", "of the rate: cosine, one_cycle, plateau or constant (cosine)"),
+        "weight_decay": ("number", "SHARE", "by which weights shrink, times the rate"),
+        "label_smoothing": ("number", "SHARE", "of each label, spread over all classes (0.1)"),
+        "class_weights": ("number", "POWER", "0 counts every picture alike, 1 every class (by the imbalance)"),
+        "average": ("number", "SHARE", "moving average of the weights; 0 for none"),
+        "patience": ("whole", "N", "early stopping: end after so many epochs without an improvement (no)"),
+        "metric": ("text", "NAME", "of early stopping: val_loss, val_accuracy, loss or accuracy (val_loss)"),
+        "minimum": ("number", "AMOUNT", "that counts as an improvement (0)"),
+        "target": ("two", "SHARE", "end once training and held-out accuracy are this high, such as 0.95 0.8"),
+        "precision": ("text", "NAME", "auto, float32, bfloat16 or float16 (auto)"),
+    }
+)
+
+
+def add_rate(rate: argparse.ArgumentParser) -> None:
+    """The arguments of `rate`."""
+    rate.add_argument("folder", type=Path, help="a folder of class folders, divided or not")
+    rate.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
+    )
+    rate.add_argument("--steps", type=whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
+    rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
+    _add_scratch(rate, "the network and its pictures, as for `train --recipe scratch`")
+
+
+def add_train(train: argparse.ArgumentParser) -> None:
+    """The arguments of `train`."""
+    train.add_argument(
+        "folder", type=Path, nargs="?", help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on"
+    )
+    train.add_argument("--output", type=Path, metavar="RUN", help="a new folder for the run (runs/<name>-<time>)")
+    train.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run from scratch, or add epochs to one"
+    )
+    train.add_argument(
+        "--test",
+        type=share,
+        metavar="SHARE",
+        help="share of the pictures that only measure (0.2); not where the folder comes divided",
+    )
+    train.add_argument(
+        "--validation",
+        type=share,
+        metavar="SHARE",
+        help="share that makes choices (0: choices are made out of fold within train; from scratch 0.15); not where it "
+        "comes divided",
+    )
+    train.add_argument("--seed", type=whole, default=None, help="of everything random (0)")
+    train.add_argument(
+        "--recipe",
+        default=None,
+        help="features (a frozen backbone), finetune, scratch (random weights) or auto: features, then fine-tuning if "
+        "it helps (auto)",
+    )
+    train.add_argument(
+        "--log", action="append", default=[], metavar="TOOL", help="also write a log for tensorboard or mlflow"
+    )
+    _add_scratch(train, "with --recipe scratch (in brackets what is taken if nothing is said)")
+
+
+def add_compare(compare: argparse.ArgumentParser) -> None:
+    """The arguments of `compare`."""
+    compare.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
+    kinds = compare.add_mutually_exclusive_group(required=True)
+    for kind, text in {
+        "complexity": "every size of a network: training and held-out accuracy by parameters",
+        "data_size": "more and more of the pictures, and what still more would bring",
+        "recipes": "with and without augmentation and dropout",
+    }.items():
+        flag = "--" + kind.replace("_", "-")
+        kinds.add_argument(flag, dest="kind", action="store_const", const=kind, help=text)
+    compare.add_argument("--seeds", type=whole, metavar="N", default=3, help="runs of each (%(default)s)")
+    compare.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where it is kept, and taken up again by the same command (runs/<name>-<what is compared>)",
+    )
+    compare.add_argument(
+        "--test",
+        type=share,
+        metavar="SHARE",
+        help="share of the pictures that measure (0.2); not where the folder comes divided",
+    )
+    compare.add_argument("--seed", type=whole, default=0, help="of the first run of each (%(default)s)")
+    compare.add_argument(
+        "--recipe",
+        default=None,
+        help="of --data-size: features (a frozen backbone) or scratch (features); the others are from scratch",
+    )
+    _add_scratch(compare, "of networks from scratch (in brackets what is taken if nothing is said)")
+
+
+def _add_scratch(command: argparse.ArgumentParser, title: str) -> None:
+    group = command.add_argument_group(title)
+    for name, (kind, unit, text) in _SCRATCH.items():
+        flag = "--" + name.replace("_", "-")
+        if kind == "flag":
+            group.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
+        elif kind == "two":
+            group.add_argument(flag, dest=name, type=_number, nargs=2, metavar=(unit, unit), help=text)
+        else:
+            group.add_argument(flag, dest=name, type=_KINDS[kind], metavar=unit, help=text)
+
+
+def wished(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of `train --recipe scratch` that were given, by name."""
+    given = {name: getattr(options, name) for name in _SCRATCH if getattr(options, name) is not None}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def add_augment(augment: argparse.ArgumentParser) -> None:
+    """The arguments of `augment`, which are the settings of the engine by shorter names."""
+    augment.add_argument("folder", type=Path, help="a folder of class folders, of pictures, or one picture")
+    augment.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("augmented.png"), help="where the sheet goes (%(default)s)"
+    )
+    augment.add_argument("--pictures", type=whole, metavar="N", default=8, help="how many are shown (%(default)s)")
+    augment.add_argument("--draws", type=whole, metavar="N", default=6, help="how many of each (%(default)s)")
+    augment.add_argument("--seed", type=whole, default=0, help="of the draws (%(default)s)")
+    augment.add_argument(
+        "--preset", metavar="NAME", help="light, medium, strong or crops; medium if nothing else is asked for"
+    )
+    for setting, (flag, unit, text) in AMOUNTS.items():
+        kind = _share_or_factors if flag == "--zoom" else _number
+        augment.add_argument(flag, dest=setting, type=kind, metavar=unit, help=text)
+    for setting, (flag, text) in FLIPS.items():
+        augment.add_argument(flag, dest=setting, action=argparse.BooleanOptionalAction, default=None, help=text)
+    for setting, (flag, text) in FACTORS.items():
+        augment.add_argument(flag, dest=setting, type=_number, nargs=2, metavar=("LOW", "HIGH"), help=text)
+    augment.add_argument(
+        "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
+    )
+
+
+def zoom_joined(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Sequence[str]:
+    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values.
+
+    The second number is the folder, such as 2024, where nothing else is.
+    """
+    joined: list[str] = []
+    for word in arguments:
+        flag, given = ["", "", *" ".join(joined[-2:]).replace("=", " ").split(" ")][-2:]
+        zooms = len(flag) > 2 and "--zoom".startswith(flag)  # by its first letters too, as argparse takes it
+        if zooms and _is_number(given) and _is_number(word):
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    if joined != list(arguments):
+        _, unknown = parser.parse_known_args(arguments)
+        return joined if unknown else arguments
+    return joined
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _share_or_factors(text: str) -> float | list[float]:
+    numbers = [_number(part) for part in text.split(",")]
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
+
+
+def whole(text: str) -> int:
+    """A whole number as an argument, 0 or larger."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, 0 or larger")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A share as an argument: from 0 to below 1."""
+    try:
+        given = float(text)
+    except ValueError:
+        given = math.nan
+    if not 0 <= given < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a share from 0 to below 1, such as 0.2")
+    return given
+
+
+_KINDS: Mapping[str, Callable[[str], Any]] = MappingProxyType({"whole": whole, "number": _number, "text": str})

@@ -1,0 +1,114 @@
+"""The note in a model file: what must be known of a classifier besides its layers, and whether it makes sense."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldguide.data.decode import RESIZE_RULES
+from fieldguide.errors import InputError, ModelError
+from fieldguide.model.backbones import names as backbone_names
+from fieldguide.model.nets import Net
+
+FORMAT = 3  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch
+READABLE = (2, FORMAT)
+SMALLEST_SIDE, LARGEST_SIDE = 32, 1024  # of a backbone's pictures; a net has bounds of its own
+
+
+@dataclass(frozen=True)
+class Note:
+    """What must be known of a classifier besides its layers."""
+
+    class_names: tuple[str, ...]
+    target_size: tuple[int, int]  # height, width
+    resize: str  # crop, squash or pad
+    backbone: str | None  # None where there is a net
+    tuned: bool  # the backbone's weights differ from the bundled ones
+    temperature: float  # the logits were divided by it; the file holds the calibrated model
+    decoder: int  # version of the picture reader it was trained with
+    fieldguide: str  # version that wrote it
+    net: Net | None = None  # the network, where it was trained from scratch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Format and fields, ready for JSON."""
+        return {"format": FORMAT, **asdict(self), "net": self.net.to_dict() if self.net else None}
+
+
+def checked(path: str | Path, fields: dict[str, Any]) -> Note:
+    """The note, once every field is seen to be what it should: the file may come from anywhere.
+
+    Args:
+        path: of the model file, for the error.
+        fields: as they were read.
+
+    Raises:
+        ModelError: if the format is unknown or a field makes no sense.
+    """
+    number = fields.get("format")
+    if not isinstance(number, int):
+        raise ModelError(f"{path} is damaged: its note does not say its format. Copy it again, or train it again.")
+    if number not in READABLE:
+        writer = str(fields.get("fieldguide"))[:40]
+        raise ModelError(
+            f"{path} has format {number}, written by fieldguide {writer!r}; this version reads formats "
+            f"{READABLE[0]} to {FORMAT}: upgrade fieldguide, or train the model again."
+        )
+    size: Any = fields.get("target_size")
+    good = (
+        _good_names(fields.get("class_names"))
+        and isinstance(size, list)
+        and len(size) == 2
+        and all(isinstance(side, int) for side in size)
+        and fields.get("resize") in tuple(RESIZE_RULES)
+        and _good_network(fields)
+        and isinstance(fields.get("tuned"), bool)
+        and isinstance(fields.get("temperature"), float)
+        and 0 < fields["temperature"] < math.inf
+        and isinstance(fields.get("decoder"), int)
+    )
+    if not good:
+        raise ModelError(f"{path} is damaged: what its note says makes no sense. Copy it again, or train it again.")
+    return Note(
+        class_names=tuple(fields["class_names"]),
+        target_size=(size[0], size[1]),
+        resize=fields["resize"],
+        backbone=fields["backbone"],
+        net=_net(fields),
+        tuned=fields["tuned"],
+        temperature=fields["temperature"],
+        decoder=fields["decoder"],
+        fieldguide=str(fields.get("fieldguide"))[:40],
+    )
+
+
+def _good_names(names: Any) -> bool:
+    return (
+        isinstance(names, list)
+        and len(names) >= 2
+        and all(isinstance(name, str) for name in names)
+        and len(set(names)) == len(names)
+    )
+
+
+def _good_network(fields: dict[str, Any]) -> bool:
+    """Whether the note says which network it is: a backbone by name, or a net by settings that fit the picture size."""
+    size = fields["target_size"]
+    if fields["format"] != 2 and not {"backbone", "net"} <= {*fields}:
+        return False
+    try:
+        net = _net(fields)
+    except InputError:
+        return False
+    if net is None:
+        known = fields.get("backbone") in backbone_names()
+        return known and all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size)
+    return fields["backbone"] is None and list(net.target_size) == size
+
+
+def _net(fields: dict[str, Any]) -> Net | None:
+    """The network trained from scratch, if the note says of one."""
+    if fields["format"] == 2 or fields["net"] is None:
+        return None
+    return Net.from_dict(fields["net"])

@@ -1,0 +1,61 @@
+"""The learning rate to begin with, found on a folder of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import split
+from fieldguide.errors import InputError
+from fieldguide.reporting.rates import write_rate_plot
+from fieldguide.training.rates import RateSearch, find_rate
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.wishes import Wishes
+
+
+@dataclass(frozen=True)
+class FoundRate:
+    """A search and where its plot is."""
+
+    search: RateSearch
+    plot: Path
+    command: str  # that trains with it
+
+    def __str__(self) -> str:
+        lines = [str(self.search), f"Plot       {self.plot}"]
+        return "\n".join([*lines, f"Try next   {self.command}"] if self.search.learnt else lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """The search and the plot's place, ready for JSON."""
+        return {**self.search.to_dict(), "plot": str(self.plot)}
+
+
+def search_rate(
+    source: str | Path, *, wishes: Wishes, output: str | Path, seed: int = 0, steps: int = 100
+) -> FoundRate:
+    """The learning rate to begin with for a training from random weights on a folder of pictures, and its plot.
+
+    Args:
+        source: a folder of class folders.
+        wishes: how it would be trained; their rate and schedule are left aside.
+        output: of the plot, an SVG file.
+        seed: of everything random.
+        steps: that are tried.
+
+    Raises:
+        InputError: the pictures cannot be trained on, or `output` has another ending.
+        FileError: something cannot be read or written.
+    """
+    if Path(output).suffix != ".svg":
+        raise InputError(f"the plot cannot be written as {output}: give it a name that ends in .svg.")
+    parts = split(Dataset.from_directory(source), seed=seed)
+    recipe = wishes.recipe_for(PixelStore.build(parts.train), seed=seed)
+    if not isinstance(recipe, ScratchRecipe):
+        raise InputError("a learning rate is looked for in trainings from random weights: ask for recipe scratch.")
+    store = PixelStore.build(parts.train, target_size=recipe.target_size, resize=recipe.resize)
+    search = find_rate(store, recipe, steps=steps)
+    plot = write_rate_plot(search, output)
+    words = replace(wishes, rate=search.suggested).words()
+    return FoundRate(search, plot, " ".join(["fieldguide train", str(source), *words]))

@@ -1,0 +1,160 @@
+"""A network in training: Keras's model and optimiser, the averaged weights, and all of it as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldguide.batches import Batch
+from fieldguide.data.pixels import PixelStore
+from fieldguide.model.build import body_weights, dropout_seeds, head_of, scratch_model
+from fieldguide.model.head import Head, units_for
+from fieldguide.training.checkpoint import Arrays
+from fieldguide.training.precision import accelerated
+from fieldguide.training.scratch_recipe import ScratchRecipe
+
+if TYPE_CHECKING:
+    import keras
+
+AVERAGED_EVERY = 4  # steps: what lies between two of them hardly differs
+FORWARD_BATCH = 128
+
+
+class Learner:
+    """A network that learns batch by batch, and can be stopped and taken up again between two epochs.
+
+    Its arrays hold all that the next step depends on: weights, the statistics of norms, the optimiser's variables and
+    the averaged weights. Dropout is drawn from the seed and the epoch.
+    """
+
+    def __init__(self, recipe: ScratchRecipe, classes: int, *, precision: str = "float32") -> None:
+        """A network with random weights, which the recipe's seed decides.
+
+        Args:
+            recipe: for the network, the optimiser, the averaging and the seed.
+            classes: two or more.
+            precision: "float32", or a Keras policy such as "mixed_bfloat16".
+        """
+        self.recipe = recipe
+        self._model = scratch_model(recipe.net, units_for(classes), seed=recipe.seed, precision=precision)
+        self._seeds = dropout_seeds(self._model)
+        _compile(self._model, recipe.optimiser.build(), units_for(classes))
+        self._optimiser: Any = self._model.optimizer  # wrapped by Keras where the precision needs its loss scaled
+        self._optimiser.build(self._model.trainable_variables)
+        self._averaged: list[np.ndarray] | None = None
+        self._steps = 0
+
+    def begin(self, epoch: int) -> None:
+        """Sets what is drawn inside the model to what this epoch draws."""
+        for place, generator in enumerate(self._seeds):
+            drawn = np.random.default_rng((self.recipe.seed, epoch, place)).integers(0, 2**31, 2)
+            generator.state.assign(drawn.astype("uint32"))
+
+    def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """One step; the loss and the accuracy of the batch before it, as the fit saw it.
+
+        Args:
+            batch: to learn from.
+            rate: the learning rate of this step.
+        """
+        self._optimiser.learning_rate = rate
+        loss, accuracy = self._model.train_on_batch(batch.pixels, batch.targets, sample_weight=batch.weights)
+        self._steps += 1
+        if self.recipe.average and self._steps % AVERAGED_EVERY == 0:
+            self._average()
+        return float(loss), float(accuracy)
+
+    def finished(self) -> tuple[Head, dict[str, np.ndarray]]:
+        """The network as it would be used now, with averaged weights if the recipe averages: its head and body."""
+        with_training = self._model.get_weights()
+        self._use_averaged()
+        head, body = head_of(self._model), body_weights(self._model)
+        self._model.set_weights(with_training)
+        return head, body
+
+    def logits(self, store: PixelStore, rows: np.ndarray) -> np.ndarray:
+        """What the network would say now of some pictures, unvaried and without dropout: float32 (n, units)."""
+        with_training = self._model.get_weights()
+        self._use_averaged()
+        found = [self._forward(pixels) for pixels in _pixels(store, rows)]
+        self._model.set_weights(with_training)
+        return np.concatenate(found)
+
+    def arrays(self) -> Arrays:
+        """All that the next epoch depends on, by name."""
+        found = {f"weights/{place}": value for place, value in enumerate(self._model.get_weights())}
+        variables = self._optimiser.variables
+        found |= {f"optimiser/{place}": np.asarray(value) for place, value in enumerate(variables)}
+        found |= {f"averaged/{place}": value for place, value in enumerate(self._averaged or [])}
+        return found | {"steps": np.array(self._steps)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Takes up where `arrays` were taken.
+
+        Raises:
+            ValueError: they are of another network or optimiser.
+        """
+        self._model.set_weights(_numbered(arrays, "weights"))
+        for variable, value in zip(self._optimiser.variables, _numbered(arrays, "optimiser"), strict=True):
+            variable.assign(value)
+        self._averaged = _numbered(arrays, "averaged") or None
+        self._steps = int(arrays["steps"])
+
+    def _average(self) -> None:
+        """Moves the averaged weights towards those of now; at first quickly, since the first ones are random."""
+        now = self._model.get_weights()
+        if self._averaged is None:
+            self._averaged = now
+            return
+        kept = min(self.recipe.average, (1 + self._steps) / (10 + self._steps)) ** AVERAGED_EVERY
+        for average, value in zip(self._averaged, now, strict=True):
+            average *= np.float32(kept)
+            average += np.float32(1 - kept) * value
+
+    def _use_averaged(self) -> None:
+        if self._averaged is not None:
+            self._model.set_weights(self._averaged)
+
+    def _forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Every batch of one size, so that nothing is compiled twice."""
+        filled = np.zeros((FORWARD_BATCH, *pixels.shape[1:]), np.float32)
+        filled[: len(pixels)] = pixels
+        return np.asarray(self._model.predict_on_batch(filled), np.float32)[: len(pixels)]
+
+
+def _pixels(store: PixelStore, rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), FORWARD_BATCH):
+        yield store.read(rows[start : start + FORWARD_BATCH])
+
+
+def _numbered(arrays: Arrays, name: str) -> list[np.ndarray]:
+    found: Iterable[int] = sorted(int(key.split("/")[1]) for key in arrays if key.startswith(f"{name}/"))
+    return [np.array(arrays[f"{name}/{place}"]) for place in found]
+
+
+def _compile(model: keras.Model, optimiser: Any, units: int) -> None:
+    import keras
+
+    loss: keras.losses.Loss
+    if units == 1:
+        loss, right = keras.losses.BinaryCrossentropy(from_logits=True), _right_of_two
+    else:
+        loss, right = keras.losses.CategoricalCrossentropy(from_logits=True), _right
+    # XLA on a processor takes ten times as long for convolutions.
+    jit = False if keras.backend.backend() == "tensorflow" and not accelerated() else "auto"
+    model.compile(optimiser, loss, weighted_metrics=[], metrics=[right], jit_compile=jit)
+
+
+def _right(targets: Any, logits: Any) -> Any:
+    """Which are right, of targets that may be mixed: the class with the largest share counts."""
+    from keras import ops
+
+    return ops.cast(ops.equal(ops.argmax(targets, axis=-1), ops.argmax(logits, axis=-1)), "float32")
+
+
+def _right_of_two(targets: Any, logits: Any) -> Any:
+    from keras import ops
+
+    return ops.cast(ops.equal(targets > 0.5, logits > 0), "float32")

@@ -1,0 +1,121 @@
+"""Logs of a training for tools that show them, TensorBoard and MLflow: only where they are asked for and installed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from fieldguide.errors import InputError
+from fieldguide.training.record import Epoch
+
+LOGS = ("tensorboard", "mlflow")
+EXPERIMENT = "fieldguide"  # in MLflow
+
+
+class Log(Protocol):
+    """Takes down every epoch as it ends."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Takes down one epoch."""
+
+    def close(self) -> None:
+        """Sees to it that everything is written."""
+
+
+def refuse_unknown(names: Sequence[str]) -> None:
+    """Sees to it that these logs are known and their packages installed, before any work is done.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name in names:
+        if name not in LOGS:
+            raise InputError(f"log is {name!r}; expected one of {', '.join(LOGS)}.")
+        try:
+            __import__(name)
+        except ImportError:
+            package = "tensorboard" if name == "tensorboard" else "mlflow"
+            raise InputError(
+                f"a log for {name} was asked for, and it is not installed: pip install {package}."
+            ) from None
+
+
+@contextmanager
+def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> Iterator[list[Log]]:
+    """The logs of these names, closed when the block ends.
+
+    Args:
+        names: of LOGS.
+        folder: of the run; TensorBoard's files go to `tensorboard` in it, and MLflow's run is called like it.
+        settings: of the training, for MLflow.
+
+    Raises:
+        InputError: a name is unknown, or its package is not installed.
+    """
+    refuse_unknown(names)
+    with ExitStack() as stack:
+        logs: list[Log] = []
+        for name in names:
+            log = _TensorBoard(folder) if name == "tensorboard" else _MLflow(folder, settings)
+            stack.callback(log.close)
+            logs.append(log)
+        yield logs
+
+
+def _figures(epoch: Epoch) -> dict[str, float]:
+    """What is taken down of an epoch: finite numbers by name, those of one kind side by side."""
+    found = {
+        "loss/train": epoch.loss,
+        "loss/val": epoch.val_loss,
+        "loss/as_fitted": epoch.fitted_loss,
+        "accuracy/train": epoch.accuracy,
+        "accuracy/val": epoch.val_accuracy,
+        "accuracy/as_fitted": epoch.fitted_accuracy,
+        "rate": epoch.rate,
+    }
+    return {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+class _TensorBoard:
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary import Writer
+
+        self._writer = Writer(str(folder / "tensorboard"))
+
+    def epoch(self, epoch: Epoch) -> None:
+        for name, value in _figures(epoch).items():
+            self._writer.add_scalar(name, value, epoch.epoch)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _MLflow:
+    """A run where MLflow's own settings say, such as MLFLOW_TRACKING_URI."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        from mlflow import MlflowClient
+
+        self._client = MlflowClient()
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        experiment = found.experiment_id if found is not None else self._client.create_experiment(EXPERIMENT)
+        self._run = self._client.create_run(experiment, run_name=folder.resolve().name).info.run_id
+        for name, value in _flat(settings).items():
+            self._client.log_param(self._run, name, str(value)[:500])
+
+    def epoch(self, epoch: Epoch) -> None:
+        for name, value in _figures(epoch).items():
+            self._client.log_metric(self._run, name, value, step=epoch.epoch)
+
+    def close(self) -> None:
+        self._client.set_terminated(self._run)
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return found

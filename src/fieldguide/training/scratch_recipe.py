@@ -1,0 +1,253 @@
+"""The settings of a training from random weights: a frozen record of the network, the pictures and the optimiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fieldguide.augmentation.presets import preset_called, preset_named
+from fieldguide.augmentation.settings import Settings
+from fieldguide.batches import Mixing
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.decode import RESIZE_RULES
+from fieldguide.data.pixels import PixelStore
+from fieldguide.errors import InputError
+from fieldguide.model.nets import Net
+from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.words import counted
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+MOST_EPOCHS = 10_000
+IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
+IMBALANCE_POWER = 0.5
+# Pictures looked at in all: the fewer there are, the more often each is looked at.
+LOOKS = 96_000
+FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
+ROUNDED_TO = 8  # pixels
+LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
+MARGIN, MOST_MARGIN = 1.25, 4.0
+GROWTH = ((2 / 3, 0.75),)
+SMALL_SIDE = 64  # pixels: nothing is gained by learning from even smaller pictures
+
+
+@dataclass(frozen=True)
+class ScratchRecipe:
+    """How to train a network from random weights. The defaults are good ones; `with_` changes a field.
+
+    Args:
+        net: the network.
+        resize: how pictures are brought to its input size: "crop", "squash" or "pad".
+        augment: how far pictures are varied; None leaves them as they are.
+        mixing: whether they are mixed with one another.
+        optimiser: with its rate and schedule.
+        epochs: at the most; the schedule is laid out for all of them.
+        batch_size: pictures that are learnt from at once.
+        label_smoothing: share of each label that is spread over all classes.
+        class_weights: 0 counts every picture alike, 1 every class.
+        margin: pictures are kept so many times as large as what the network sees of them, so that crops stay sharp.
+        growth: pairs of a share of the epochs, up to which the network sees smaller pictures, and their share of its
+            input's sides; the shares of epochs rise. Most is learnt from small pictures, which are quick; only networks
+            with pooling "average" can begin so.
+        average: of the weights over the steps, by which each older one counts less; 0 keeps the last ones.
+        stopping: early stopping, which needs held-out pictures; None trains all epochs and keeps the last one.
+        targets: accuracies at which the training ends; likewise.
+        precision: of the arithmetic: "auto" is half precision where the hardware gains by it, else "float32".
+        seed: of everything random.
+        reasons: one line for each thing that was chosen.
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> recipe = fg.ScratchRecipe(epochs=20, seed=1)
+        >>> recipe.with_(label_smoothing=0.0).epochs
+        20
+    """
+
+    net: Net = field(default_factory=Net)
+    resize: str = "crop"
+    augment: Settings | None = None
+    mixing: Mixing = field(default_factory=Mixing)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    epochs: int = USUAL_EPOCHS
+    batch_size: int = 32
+    label_smoothing: float = 0.1
+    class_weights: float = 0.0
+    margin: float = 1.0
+    growth: tuple[tuple[float, float], ...] = ()
+    average: float = 0.995
+    stopping: Stopping | None = None
+    targets: Targets | None = None
+    precision: str = "auto"
+    seed: int = 0
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE_RULES:
+            raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
+        for name, least, most in (("epochs", 1, MOST_EPOCHS), ("batch_size", 1, 65_536), ("seed", 0, math.inf)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                upto = "" if most == math.inf else f" to {most:,}"
+                raise InputError(f"{name} is {value!r}; expected a whole number from {least}{upto}.")
+        for name in ("label_smoothing", "class_weights", "average"):
+            value, most = getattr(self, name), 1.0
+            below = value <= most if name == "class_weights" else value < most
+            if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 0 and below):
+                end = "1" if name == "class_weights" else "below 1"
+                raise InputError(f"{name} is {value!r}; expected a number from 0 to {end}.")
+
+        if not 1 <= self.margin <= MOST_MARGIN:
+            raise InputError(f"margin is {self.margin!r}; expected a number from 1 to {MOST_MARGIN:g}, such as 1.25.")
+        object.__setattr__(self, "growth", tuple((float(until), float(share)) for until, share in self.growth))
+        until = [pair[0] for pair in self.growth]
+        if not all(0 < pair[0] < 1 and 0 < pair[1] < 1 for pair in self.growth) or until != sorted(set(until)):
+            raise InputError(
+                f"growth is {self.growth}; expected pairs of shares between 0 and 1, those of the epochs rising, such "
+                "as ((0.67, 0.75),)."
+            )
+        if self.growth and self.net.pooling == "flatten":
+            raise InputError("growth needs a network that takes pictures of any size: give it pooling 'average'.")
+
+    @property
+    def target_size(self) -> tuple[int, int]:
+        """(height, width) of the network's input."""
+        return self.net.target_size
+
+    def size_at(self, done: float) -> tuple[int, int]:
+        """(height, width) of what the network learns from once this share of the epochs is done.
+
+        Example:
+            >>> recipe = ScratchRecipe(growth=((0.5, 0.75),))
+            >>> recipe.size_at(0.0), recipe.size_at(0.5)
+            ((96, 96), (128, 128))
+        """
+        share = next((share for until, share in self.growth if done < until), 1.0)
+        return self.target_size if share == 1 else _scaled(self.target_size, share)
+
+    def kept_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that pictures are kept at, of which the network sees `size`."""
+        return size if self.margin == 1 else _scaled(size, self.margin)
+
+    @classmethod
+    def auto(cls, train: Dataset | PixelStore, *, seed: int = 0) -> ScratchRecipe:
+        """A recipe that fits these pictures, with the reason for each choice.
+
+        It depends on the pictures alone, never on how fast the machine is.
+
+        Args:
+            train: the pictures to train on.
+            seed: of everything random.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> recipe = fg.ScratchRecipe.auto(fg.Dataset.from_directory("photos"))
+            >>> recipe.epochs, recipe.net.family
+            (200, 'plain')
+        """
+        store = train if isinstance(train, PixelStore) else PixelStore.build(train)
+        count, counts = len(store), np.array(list(store.dataset.counts.values()))
+        side, resize, about_size = _size(store)
+        epochs = int(min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // count)))
+        power = IMBALANCE_POWER if counts.max() >= IMBALANCE * counts[counts > 0].min() else 0.0
+        net = Net(target_size=(side, side))
+        reasons = (
+            f"network from random weights: {net}",
+            about_size,
+            f"augmentation by crops and colours: {counted(count, 'picture')} would be learnt by heart without",
+            f"{epochs} epochs, so that the pictures are looked at about {epochs * count:,} times in all",
+            *(["classes differ in size: weighted by the root of it"] if power else []),
+        )
+        return cls(
+            net=net,
+            resize=resize,
+            augment=preset_called("crops").settings,
+            epochs=epochs,
+            class_weights=power,
+            margin=MARGIN,
+            growth=GROWTH if side > SMALL_SIDE else (),
+            seed=seed,
+            reasons=reasons,
+        )
+
+    def with_(self, **changes: object) -> ScratchRecipe:
+        """The same recipe with some fields changed; unknown fields are a TypeError."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def lines(self) -> list[str]:
+        """The settings in words, a line each."""
+        name = preset_named(self.augment) if self.augment is not None else "none"
+        varied = name or str(self.augment)
+        mixing = self.mixing
+        mixed = "" if mixing.kind == "none" else f", mixed by {mixing.kind.replace('_', ' ')} (alpha {mixing.alpha:g})"
+        return [
+            f"network {self.net}",
+            f"augmentation {varied}{mixed}",
+            f"{self.optimiser}, batches of {self.batch_size}, up to {counted(self.epochs, 'epoch')}",
+        ]
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON and for `from_dict`."""
+        return {
+            **asdict(self),
+            "net": self.net.to_dict(),
+            "augment": None if self.augment is None else self.augment.to_dict(),
+            "growth": [list(pair) for pair in self.growth],
+            "reasons": list(self.reasons),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ScratchRecipe:
+        """The recipe that `to_dict` wrote.
+
+        Raises:
+            InputError: a field is out of range, missing or unknown.
+
+        Example:
+            >>> recipe = ScratchRecipe(epochs=3)
+            >>> ScratchRecipe.from_dict(recipe.to_dict()) == recipe
+            True
+        """
+        try:
+            made = dict(fields)
+            made["net"] = Net.from_dict(made["net"])
+            made["augment"] = None if made["augment"] is None else Settings(**made["augment"])
+            made["mixing"] = Mixing(**made["mixing"])
+            made["optimiser"] = Optimiser(**made["optimiser"])
+            made["stopping"] = None if made["stopping"] is None else Stopping(**made["stopping"])
+            made["targets"] = None if made["targets"] is None else Targets(**made["targets"])
+            made["growth"] = tuple(tuple(pair) for pair in made["growth"])
+            made["reasons"] = tuple(made["reasons"])
+            return cls(**made)
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"a recipe lacks a field or has one too many ({error}); expected what to_dict gives."
+            ) from error
+
+
+def _size(store: PixelStore) -> tuple[int, str, str]:
+    """The input's side in pixels, the resize rule and the reason, from the sizes of the pictures."""
+    height, width = store.facts["height"], store.facts["width"]
+    short, aspect = np.minimum(height, width), float(np.median(np.maximum(height, width) / np.minimum(height, width)))
+    middle = int(np.median(short))
+    if middle < 64:
+        side, why = max(32, middle), f"half of the pictures are {middle} pixels or less on the shorter side"
+    else:
+        side = 128 if middle >= 112 else 96 if middle >= 84 else 64
+        why = f"what a small network makes good use of (the pictures' shorter side is {middle} in the median)"
+    resize = "pad" if aspect > LONG_ASPECT else "squash"
+    how = "bars added, since they are long and narrow" if resize == "pad" else "whole pictures, squeezed to a square"
+    return side, resize, f"input {side}x{side}, {how}: {why}"
+
+
+def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    height, width = (max(ROUNDED_TO, round(side * factor / ROUNDED_TO) * ROUNDED_TO) for side in size)
+    return height, width

@@ -1,0 +1,177 @@
+"""What a person asked of a training, and the recipe that comes of it: what was not asked for is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from fieldguide.augmentation.presets import PRESETS, preset_called
+from fieldguide.batches import Mixing
+from fieldguide.data.pixels import PixelStore
+from fieldguide.errors import InputError
+from fieldguide.model.nets import Net
+from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stopping import Stopping, Targets
+
+RECIPES = ("auto", "features", "finetune", "scratch")
+AUGMENTATIONS = ("none", *PRESETS)
+
+# Wishes by the part of a scratch recipe that they are for, and what they are called there.
+_NET: Mapping[str, str] = MappingProxyType(
+    {
+        "net": "family",
+        "size": "size",
+        "grayscale": "grayscale",
+        "dropout": "dropout",
+        "block_dropout": "block_dropout",
+        "l2": "l2",
+        "batch_norm": "batch_norm",
+        "pooling": "pooling",
+    }
+)
+_OPTIMISER: Mapping[str, str] = MappingProxyType(
+    {"optimiser": "name", "rate": "rate", "schedule": "schedule", "weight_decay": "weight_decay"}
+)
+_OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
+_STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Settings that were asked for; None where nothing was said.
+
+    Args:
+        recipe: "auto" (features, then fine-tuning if it helps), "features", "finetune" or "scratch".
+
+    All others are for "scratch", and named as in `ScratchRecipe`, `Net`, `Optimiser` and `Stopping`.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
+        >>> recipe = Wishes("scratch", augment="light", dropout=0.5, epochs=30).recipe_for(store, seed=1)
+        >>> recipe.epochs, recipe.net.dropout, recipe.augment.rotation_range
+        (30, 0.5, 8)
+    """
+
+    recipe: str = "auto"
+    net: str | None = None
+    size: str | None = None
+    side: int | None = None
+    grayscale: bool | None = None
+    dropout: float | None = None
+    block_dropout: float | None = None
+    l2: float | None = None
+    batch_norm: bool | None = None
+    pooling: str | None = None
+    augment: str | None = None
+    mix: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimiser: str | None = None
+    rate: float | None = None
+    schedule: str | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    class_weights: float | None = None
+    average: float | None = None
+    patience: int | None = None
+    metric: str | None = None
+    minimum: float | None = None
+    target: tuple[float, float] | None = None
+    precision: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise InputError(f"recipe is {self.recipe!r}; expected one of {', '.join(RECIPES)}.")
+        if self.recipe != "scratch" and (asked := self.asked()):
+            raise InputError(
+                f"{', '.join(flag(name) for name in asked)} {'is' if len(asked) == 1 else 'are'} for --recipe scratch, "
+                f"and the recipe is {self.recipe}: add --recipe scratch, or leave "
+                f"{'it' if len(asked) == 1 else 'them'} out."
+            )
+        if self.augment is not None and self.augment not in AUGMENTATIONS:
+            raise InputError(f"augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
+        if self.patience is None and (self.metric is not None or self.minimum is not None):
+            raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
+        self.apply(ScratchRecipe())  # whatever is out of range is refused now, before anything is read
+
+    def asked(self) -> list[str]:
+        """The names of the settings that were asked for, besides the recipe."""
+        names = [field.name for field in fields(self) if field.name != "recipe"]
+        return [name for name in names if getattr(self, name) is not None]
+
+    def recipe_for(self, store: PixelStore, *, seed: int) -> Recipe | ScratchRecipe:
+        """The recipe for these training pictures.
+
+        Raises:
+            InputError: a setting is out of range, or they do not go together.
+        """
+        if self.recipe == "scratch":
+            return self.apply(ScratchRecipe.auto(store, seed=seed))
+        recipe = Recipe.auto(store, seed=seed, fine_tune=self.recipe != "features")
+        if self.recipe == "finetune":
+            epochs = recipe.fine_tune_epochs or FINE_TUNE_EPOCHS
+            reason = f"fine-tuning of the last blocks, up to {epochs} epochs, as asked for"
+            recipe = recipe.with_(fine_tune_epochs=epochs, fine_tune="always", reasons=(*recipe.reasons[:-1], reason))
+        return recipe
+
+    def apply(self, recipe: ScratchRecipe) -> ScratchRecipe:
+        """The recipe with what was asked for in it."""
+        of_net, before = self._for(_NET), recipe.net
+        if self.side is not None:
+            of_net["target_size"] = (self.side, self.side)
+        if "family" in of_net:  # the defaults of one family are not those of another
+            before = Net(of_net.pop("family"), target_size=before.target_size)
+        net = replace(before, **of_net)
+        changes: dict[str, object] = {name: getattr(self, name) for name in _OWN if getattr(self, name) is not None}
+        changes["net"] = net
+        if net.pooling == "flatten":  # which takes pictures of one size only
+            changes["growth"] = ()
+        changes["optimiser"] = replace(recipe.optimiser, **self._for(_OPTIMISER))
+        if self.augment is not None:
+            changes["augment"] = None if self.augment == "none" else preset_called(self.augment).settings
+            if not (changes["augment"] and preset_called(self.augment).settings.crop_area[0] < 1):
+                changes["margin"] = 1.0  # of pictures that are not cropped nothing is gained by more pixels
+        if self.mix is not None:
+            changes["mixing"] = Mixing(self.mix)
+        if self.patience is not None:
+            changes["stopping"] = Stopping(**self._for(_STOPPING))
+        if self.target is not None:
+            changes["targets"] = Targets(*self.target)
+        made = recipe.with_(**changes)
+        asked = ["as asked for: " + ", ".join(self.asked())] if self.asked() else []
+        return made.with_(reasons=(*made.lines(), *asked)) if asked else made
+
+    def _for(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """What was asked for of one part of the recipe, by its own names."""
+        return {inside: getattr(self, name) for name, inside in names.items() if getattr(self, name) is not None}
+
+    def words(self) -> list[str]:
+        """The flags that say the same on the command line."""
+        found = [] if self.recipe == "auto" else ["--recipe", self.recipe]
+        for name in self.asked():
+            value = getattr(self, name)
+            if value is False:
+                found.append("--no-" + flag(name).removeprefix("--"))
+            else:
+                found.append(flag(name))
+                values = value if isinstance(value, tuple) else () if value is True else (value,)
+                found += [str(each) for each in values]
+        return found
+
+    def to_dict(self) -> dict[str, object]:
+        """The wishes by name, ready for JSON."""
+        return asdict(self)
+
+
+def flag(name: str) -> str:
+    """The name on the command line of a setting.
+
+    Example:
+        >>> flag("block_dropout")
+        '--block-dropout'
+    """
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,179 @@
+"""What is said of a comparison: only what its intervals say."""
+
+from __future__ import annotations
+
+import numpy as np
+from compared_points import point
+
+from fieldguide.comparison.curve import Curve, fit_power_law, learning_curve
+from fieldguide.comparison.point import Point
+from fieldguide.comparison.wording import finding
+
+SIZES = ("tiny", "small", "medium", "large")
+
+
+def ladder(rights: tuple[int, ...], trained: tuple[float, ...], runs: int = 3) -> list[Point]:
+    """Four sizes, each with so many of 400 pictures right in the mean of its runs."""
+    apart = (0, 1, -1)[:runs]
+    return [
+        point(name, 1e5 * 4**place, [right + step for step in apart], share)
+        for place, (name, right, share) in enumerate(zip(SIZES, rights, trained, strict=True))
+    ]
+
+
+def said(kind: str, points: list[Point], curve: Curve | None = None) -> str:
+    found = finding(kind, points, curve)
+    return " | ".join([found.headline, *found.sentences])
+
+
+def chosen(kind: str, points: list[Point]) -> str:
+    return finding(kind, points, None).choice
+
+
+def test_what_is_chosen_is_the_first_that_no_other_is_ahead_of_beyond_chance() -> None:
+    assert chosen("complexity", ladder((350, 351, 352, 351), (1.0, 1.0, 1.0, 1.0))) == "tiny"
+    assert chosen("complexity", ladder((300, 360, 362, 361), (0.9, 1.0, 1.0, 1.0))) == "small"
+    assert chosen("recipes", recipes((300, 352, 302, 356), (1.0, 0.96, 1.0, 0.95))) == "augmentation"
+    assert chosen("recipes", recipes((380, 380, 379, 381), (0.95, 0.95, 0.95, 0.95))) == "plain"
+
+
+def test_the_best_size_is_named_where_it_is_best_and_what_larger_ones_do() -> None:
+    text = said("complexity", ladder((300, 360, 359, 320), (0.8, 0.95, 0.99, 1.0)))
+    assert text.startswith("Small is best | small (400,000 parameters) is best: 90.0% (95% CI")
+    assert "tiny is behind small by 15.0 points (95% CI" in text
+    assert "large is behind small by 10.0 points" in text
+    assert "there more parameters harm" in text
+    assert "Beyond small more parameters show no gain: medium." in text
+    assert "grows from 5.0 to 20.0 points from tiny to large, by 15.0 points" in text
+
+
+def test_sizes_within_chance_of_one_another_are_not_ranked() -> None:
+    text = said("complexity", ladder((350, 351, 352, 351), (1.0, 1.0, 1.0, 1.0)))
+    assert text.startswith("No size is better than another beyond chance")
+    assert "Take tiny (100,000 parameters), which costs least" in text
+    assert "best" not in text
+    assert "The gap between training and held-out accuracy does not grow beyond chance from tiny to large." in text
+
+
+def test_the_smallest_size_that_is_as_good_is_enough() -> None:
+    text = said("complexity", ladder((300, 360, 362, 361), (0.9, 1.0, 1.0, 1.0)))
+    assert text.startswith("Small is as good as any larger one")
+    assert "medium is ahead by 0.5 points" in text
+    assert "which may be chance" in text
+    assert "Beyond small more parameters show no gain: medium and large." in text
+
+
+def test_a_dip_before_the_best_size_is_no_harm_of_parameters() -> None:
+    text = said("complexity", ladder((360, 320, 362, 361), (0.9, 1.0, 1.0, 1.0)))
+    assert text.startswith("Tiny is as good as any larger one")
+    assert "small is behind medium by" in text
+    assert "harm" not in text
+
+
+def test_the_largest_that_is_best_may_not_be_large_enough() -> None:
+    text = said("complexity", ladder((250, 290, 330, 370), (0.8, 0.9, 0.95, 1.0)))
+    assert text.startswith("Large is best")
+    assert "a larger one may do better still" in text
+
+
+def test_one_run_of_each_says_what_its_intervals_leave_out() -> None:
+    text = said("complexity", ladder((300, 360, 359, 320), (0.8, 0.95, 0.99, 1.0), runs=1))
+    assert text.endswith(
+        "There is one run of each: how far another seed would come out otherwise, no interval here says."
+    )
+
+
+def recipes(rights: tuple[int, ...], trained: tuple[float, ...]) -> list[Point]:
+    names = ("plain", "augmentation", "dropout", "both")
+    return [
+        point(name, 0.0, [right - 1, right, right + 1], share)
+        for name, right, share in zip(names, rights, trained, strict=True)
+    ]
+
+
+def test_the_cure_is_named_with_what_it_takes_off_the_gap() -> None:
+    text = said("recipes", recipes((300, 352, 302, 356), (1.0, 0.96, 1.0, 0.95)))
+    assert text.startswith("Both together take 19.0 points off the gap")
+    assert "Plain, the network overfits: 100.0% of the training pictures right and 75.0% of the held-out ones" in text
+    assert "Augmentation takes 17.0 points (95% CI" in text
+    assert "off the gap, and held-out accuracy rises by 13.0 points" in text
+    assert "Dropout does not change the gap beyond chance, by -0.5 points (95% CI" in text
+    assert "held-out accuracy does not change beyond chance, by 0.5 points" in text
+    assert text.endswith("Both together leave the smallest gap, but not beyond chance: augmentation may do as well.")
+
+
+def test_a_gap_that_shrinks_by_learning_less_is_no_cure_of_the_classes() -> None:
+    text = said("recipes", recipes((300, 300, 250, 300), (1.0, 0.85, 0.8, 0.8)))
+    assert "less is learnt by heart, no more of the classes" in text
+    assert "held-out accuracy falls by 12.5 points" in text
+    assert "too much of it, or too few epochs" in text
+
+
+def test_without_overfitting_there_is_nothing_to_cure() -> None:
+    text = said("recipes", recipes((380, 380, 379, 381), (0.95, 0.95, 0.95, 0.95)))
+    assert text.startswith(
+        "Neither augmentation nor dropout lessens the gap beyond chance | Plain, the network does not overfit"
+    )
+
+
+def test_a_cure_that_harms_is_said_to_harm() -> None:
+    text = said("recipes", recipes((346, 293, 344, 315), (1.0, 0.998, 1.0, 0.998)))
+    assert text.startswith("Augmentation lowers held-out accuracy by 13.2 points")
+    assert "Augmentation makes the gap larger by 13.1 points" in text
+    assert "held-out accuracy falls by 13.2 points (95% CI" in text
+    assert "training pictures are learnt as well as before" in text
+    assert "too few epochs" not in text
+
+
+def test_a_gap_that_grows_is_said_to_grow() -> None:
+    assert "Dropout makes the gap larger by" in said("recipes", recipes((350, 350, 250, 350), (0.9, 0.9, 0.9, 0.9)))
+
+
+COUNTS = (62, 125, 250, 500, 1000, 2000)
+
+
+def sizes(errors: np.ndarray, runs: int = 3, n: int = 1000, apart: int = 2) -> tuple[list[Point], Curve]:
+    found = [
+        point(f"{count:,} pictures", count, [round(n * (1 - e)) + apart * (step - 1) for step in range(runs)], 1.0, n)
+        for count, e in zip(COUNTS, errors, strict=True)
+    ]
+    return found, learning_curve(COUNTS, [each.right for each in found])
+
+
+def test_what_more_pictures_bring_comes_with_its_interval() -> None:
+    points, curve = sizes(0.03 + 0.1 * (np.array(COUNTS) / 2000) ** -0.4)
+    text = said("data_size", points, curve)
+    gain = 100 * 0.1 * (1 - 1.5**-0.4)
+    assert text.startswith(f"1,000 more pictures: about +{gain:.0f}".replace("+1", "+1.").replace("+2", "+1.")) or (
+        "1,000 more pictures: about +1." in text
+    )
+    assert "Twice as many (4,000): about +2." in text
+    assert "From 62 to 2,000 training pictures held-out accuracy rose from" in text
+
+
+def test_a_flat_curve_hardly_helps() -> None:
+    points, curve = sizes(np.full(6, 0.1), apart=0)
+    assert said("data_size", points, curve).startswith("1,000 more pictures would hardly help")
+
+
+def test_runs_far_apart_on_few_pictures_cannot_tell() -> None:
+    points, curve = sizes(np.array([0.4, 0.3, 0.3, 0.2, 0.25, 0.2]), n=40, apart=4)
+    text = said("data_size", points, curve)
+    assert "1,000 more pictures: what they would bring cannot be told, anything from +" in text
+
+
+def test_where_all_are_right_only_more_to_measure_on_could_tell() -> None:
+    points, curve = sizes(np.array([0.1, 0.05, 0.0, 0.0, 0.0, 0.0]), n=100, apart=0)
+    text = said("data_size", points, curve)
+    assert text.startswith("All 100 held-out pictures are right already | All 100 held-out pictures are right already:")
+    assert "more pictures" not in text
+
+
+def test_one_run_of_each_size_cannot_tell() -> None:
+    points, curve = sizes(0.03 + 0.1 * (np.array(COUNTS) / 2000) ** -0.4, runs=1)
+    assert "cannot be told from one run of each size: give more seeds" in said("data_size", points, curve)
+
+
+def test_a_law_is_fitted_whatever_it_is_asked_for() -> None:
+    law = fit_power_law(COUNTS, np.full((1, 6), 0.2))
+    assert Curve(2000, 10, law, None).error_at(8000) == np.float64(0.2) or law[0, 1] < 1e-12

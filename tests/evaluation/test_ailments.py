@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated_cases import SETUP, answered, level, rising, simulate
+
+from fieldguide.errors import InputError
+from fieldguide.evaluation import ailment
+from fieldguide.evaluation.ailment import KINDS, Ailment
+from fieldguide.evaluation.ailments import ailments
+from fieldguide.evaluation.case import Answers, Case
+
+SEEDS = range(5)
+
+
+def main(case: Case) -> Ailment:
+    return ailments(case)[0]
+
+
+def kinds(case: Case) -> list[str]:
+    return [found.kind for found in ailments(case)]
+
+
+def overfit(seed: int = 0, val_n: int = 400) -> Case:
+    return simulate(
+        rising(0.6, 1.0, 6),
+        rising(0.6, 0.75, 3),
+        val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7),
+        val_n=val_n,
+        seed=seed,
+    )
+
+
+def healthy(seed: int = 0, n: int = 800, val_n: int = 400, **options: object) -> Case:
+    return simulate(rising(0.6, 0.985, 3), rising(0.6, 0.975, 3), n=n, val_n=val_n, seed=seed, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_healthy_training_is_called_well(seed: int) -> None:
+    found = ailments(healthy(seed))
+    assert [one.kind for one in found] == [ailment.GOOD]
+    assert not found[0].ill
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_overfitting_is_named_with_its_epoch_gap_and_cost(seed: int) -> None:
+    found = main(overfit(seed))
+    assert found.kind == ailment.OVERFITTING
+    assert found.sure == ailment.SHOWN
+    assert found.since is not None and 5 <= found.since <= 11
+    gap = found.figures[2]
+    assert gap.low is not None and gap.low > 0.15 and gap.high is not None and gap.high < 0.35
+    assert any("a gap of" in line and "95% CI" in line for line in found.evidence)
+    assert found.remedy is not None
+    assert found.remedy.command == (
+        "fieldguide train PHOTOS --recipe scratch --net classic --size small --augment medium --dropout 0.5"
+    )
+
+
+def test_what_overfitting_costs_is_told_where_it_costs_anything() -> None:
+    falling = simulate(
+        rising(0.6, 1.0, 4),
+        lambda epoch: 0.85 - 0.006 * max(0, epoch - 8) if epoch > 4 else 0.6 + 0.06 * epoch,
+        val_loss=lambda epoch: 0.4 + 0.02 * abs(epoch - 8),
+    )
+    assert any("of held-out accuracy" in line for line in main(falling).evidence)
+    assert not any("of held-out accuracy" in line for line in main(overfit()).evidence)
+
+
+def test_kept_weights_of_an_earlier_epoch_are_said_to_do_no_harm() -> None:
+    assert any("did no harm" in line for line in main(overfit()).evidence)
+
+
+def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:
+    few = simulate(rising(0.6, 0.99, 3), rising(0.6, 0.93, 3), n=100, val_n=60)
+    assert ailment.OVERFITTING not in kinds(few)
+
+
+def test_a_small_gap_is_no_illness_however_surely_it_is_there() -> None:
+    many = simulate(rising(0.6, 0.99, 3), rising(0.6, 0.955, 3), n=1000, val_n=20_000)
+    assert kinds(many) == [ailment.GOOD]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_underfitting_is_named(seed: int) -> None:
+    low = simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3), seed=seed, setup=replace(SETUP, dropout=0.8))
+    assert main(low).kind == ailment.UNDERFITTING
+    assert str(main(low).remedy).endswith("--dropout 0`")
+
+
+def test_a_network_that_is_not_held_back_is_to_grow() -> None:
+    found = main(simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3)))
+    assert found.remedy is not None and found.remedy.command.endswith("--size medium")
+
+
+def test_a_loss_that_is_no_number_ends_all_other_talk() -> None:
+    case = healthy()
+    broken = replace(case.epochs[11], loss=math.nan, val_loss=math.nan)
+    found = ailments(replace(case, epochs=(*case.epochs[:11], broken), setup=replace(SETUP, stopped="not finite")))
+    assert [one.kind for one in found] == [ailment.RATE_TOO_HIGH]
+    assert found[0].since == 12
+    assert "in epoch 12 the loss was no longer a number" in found[0].sentence
+    assert str(found[0].remedy).endswith("--rate 0.0001`")
+
+
+def test_a_high_rate_that_has_learnt_nothing_is_too_high() -> None:
+    stuck = simulate(level(0.5), level(0.5), setup=replace(SETUP, rate=0.05))
+    assert main(stuck).kind == ailment.RATE_TOO_HIGH
+    usual = simulate(level(0.5), level(0.5))
+    assert main(usual).kind == ailment.UNDERFITTING
+    assert main(usual).sure == ailment.POSSIBLE
+
+
+def test_what_had_been_learnt_and_was_lost_again_speaks_for_a_high_rate() -> None:
+    lost = simulate(lambda epoch: 0.8 if epoch < 12 else 0.5, lambda epoch: 0.8 if epoch < 12 else 0.5)
+    assert main(lost).kind == ailment.RATE_TOO_HIGH
+    assert any("lost that again" in line for line in main(lost).evidence)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_low_rate_is_named(seed: int) -> None:
+    crawling = simulate(
+        lambda epoch: 0.5 + 0.004 * epoch,
+        lambda epoch: 0.5 + 0.004 * epoch,
+        n=1000,
+        seed=seed,
+        setup=replace(SETUP, rate=1e-5),
+    )
+    found = main(crawling)
+    assert found.kind == ailment.RATE_TOO_LOW
+    assert str(found.remedy).endswith("--rate 0.001`")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_training_that_ended_while_it_learnt_is_named(seed: int) -> None:
+    early = simulate(
+        lambda epoch: 0.5 + 0.03 * epoch, lambda epoch: 0.5 + 0.03 * epoch, epochs=10, n=1000, val_n=800, seed=seed
+    )
+    assert main(early).kind == ailment.UNFINISHED
+    assert str(main(early).remedy).endswith("--epochs 20`")
+
+
+def test_a_training_that_ended_by_itself_was_not_cut_short() -> None:
+    early = simulate(lambda epoch: 0.5 + 0.03 * epoch, lambda epoch: 0.5 + 0.03 * epoch, epochs=10, n=1000)
+    patient = replace(early, setup=replace(SETUP, stopped="patience"))
+    assert ailment.UNFINISHED not in kinds(patient)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_jumps_from_epoch_to_epoch_are_named(seed: int) -> None:
+    jumps = np.random.default_rng(seed).normal(0, 0.08, 31)
+
+    def restless(epoch: int) -> float:
+        return min(0.99, 0.85 + jumps[epoch])
+
+    case = simulate(restless, restless, seed=seed, setup=replace(SETUP, rate=0.01))
+    found = main(case)
+    assert found.kind == ailment.UNSTABLE
+    assert str(found.remedy).endswith("--rate 0.001 --schedule cosine`")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("val_n", [12, 25])
+def test_few_held_out_pictures_come_before_what_they_seem_to_show(val_n: int, seed: int) -> None:
+    found = main(overfit(seed, val_n=val_n))
+    assert found.kind == ailment.FEW_HELD
+    assert f"{val_n} pictures" in found.sentence
+    assert str(found.remedy).endswith("--validation 0.3`")
+
+
+def test_how_many_held_out_pictures_are_enough_depends_on_how_many_are_right() -> None:
+    assert ailment.FEW_HELD in kinds(simulate(rising(0.6, 0.99, 3), level(0.7), val_n=60))
+    assert ailment.FEW_HELD not in kinds(healthy(val_n=60))
+    assert ailment.FEW_HELD not in kinds(simulate(rising(0.6, 0.99, 3), level(0.7), val_n=120))
+
+
+def test_known_leaks_are_told_first() -> None:
+    assert kinds(replace(healthy(), leaks=100))[0] == ailment.LEAK
+    assert ailment.LEAK not in kinds(replace(healthy(), leaks=2))
+    assert ailment.LEAK not in kinds(replace(healthy(), leaks=0))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_held_out_pictures_that_fare_better_are_a_leak(seed: int) -> None:
+    found = main(simulate(rising(0.5, 0.9, 8), rising(0.6, 0.99, 5), seed=seed))
+    assert found.kind == ailment.LEAK
+    assert "fare better than training ones" in found.sentence
+
+
+def test_held_out_pictures_learnt_by_heart_with_the_others_are_a_leak() -> None:
+    def both(epoch: int) -> float:
+        return min(1.0, 0.55 + 0.02 * epoch)
+
+    found = main(simulate(both, both, epochs=30))
+    assert found.kind == ailment.LEAK
+    assert found.sure == ailment.POSSIBLE
+    quickly = simulate(rising(0.6, 1.0, 1.5), rising(0.6, 1.0, 1.5))  # easy pictures: learnt within a few epochs
+    assert main(quickly).kind == ailment.GOOD
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_labels_that_have_nothing_to_do_with_the_pictures_are_suspect(seed: int) -> None:
+    found = main(simulate(rising(0.5, 1.0, 8), level(0.5), val_loss=lambda epoch: 0.7 + 0.05 * epoch, seed=seed))
+    assert found.kind == ailment.LABELS
+    assert "nothing of what it learns helps" in found.sentence
+    assert str(found.remedy).endswith("`fieldguide check PHOTOS`")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_wrong_answers_as_sure_as_right_ones_make_labels_suspect(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    case = overfit(seed)
+    held, trained = (answered(share, n, 2, rng, telling=0.1) for share, n in ((0.75, 400), (0.82, 800)))
+    assert main(replace(case, held=held, trained=trained)).kind == ailment.LABELS
+    held, trained = (answered(share, n, 2, rng, telling=0.5) for share, n in ((0.75, 400), (0.82, 800)))
+    assert main(replace(case, held=held, trained=trained)).kind == ailment.OVERFITTING
+
+
+def test_a_class_that_is_never_named_has_collapsed() -> None:
+    case = replace(healthy(), counts=(760, 40), class_names=("cats", "dogs"))
+    held = Answers(((380, 0), (19, 1)), (0,) * 5 + (381, 0, 0, 0, 0), (0,) * 5 + (19, 0, 0, 0, 0))
+    found = main(replace(case, held=held))
+    assert found.kind == ailment.COLLAPSED
+    assert found.sentence == "One class has collapsed: 'dogs' is hardly ever recognised."
+    assert any("It has 40 training pictures, the largest class 760." in line for line in found.evidence)
+    three = Answers(((380, 0), (3, 0)), held.right, held.wrong)
+    assert ailment.COLLAPSED not in kinds(replace(case, held=three))  # three pictures say nothing of a class
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_augmentation_that_hides_the_pictures_is_too_strong(seed: int) -> None:
+    setup = replace(SETUP, augment="custom", augmentation="rotation_range=180, erasing=1")
+    case = simulate(rising(0.5, 0.62, 5), rising(0.5, 0.6, 5), fitted=level(0.52), seed=seed, setup=setup)
+    found = main(case)
+    assert found.kind == ailment.AUGMENTATION
+    assert any("rotation_range=180" in line for line in found.evidence)
+    assert str(found.remedy).endswith("--augment light`")
+    strong = replace(case, setup=replace(SETUP, augment="strong"))
+    assert str(main(strong).remedy).endswith("--augment medium`")
+
+
+def test_an_augmentation_that_hinders_nothing_is_left_alone() -> None:
+    setup = replace(SETUP, augment="strong")
+    assert kinds(healthy(fitted=rising(0.5, 0.8, 5), setup=setup)) == [ailment.GOOD]
+
+
+def test_where_nothing_can_be_told_it_says_so() -> None:
+    found = ailments(simulate(rising(0.6, 0.98, 3), rising(0.6, 0.9, 3), n=80, val_n=50, seed=5))
+    assert [one.kind for one in found] == [ailment.UNCLEAR]
+    assert "cannot be told" in found[0].sentence
+
+
+def test_one_epoch_is_judged_without_trouble() -> None:
+    case = simulate(level(0.6), level(0.6), epochs=1)
+    assert not set(kinds(case)) - set(KINDS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.integers(1, 500),
+    st.integers(1, 500),
+    st.integers(2, 6),
+    st.integers(0, 9),
+)
+def test_whatever_comes_something_is_said(
+    epochs: int, trained: float, held: float, n: int, val_n: int, classes: int, seed: int
+) -> None:
+    """Never an error, never an unknown kind, the main one first, and all of it ready for JSON."""
+    case = simulate(
+        rising(0.1, trained, 5),
+        rising(0.1, held, 5),
+        n=n * classes,
+        val_n=val_n,
+        classes=classes,
+        epochs=epochs,
+        seed=seed,
+    )
+    found = ailments(case)
+    places = [KINDS.index(one.kind) for one in found]
+    assert places and places == sorted(places)
+    assert all(one.ill for one in found) or len(found) == 1
+    assert all(one.sentence.endswith(".") and one.evidence for one in found)
+    assert json.loads(json.dumps([one.to_dict() for one in found], allow_nan=False))
+
+
+def test_healthy_trainings_are_called_ill_no_more_often_than_one_in_twenty() -> None:
+    """Figures of few pictures are chance in part: now and then a healthy training looks ill, and may be called so."""
+    rng = np.random.default_rng(0)
+    ill = 0
+    for seed in range(300):
+        share, gap = rng.uniform(0.955, 0.995), rng.uniform(0.0, 0.02)
+        held = rising(0.6, share - gap, 3)
+        ill += main(simulate(rising(0.6, share, 3), held, val_n=int(rng.integers(200, 1000)), seed=seed)).ill
+    assert ill <= 15
+
+
+def test_an_ailment_prints_with_its_evidence_and_the_next_command() -> None:
+    text = str(main(overfit()))
+    assert text.startswith("It overfits: from epoch")
+    assert "\n  - At the end it recognises" in text
+    assert text.splitlines()[-1].startswith("  Next: ")
+
+
+def test_held_out_answers_alone_can_make_labels_suspect() -> None:
+    held = answered(0.75, 2000, 2, np.random.default_rng(1), telling=0.1)
+    assert main(replace(overfit(), held=held, trained=None)).kind == ailment.LABELS
+
+
+def test_where_it_was_not_written_down_how_many_were_measured_nothing_is_claimed() -> None:
+    case = overfit()
+    found = ailments(replace(case, epochs=tuple(replace(epoch, n=0, val_n=0) for epoch in case.epochs)))
+    assert [one.kind for one in found] == [ailment.UNCLEAR]
+    assert "was not written down" in found[0].evidence[0]
+
+
+def test_a_case_without_epochs_is_refused() -> None:
+    with pytest.raises(InputError, match="a case without epochs came; expected at least one"):
+        ailments(replace(overfit(), epochs=()))

@@ -1,0 +1,147 @@
+"""Batches: every picture once an epoch, the same whatever happened before, with the targets and weights asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldguide.augmentation.draws import draw
+from fieldguide.augmentation.settings import Settings
+from fieldguide.augmentation.warp import Warper
+from fieldguide.batches import Batch, Batches, Mixing
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.errors import InputError
+
+STRONG = Settings(rotation_range=40, zoom_range=0.3, horizontal_flip=True, brightness_range=(0.7, 1.3), erasing=0.5)
+
+
+@pytest.fixture(scope="module")
+def store(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDGUIDE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 48))
+
+
+def batches_of(store: PixelStore, **settings: object) -> Batches:
+    rows = np.arange(len(store))
+    return Batches(store, rows, store.dataset.labels, 2, **settings)  # type: ignore[arg-type]
+
+
+def pixels_of(batches: list[Batch]) -> np.ndarray:
+    return np.concatenate([batch.pixels for batch in batches])
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"), [(32, [30, 30]), (7, [7] * 6 + [6] * 3), (60, [60]), (1000, [60]), (1, [1] * 60)]
+)
+def test_an_epoch_has_every_picture_once_in_batches_of_nearly_one_size(
+    store: PixelStore, size: int, sizes: list[int]
+) -> None:
+    batches = batches_of(store, batch_size=size)
+    found = list(batches.epoch(1))
+    assert [len(batch.pixels) for batch in found] == sizes
+    assert len(batches) == len(sizes)
+    wanted = sorted(picture.tobytes() for picture in store.read(range(len(store))))
+    assert sorted(picture.astype(np.uint8).tobytes() for picture in pixels_of(found)) == wanted
+
+
+def test_pictures_and_targets_belong_together(store: PixelStore) -> None:
+    label_of = {store.read([row])[0].tobytes(): store.dataset.labels[row] for row in range(len(store))}
+    for batch in batches_of(store).epoch(3):
+        labels = [label_of[picture.astype(np.uint8).tobytes()] for picture in batch.pixels]
+        assert batch.targets[:, 0].tolist() == labels
+
+
+def test_epochs_differ_and_each_is_the_same_again_whatever_came_before(store: PixelStore) -> None:
+    settings = {"augment": STRONG, "mixing": Mixing("both"), "smoothing": 0.1, "seed": 5}
+    whole = batches_of(store, **settings)
+    epochs = [list(whole.epoch(number)) for number in (1, 2, 3)]
+    assert not np.array_equal(pixels_of(epochs[0]), pixels_of(epochs[1]))
+    again = list(batches_of(store, **settings).epoch(3))  # as after a resume
+    np.testing.assert_array_equal(pixels_of(again), pixels_of(epochs[2]))
+    for one, other in zip(again, epochs[2], strict=True):
+        np.testing.assert_array_equal(one.targets, other.targets)
+        np.testing.assert_array_equal(one.weights, other.weights)
+    other_seed = list(batches_of(store, **{**settings, "seed": 6}).epoch(3))
+    assert not np.array_equal(pixels_of(other_seed), pixels_of(epochs[2]))
+
+
+def test_a_picture_is_varied_as_the_engine_draws_it_for_its_row_and_epoch(store: PixelStore) -> None:
+    rows = np.arange(10, 20)
+    batches = Batches(store, rows, store.dataset.labels[rows], 2, augment=STRONG, batch_size=10, seed=2)
+    (batch,) = batches.epoch(4)
+    draws = draw(STRONG, store.target_size, rows, seed=2, epoch=4)
+    np.testing.assert_array_equal(batch.pixels, Warper().apply(store.read(rows), draws, STRONG))
+
+
+def test_labels_are_smoothed_over_all_classes(store: PixelStore) -> None:
+    labels = np.arange(len(store)) % 3
+    (batch,) = Batches(store, np.arange(len(store)), labels, 3, smoothing=0.3, batch_size=60).epoch(1)
+    np.testing.assert_allclose(batch.targets.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.unique(batch.targets), [0.1, 0.8], rtol=1e-6)
+    (two,) = batches_of(store, smoothing=0.3, batch_size=60).epoch(1)
+    assert two.targets.shape == (60, 1)
+    np.testing.assert_allclose(np.unique(two.targets), [0.15, 0.85], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["mix_up", "cut_mix", "both"])
+def test_mixed_pictures_have_mixed_targets(store: PixelStore, kind: str) -> None:
+    plain = pixels_of(list(batches_of(store, seed=1).epoch(1)))
+    found = list(batches_of(store, seed=1, mixing=Mixing(kind)).epoch(1))
+    targets = np.concatenate([batch.targets for batch in found])[:, 0]
+    assert ((targets > 0.02) & (targets < 0.98)).sum() > 10
+    changed = np.abs(pixels_of(found) - plain).max(axis=(1, 2, 3)) > 1
+    assert changed[(targets > 0.02) & (targets < 0.98)].all()
+
+
+def test_as_many_batches_are_mixed_as_were_asked_for(store: PixelStore) -> None:
+    batches = batches_of(store, batch_size=4, mixing=Mixing("mix_up", share=0.5))
+    plain = batches_of(store, batch_size=4)
+    mixed = [
+        bool(np.abs(one.pixels - other.pixels).max() > 1)
+        for epoch in range(1, 17)
+        for one, other in zip(batches.epoch(epoch), plain.epoch(epoch), strict=True)
+    ]
+    assert len(mixed) == 240
+    assert 90 < sum(mixed) < 140  # of 240, half, less one in 24 that was mixed with itself
+    none = batches_of(store, mixing=Mixing("mix_up", share=0.0))
+    np.testing.assert_array_equal(pixels_of(list(none.epoch(1))), pixels_of(list(batches_of(store).epoch(1))))
+
+
+def test_weights_even_out_classes_by_the_power_and_are_1_on_average(store: PixelStore) -> None:
+    labels = np.where(np.arange(60) < 48, 0, 1)
+    for power, ratio in ((0.0, 1.0), (0.5, 2.0), (1.0, 4.0)):
+        (batch,) = Batches(store, np.arange(60), labels, 2, power=power, batch_size=60).epoch(1)
+        rare, common = (batch.weights[batch.targets[:, 0] == label] for label in (1, 0))
+        assert len(set(rare.tolist())) == len(set(common.tolist())) == 1
+        assert rare[0] / common[0] == pytest.approx(ratio)
+        assert batch.weights.mean() == pytest.approx(1)
+
+
+def test_an_epoch_that_is_not_finished_leaves_no_thread_waiting(store: PixelStore) -> None:
+    import threading
+
+    before = threading.active_count()
+    for _ in range(3):
+        next(batches_of(store, batch_size=2).epoch(1))
+    batches = batches_of(store, batch_size=2).epoch(1)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kind": "mixup"}, "mixing is 'mixup'; expected one of none, mix_up, cut_mix, both"),
+        ({"alpha": 0.0}, "alpha of the mixing is 0.0"),
+        ({"alpha": float("inf")}, "alpha of the mixing is inf"),
+        ({"share": 1.5}, "share of the mixing is 1.5"),
+    ],
+)
+def test_mixing_out_of_range_is_named(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Mixing(**settings)  # type: ignore[arg-type]

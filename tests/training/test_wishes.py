@@ -1,0 +1,136 @@
+"""What is asked for is in the recipe, what is not is chosen, and flags that do not go together are refused at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fieldguide.augmentation.presets import PRESETS
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.errors import InputError
+from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.wishes import Wishes
+
+
+@pytest.fixture(scope="module")
+def store(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDGUIDE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return PixelStore.build(Dataset.from_directory(small_photos))
+
+
+def scratch(store: PixelStore, wishes: Wishes) -> ScratchRecipe:
+    recipe = wishes.recipe_for(store, seed=3)
+    assert isinstance(recipe, ScratchRecipe)
+    return recipe
+
+
+def test_nothing_asked_for_gives_the_recipe_that_is_chosen(store: PixelStore) -> None:
+    assert Wishes().recipe_for(store, seed=3) == Recipe.auto(store, seed=3)
+    assert scratch(store, Wishes("scratch")) == ScratchRecipe.auto(store, seed=3)
+    assert Wishes("features").recipe_for(store, seed=3) == Recipe.auto(store, seed=3, fine_tune=False)
+
+
+def test_finetune_keeps_it_whatever_it_brings(store: PixelStore) -> None:
+    recipe = Wishes("finetune").recipe_for(store, seed=0)
+    assert isinstance(recipe, Recipe)
+    assert (recipe.fine_tune, recipe.fine_tune_epochs) == ("always", FINE_TUNE_EPOCHS)
+    assert recipe.reasons[-1] == "fine-tuning of the last blocks, up to 12 epochs, as asked for"
+
+
+def test_what_is_asked_for_is_in_the_recipe_and_the_rest_is_chosen(store: PixelStore) -> None:
+    chosen = ScratchRecipe.auto(store, seed=3)
+    recipe = scratch(
+        store,
+        Wishes(
+            "scratch",
+            net="classic",
+            size="tiny",
+            side=64,
+            dropout=0.5,
+            augment="light",
+            mix="mix_up",
+            epochs=7,
+            rate=0.01,
+            schedule="plateau",
+            patience=4,
+            metric="val_accuracy",
+            target=(0.95, 0.8),
+        ),
+    )
+    assert (recipe.net.family, recipe.net.size, recipe.net.target_size) == ("classic", "tiny", (64, 64))
+    assert (recipe.net.dropout, recipe.net.batch_norm, recipe.net.pooling) == (0.5, False, "flatten")
+    assert recipe.augment == PRESETS["light"].settings
+    assert (recipe.mixing.kind, recipe.epochs) == ("mix_up", 7)
+    assert (recipe.optimiser.rate, recipe.optimiser.schedule) == (0.01, "plateau")
+    assert recipe.optimiser.name == chosen.optimiser.name
+    assert recipe.stopping == Stopping("val_accuracy", 4)
+    assert recipe.targets == Targets(0.95, 0.8)
+    assert (recipe.batch_size, recipe.label_smoothing, recipe.seed) == (chosen.batch_size, chosen.label_smoothing, 3)
+    assert "dropout" in recipe.reasons[-1]
+
+
+def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
+    assert scratch(store, Wishes("scratch", augment="none")).augment is None
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"recipe": "best"}, "recipe is 'best'; expected one of auto, features, finetune, scratch"),
+        ({"dropout": 0.5}, r"--dropout is for --recipe scratch, and the recipe is auto: .* leave it out"),
+        ({"recipe": "features", "rate": 0.1, "block_dropout": 0.1}, "--block-dropout, --rate are for --recipe scratch"),
+        (
+            {"recipe": "scratch", "augment": "wild"},
+            "augment is 'wild'; expected one of none, light, medium, strong, crops",
+        ),
+        ({"recipe": "scratch", "epochs": 0}, "epochs is 0; expected a whole number from 1"),
+        ({"recipe": "scratch", "rate": -1.0}, "rate is -1.0"),
+        ({"recipe": "scratch", "schedule": "step"}, "schedule is 'step'"),
+        ({"recipe": "scratch", "optimiser": "lion"}, "optimiser is 'lion'"),
+        ({"recipe": "scratch", "patience": 0}, "patience is 0"),
+        ({"recipe": "scratch", "metric": "val_loss"}, "say with --patience how long it waits"),
+        ({"recipe": "scratch", "net": "resnet"}, "family is 'resnet'"),
+        ({"recipe": "scratch", "side": 4}, "target_size is"),
+        ({"recipe": "scratch", "mix": "cutout"}, "mixing is 'cutout'"),
+        ({"recipe": "scratch", "label_smoothing": 1.0}, "label_smoothing is 1.0; expected a number from 0 to below 1"),
+        ({"recipe": "scratch", "class_weights": 2.0}, "class_weights is 2.0; expected a number from 0 to 1"),
+        ({"recipe": "scratch", "precision": "float64"}, "precision is 'float64'"),
+        ({"recipe": "scratch", "target": (2.0, 0.5)}, "target for accuracy is 2.0"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_read(wishes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Wishes(**wishes)  # type: ignore[arg-type]
+
+
+def test_the_words_say_the_same_again() -> None:
+    wishes = Wishes("scratch", net="classic", batch_norm=False, grayscale=True, rate=0.01, target=(0.95, 0.8))
+    assert wishes.words() == [
+        *("--recipe", "scratch", "--net", "classic", "--grayscale", "--no-batch-norm"),
+        *("--rate", "0.01", "--target", "0.95", "0.8"),
+    ]
+    assert Wishes().words() == []
+
+
+def test_a_recipe_comes_back_from_its_fields(store: PixelStore) -> None:
+    import json
+
+    recipe = scratch(store, Wishes("scratch", patience=3, target=(0.9, 0.8), mix="both", augment="medium"))
+    assert ScratchRecipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    fields = recipe.to_dict()
+    del fields["mixing"]
+    with pytest.raises(InputError, match="lacks a field"):
+        ScratchRecipe.from_dict(fields)
+
+
+def test_classes_of_different_size_are_weighted(store: PixelStore) -> None:
+    labels = store.dataset.labels
+    few = store.select(store.dataset.select((labels == 0) | (labels.cumsum() <= 8)))
+    assert ScratchRecipe.auto(store).class_weights == 0
+    assert ScratchRecipe.auto(few).class_weights == 0.5
+    assert "classes differ in size" in " ".join(ScratchRecipe.auto(few).reasons)
