@@ -57,6 +57,7 @@ def test_the_run_says_how_it_was_made_and_what_was_measured(finished: Outcome, s
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
     assert "the 10 pictures of validation" in page
     assert "Learning rate" in page
+    assert "<code>asked.json</code>" in page and "<code>checkpoints</code>" in page
     assert "which choose" not in page
 
 

@@ -21,6 +21,11 @@ RUN_FILES = {
     "skipped.csv": "files that were left out, and why",
 }
 
+SCRATCH_FILES = {
+    "asked.json": "what was asked for, so that it can be resumed",
+    "checkpoints": "a folder: where the training stands, so that epochs can be added",
+}
+
 
 def making(run: Run, command: str | None = None) -> str:
     """Choices, time, recipe, versions, and what is in the run folder.
@@ -106,6 +111,7 @@ def _folder(run: Run) -> str:
     where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
     measured = len(run.parts.test) > len(run.parts.leaked_measured)
     there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or measured}
+    there |= SCRATCH_FILES if isinstance(run.recipe, ScratchRecipe) else {}
     return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})
 
 
