@@ -18,10 +18,10 @@ from fieldguide.comparison.record import RUNS, Result
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
-from fieldguide.errors import InputError, TrainingError
+from fieldguide.errors import TrainingError
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
-from fieldguide.training.fit import train
+from fieldguide.training.fit import store_of, train
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch import Kept, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -51,7 +51,7 @@ class Pictures:
             InputError: a picture can no longer be read.
         """
         whole = _joined(parts.train, parts.test)
-        kept = cache(lambda size: _whole_store(whole, size, recipe.resize))
+        kept = cache(lambda size: store_of(whole, size, recipe.resize))
         return cls(parts, kept(recipe.target_size), kept)
 
     def chosen(self, rows: np.ndarray, copies: int) -> Parts:
@@ -63,17 +63,6 @@ class Pictures:
 def _joined(train: Dataset, test: Dataset) -> Dataset:
     labels = np.concatenate([train.labels, test.labels])
     return replace(train, paths=train.paths + test.paths, labels=labels, given=None, skipped=())
-
-
-def _whole_store(whole: Dataset, target_size: tuple[int, int], resize: str) -> PixelStore:
-    store = PixelStore.build(whole, target_size=target_size, resize=resize)
-    if len(store) < len(whole):
-        lost = store.dataset.skipped[0]
-        raise InputError(
-            f"{lost.path} could be read when the pictures were divided and cannot be read now ({lost.reason}): "
-            "run the command again."
-        )
-    return store
 
 
 def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path) -> list[Result]:

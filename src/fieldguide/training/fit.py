@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide import console
+from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.errors import InputError, ModelError, TrainingError
@@ -260,6 +261,20 @@ def _whole_store(parts: Parts, target_size: tuple[int, int], resize: str) -> Pix
         given=None,
         skipped=(),
     )
+    return store_of(whole, target_size, resize)
+
+
+def store_of(whole: Dataset, target_size: tuple[int, int], resize: str) -> PixelStore:
+    """The store of pictures that could all be read when they were divided.
+
+    Args:
+        whole: these pictures.
+        target_size: (height, width) they are brought to.
+        resize: "crop", "squash" or "pad".
+
+    Raises:
+        InputError: one cannot be read any more.
+    """
     store = PixelStore.build(whole, target_size=target_size, resize=resize)
     if len(store) < len(whole):
         lost = store.dataset.skipped[0]

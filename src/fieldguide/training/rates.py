@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldguide import console
-from fieldguide.batches import Batches
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.training.learner import Learner
@@ -104,20 +103,8 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
         raise InputError(f"steps is {steps!r}; expected a whole number, 20 or larger.")
     if store.target_size != recipe.target_size:
         raise InputError(f"the pictures are kept at {store.target_size}, and the network takes {recipe.target_size}.")
-    rows, classes = np.arange(len(store)), len(store.dataset.class_names)
-    batches = Batches(
-        store,
-        rows,
-        store.dataset.labels,
-        classes,
-        augment=recipe.augment,
-        mixing=recipe.mixing,
-        smoothing=recipe.label_smoothing,
-        power=recipe.class_weights,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-    )
-    learner = Learner(recipe.with_(average=0.0), classes, precision=chosen_precision(recipe.precision))
+    batches = recipe.batches(store, np.arange(len(store)))
+    learner = Learner(recipe.with_(average=0.0), batches.classes, precision=chosen_precision(recipe.precision))
     rates: list[float] = []
     losses: list[float] = []
     running, epoch = 0.0, 0

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from fieldguide import console
-from fieldguide.batches import Batches
 from fieldguide.calibration import fit_temperature
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, TrainingError
@@ -70,18 +69,7 @@ class Training:
     ) -> None:
         self.store, self.watched, self.recipe, self.folder, self.logged = store, watched, recipe, folder, logged
         classes = len(store.dataset.class_names)
-        self.batches = Batches(
-            store,
-            watched.fitted,
-            store.dataset.labels[watched.fitted],
-            classes,
-            augment=recipe.augment,
-            mixing=recipe.mixing,
-            smoothing=recipe.label_smoothing,
-            power=recipe.class_weights,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-        )
+        self.batches = recipe.batches(store, watched.fitted)
         self._kept = kept or (lambda size: store)
         self.precision = chosen_precision(recipe.precision)
         self.learner = Learner(recipe, classes, precision=self.precision)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fieldguide.augmentation.presets import preset_called, preset_named
 from fieldguide.augmentation.settings import Settings
-from fieldguide.batches import Mixing
+from fieldguide.batches import Batches, Mixing
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
@@ -176,6 +176,26 @@ class ScratchRecipe:
             growth=GROWTH if side > SMALL_SIDE else (),
             seed=seed,
             reasons=reasons,
+        )
+
+    def batches(self, store: PixelStore, rows: np.ndarray) -> Batches:
+        """The batches of every epoch of some pictures, varied, mixed and weighted as the recipe says.
+
+        Args:
+            store: at the size that the network sees.
+            rows: int64 (n,), of the store, that are learnt from.
+        """
+        return Batches(
+            store,
+            rows,
+            store.dataset.labels[rows],
+            len(store.dataset.class_names),
+            augment=self.augment,
+            mixing=self.mixing,
+            smoothing=self.label_smoothing,
+            power=self.class_weights,
+            batch_size=self.batch_size,
+            seed=self.seed,
         )
 
     def with_(self, **changes: object) -> ScratchRecipe:
