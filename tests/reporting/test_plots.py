@@ -215,6 +215,22 @@ def test_the_learning_rate_has_a_panel_where_it_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rate", "labels"),
+    [
+        (3e-3, {"0", "0.003"}),
+        (2e-3, {"0", "0.001", "0.002"}),
+        (5e-4, {"0", "5e-4"}),
+        (0.1, {"0", "0.05", "0.1"}),
+        (8e-5, {"0", "4e-5", "8e-5"}),
+    ],
+)
+def test_the_labels_of_the_learning_rate_fit_into_the_margin(rate: float, labels: set[str]) -> None:
+    *_, panel = curves(scratch(3, [rate, rate / 2, 0.0]))
+    at_the_axis = {element.text for element in parsed(panel).iter("text") if element.get("text-anchor") == "end"}
+    assert at_the_axis == labels
+
+
+@pytest.mark.parametrize(
     ("rates", "marks"),
     [
         ([1e-3] * 6, 0),

@@ -21,6 +21,7 @@ HALF_LABEL = 56  # half the width of the mark that names the kept epoch
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning", "scratch": "epochs"}
 SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
 SMOOTHED_FROM = 15  # epochs of a phase, from which on a smoothed line leads and the raw one stays faint
+LONGEST_RATE = 5  # letters of a label of the rate's axis
 DROP = 0.7  # a rate that falls below this share of the one before, at once, is a change to be marked
 
 
@@ -121,15 +122,22 @@ def _rates(epochs: Sequence[Epoch]) -> str:
     bounds = (0.0, _round_up(max(rates)))
     _, y = svg.scales((0.0, 1.0), bounds, PANEL_WIDTH, RATE_HEIGHT)
     x, borders = _places([epoch.phase for epoch in epochs])
-    ticks = (0.0, bounds[1] / 2, bounds[1])
+    # A label of the middle only where it fits into the margin.
+    ticks = [tick for tick in (0.0, bounds[1] / 2, bounds[1]) if tick == bounds[1] or len(_rate(tick)) <= LONGEST_RATE]
     parts = [
-        svg.grid(bounds, ticks, y, PANEL_WIDTH, lambda value: f"{value:.2g}"),
+        svg.grid(bounds, ticks, y, PANEL_WIDTH, _rate),
         svg.text(0, 14, "Learning rate", "start", "heading"),
         *_axis(epochs, _spans(epochs), x, borders, RATE_HEIGHT),
         svg.line("rate", [(x[place], y(rate)) for place, rate in enumerate(rates)]),
     ]
     told = f"at most {max(rates):.2g}, {rates[-1]:.2g} at the end"
     return svg.figure(PANEL_WIDTH, RATE_HEIGHT, "Learning rate over the epochs", told, "".join(parts))
+
+
+def _rate(rate: float) -> str:
+    """A learning rate in few letters: 0.003, 5e-4."""
+    plain = f"{rate:.2g}".replace("e-0", "e-")
+    return plain if len(plain) <= LONGEST_RATE else f"{rate:.1e}".replace(".0e", "e").replace("e-0", "e-")
 
 
 def _round_up(rate: float) -> float:
