@@ -227,9 +227,9 @@ def well_fitted(signs: Signs) -> Ailment | None:
     about = "" if surely else f", as far as {counted(signs.val_n, 'held-out picture')} can show"
     return Ailment(
         GOOD,
-        f"It fits well: {percent(signs.held)} of unseen pictures are recognised, hardly fewer than of those it learnt "
-        f"from ({percent(signs.trained)}){about}.",
-        (f"The gap is {points(gap.value)} ({_interval(gap)}).",),
+        f"It fits well: over its last epochs it recognised {percent(signs.held)} of unseen pictures, hardly fewer than "
+        f"of those it learnt from ({percent(signs.trained)}){about}.",
+        (f"Over the last epochs the gap was {points(gap.value)} ({_interval(gap)}).",),
         (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),
         SHOWN if surely else LIKELY,
     )
