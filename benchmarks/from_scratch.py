@@ -6,7 +6,7 @@ DATA holds train/ and validation/ photos of two classes, DIGITS train/ and test/
 what measures. Rows: `scratch`, `fieldguide train DATA --recipe scratch`, once for each seed; `classic`, the course's
 network with Keras's ImageDataGenerator, whose best epoch counts, and how soon fieldguide, asked for no more epochs than
 that takes, is as accurate; `overfitting`, the classic network without augmentation, and what fieldguide says of it;
-`digits`, `fieldguide train DIGITS --recipe scratch`, once for each seed.
+`digits`, `fieldguide train DIGITS --recipe scratch`, once for each seed. With --only, the other rows stay as they were.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
             seeds = arguments.seeds[:1] if name == "overfitting" else arguments.seeds
             words = OVERFITTING if name == "overfitting" else []
             rows += [ours(name, data, work / f"{name}-{seed}", [*words, "--seed", str(seed)]) for seed in seeds]
-        save(rows, arguments.results)
+        save(rows, arguments.results / "from_scratch.csv")
     print(f"written to {arguments.results}")
 
 
@@ -141,9 +141,12 @@ def parameters(folder: Path) -> int:
     return sum(value.size for value in (guide.weights or {}).values()) + guide.head.kernel.size + guide.head.bias.size
 
 
-def save(rows: list[dict[str, object]], results: Path) -> None:
+def save(rows: list[dict[str, object]], path: Path) -> None:
+    """These rows, in the place of rows of the same names that stand there."""
     fixed = {**measure.hardware(), "versions": measure.versions(sys.executable, PACKAGES)}
-    measure.write_csv(results / "from_scratch.csv", [{"times_quick": "", **row, **fixed} for row in rows])
+    known = list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
+    kept = [row for row in known if row["row"] not in {row["row"] for row in rows}]
+    measure.write_csv(path, [*kept, *({"times_quick": "", **row, **fixed} for row in rows)])
 
 
 if __name__ == "__main__":

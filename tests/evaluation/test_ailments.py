@@ -59,7 +59,8 @@ def test_overfitting_is_named_with_its_epoch_gap_and_cost(seed: int) -> None:
     assert any("a gap of" in line and "95% CI" in line for line in found.evidence)
     assert found.remedy is not None
     assert found.remedy.command == (
-        "fieldguide train PHOTOS --recipe scratch --net classic --size small --augment medium --dropout 0.5"
+        "fieldguide train PHOTOS --recipe scratch --net classic --size small --dropout 0.5 --augment medium "
+        "--epochs 30 --optimiser adam --rate 0.001 --schedule constant"
     )
 
 
@@ -91,12 +92,12 @@ def test_a_small_gap_is_no_illness_however_surely_it_is_there() -> None:
 def test_underfitting_is_named(seed: int) -> None:
     low = simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3), seed=seed, setup=replace(SETUP, dropout=0.8))
     assert main(low).kind == ailment.UNDERFITTING
-    assert str(main(low).remedy).endswith("--dropout 0`")
+    assert "--dropout 0 --augment none" in str(main(low).remedy)
 
 
 def test_a_network_that_is_not_held_back_is_to_grow() -> None:
     found = main(simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3)))
-    assert found.remedy is not None and found.remedy.command.endswith("--size medium")
+    assert found.remedy is not None and " --size medium " in found.remedy.command
 
 
 def test_a_loss_that_is_no_number_ends_all_other_talk() -> None:
@@ -106,7 +107,7 @@ def test_a_loss_that_is_no_number_ends_all_other_talk() -> None:
     assert [one.kind for one in found] == [ailment.RATE_TOO_HIGH]
     assert found[0].since == 12
     assert "in epoch 12 the loss was no longer a number" in found[0].sentence
-    assert str(found[0].remedy).endswith("--rate 0.0001`")
+    assert str(found[0].remedy).count("--rate 0.0001 ") == 1
 
 
 def test_a_high_rate_that_has_learnt_nothing_is_too_high() -> None:
@@ -134,7 +135,7 @@ def test_a_low_rate_is_named(seed: int) -> None:
     )
     found = main(crawling)
     assert found.kind == ailment.RATE_TOO_LOW
-    assert str(found.remedy).endswith("--rate 0.001`")
+    assert str(found.remedy).count("--rate 0.001 ") == 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -143,7 +144,7 @@ def test_a_training_that_ended_while_it_learnt_is_named(seed: int) -> None:
         lambda epoch: 0.5 + 0.03 * epoch, lambda epoch: 0.5 + 0.03 * epoch, epochs=10, n=1000, val_n=800, seed=seed
     )
     assert main(early).kind == ailment.UNFINISHED
-    assert str(main(early).remedy).endswith("--epochs 20`")
+    assert str(main(early).remedy).count("--epochs 20 ") == 1
 
 
 def test_a_training_that_ended_by_itself_was_not_cut_short() -> None:
@@ -240,9 +241,9 @@ def test_augmentation_that_hides_the_pictures_is_too_strong(seed: int) -> None:
     found = main(case)
     assert found.kind == ailment.AUGMENTATION
     assert any("rotation_range=180" in line for line in found.evidence)
-    assert str(found.remedy).endswith("--augment light`")
+    assert str(found.remedy).count("--augment light ") == 1
     strong = replace(case, setup=replace(SETUP, augment="strong"))
-    assert str(main(strong).remedy).endswith("--augment medium`")
+    assert str(main(strong).remedy).count("--augment medium ") == 1
 
 
 def test_an_augmentation_that_hinders_nothing_is_left_alone() -> None:

@@ -13,6 +13,9 @@ from fieldguide.augmentation.presets import preset_named
 from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError
 from fieldguide.training.record import Epoch
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.watching import MOST_WATCHED
+from fieldguide.training.wishes import Wishes
 
 if TYPE_CHECKING:
     from fieldguide.evaluation.metrics import Score
@@ -49,6 +52,9 @@ class Setup:
     dropout: float = 0.0
     l2: float = 0.0
     label_smoothing: float = 0.0
+    divided: bool = False  # whether the folder came divided into parts
+    # What asks for these settings on the command line, as pairs of a wish and its value; empty where that is not known.
+    asked: tuple[tuple[str, Any], ...] = ()
     # Why it ended before the last epoch: "patience", "target" or "not finite"; "early" where that is not known.
     stopped: str | None = None
 
@@ -125,7 +131,8 @@ class Case:
         setup: what was set.
         held: the kept weights' answers on held-out pictures; None where nobody asked.
         trained: their answers on (a sample of) the training pictures, without augmentation.
-        leaks: how many held-out pictures are known to stand among the training ones too; None where nobody looked.
+        leaks: how many of the held-out pictures that each epoch was measured on are known to stand among the training
+            ones too; None where nobody looked.
         class_names: as many as counts, or none.
 
     Example:
@@ -143,18 +150,22 @@ class Case:
     class_names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, run: Run, score: Score | None = None, *, trained: Answers | None = None) -> Case:
+    def of(cls, run: Run, score: Score | None = None) -> Case:
         """The case of a run from scratch.
 
         Args:
             run: from `train`, with epochs of phase "scratch".
             score: of its classifier on pictures that it did not learn from.
-            trained: its answers on training pictures, if they are known.
         """
+        # Without a validation part, what was looked at after each epoch is free of leaks: see `watch`.
         later = {leak.other for leak in run.parts.leaks if leak.part == "train"}
-        held = run.parts.validation if len(run.parts.validation) else run.parts.test
+        held = run.parts.validation
+        leaks = sum(held.name(row) in later for row in range(len(held)))
         epochs = tuple(epoch for epoch in run.epochs if epoch.phase == SCRATCH)
-        setup = Setup.of(run.recipe.to_dict())
+        setup = replace(Setup.of(run.recipe.to_dict()), divided=run.parts.train.given is not None)
+        if isinstance(run.recipe, ScratchRecipe):
+            wishes = Wishes.of(run.recipe, run.parts.train.counts)
+            setup = replace(setup, asked=tuple((name, getattr(wishes, name)) for name in wishes.asked()))
         if setup.epochs is not None and len(epochs) < setup.epochs:
             setup = replace(setup, stopped="early")
         return cls(
@@ -162,8 +173,8 @@ class Case:
             tuple(run.parts.train.counts.values()),
             setup,
             None if score is None else Answers.of(score.probabilities, score.labels),
-            trained,
-            sum(held.name(row) in later for row in range(len(held))),
+            None if run.trained is None else Answers.of(run.trained.probabilities, run.trained.labels),
+            round(leaks * min(1.0, MOST_WATCHED / max(1, len(held)))),
             run.parts.train.class_names,
         )
 
@@ -211,7 +222,7 @@ class Case:
         )
         held, trained = (_answers(kept[name]) for name in ("held", "trained"))
         names = tuple(kept.get("class_names", ()))
-        return cls(epochs, tuple(kept["counts"]), Setup(**kept["setup"]), held, trained, kept["leaks"], names)
+        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, trained, kept["leaks"], names)
 
 
 def _augmentation(settings: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -233,6 +244,11 @@ def _column(values: Sequence[Any]) -> Any:
 
 def _read(name: str, value: Any) -> Any:
     return math.nan if value is None and name in _ALWAYS else value
+
+
+def _setup(kept: Mapping[str, Any]) -> Setup:
+    pairs = ((name, tuple(value) if isinstance(value, list) else value) for name, value in kept.get("asked", ()))
+    return Setup(**{**kept, "asked": tuple(pairs)})
 
 
 def _answers(kept: Mapping[str, Any] | None) -> Answers | None:

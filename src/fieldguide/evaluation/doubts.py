@@ -49,7 +49,7 @@ def few_held(signs: Signs) -> Ailment | None:
         (known, f"About {_needed(held):,} pictures would bring the interval to within 5 points either way."),
         (Figure.of("accuracy on held-out pictures", held),),
         SHOWN,
-        remedies.train("Hold more pictures out", signs.case.setup, validation=0.3),
+        remedies.more_held_out(signs.case.setup),
     )
 
 

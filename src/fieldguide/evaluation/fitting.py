@@ -251,7 +251,7 @@ def unclear(signs: Signs) -> Ailment:
         (known,),
         (Figure.of("gap", gap),) if signs.n and signs.val_n else (),
         POSSIBLE,
-        remedies.train("Hold more pictures out", signs.case.setup, validation=0.3),
+        remedies.more_held_out(signs.case.setup),
     )
 
 

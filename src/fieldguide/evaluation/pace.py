@@ -22,6 +22,7 @@ from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
 from fieldguide.evaluation.signs import LEARNT, Signs, smoothed
 from fieldguide.intervals import wilson
+from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.words import counted
 
 HIGH = 5.0  # times the usual rate: one that has then learnt nothing has not learnt it because of that
@@ -87,8 +88,7 @@ def unstable(signs: Signs) -> Ailment | None:
         f"next in the median, and fell by {points(worst)} at the worst."
     )
     figures = (Figure("median change of the training accuracy", swing), Figure("largest fall", worst))
-    remedy = remedies.other_rate("Go in smaller steps, that shrink to nothing", setup, 0.3)
-    remedy = remedies.Remedy(remedy.what, f"{remedy.command} --schedule cosine")
+    remedy = remedies.other_rate("Go in smaller steps, that shrink to nothing", setup, 0.3, schedule="cosine")
     return Ailment(
         UNSTABLE,
         f"The training is unstable: within an epoch its accuracy falls by up to {points(worst)}.",
@@ -152,15 +152,14 @@ def unfinished(signs: Signs) -> Ailment | None:
 
 def _times_usual(setup: Setup) -> float:
     """The rate as a multiple of what one begins with; NaN where it is not known."""
-    if setup.rate is None or setup.optimiser not in remedies.RATES:
-        return math.nan
-    return setup.rate / remedies.RATES[setup.optimiser]
+    usual = USUAL_RATES.get(setup.optimiser or "")
+    return math.nan if setup.rate is None or usual is None else setup.rate / usual
 
 
 def _set_to(setup: Setup) -> str:
     if setup.rate is None:
         return "The learning rate is not known."
-    usual = remedies.RATES.get(setup.optimiser or "")
+    usual = USUAL_RATES.get(setup.optimiser or "")
     compared = f"; {setup.optimiser} usually begins with {usual:g}" if usual else ""
     return f"The learning rate was {setup.rate:g}{compared}."
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from fieldguide.evaluation.case import Setup
+from fieldguide.training.optimiser import LARGEST_RATE, USUAL_RATES
+from fieldguide.training.wishes import Wishes
 
 PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
 SIZES = ("tiny", "small", "medium", "large")
-AUGMENTATIONS = ("none", "light", "medium", "strong")
+AUGMENTATIONS = ("none", "light", "medium", "strong")  # from the weakest to the strongest
+HELD_OUT = 0.3  # share of the pictures
 DROPOUT = 0.5  # what the literature has before a dense layer, and what is tried first
-RATES = {"adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "sgd": 0.01}  # where nothing is known one begins with these
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,41 @@ def check(what: str) -> Remedy:
 
 
 def train(what: str, setup: Setup, **changes: float | str) -> Remedy:
-    """Train anew from scratch with the same network and some settings changed.
+    """Train anew from scratch as before, with some settings changed.
 
     Args:
         what: why, in words.
         setup: of the training that ails.
-        changes: flags by their name, underscores for dashes, such as `label_smoothing=0.1`.
+        changes: wishes by their name, such as `label_smoothing=0.1`.
 
     Example:
-        >>> train("Go slower", Setup(net="classic", size="small"), rate=0.0001).command
-        'fieldguide train PHOTOS --recipe scratch --net classic --size small --rate 0.0001'
+        >>> setup = Setup(net="classic", size="small", optimiser="sgd", rate=0.01)
+        >>> train("Go slower", setup, rate=0.001).command
+        'fieldguide train PHOTOS --recipe scratch --net classic --size small --optimiser sgd --rate 0.001'
     """
-    kept = {name: value for name, value in (("net", setup.net), ("size", setup.size)) if value}
-    flags = "".join(f" --{name.replace('_', '-')} {_shown(value)}" for name, value in {**kept, **changes}.items())
-    return Remedy(what, f"fieldguide train {PHOTOS} --recipe {setup.recipe}{flags}")
+    words = Wishes("scratch", **{**_asked(setup), **changes}).words()
+    return Remedy(what, shlex.join(["fieldguide", "train", PHOTOS, *words]))
+
+
+def _asked(setup: Setup) -> dict[str, Any]:
+    """What was asked for, by name; of a setup that was put together by hand, what is known of it."""
+    if setup.asked:
+        return dict(setup.asked)
+    known = {name: getattr(setup, name) for name in ("net", "size", "epochs", "optimiser", "schedule")}
+    known |= {"dropout": setup.dropout or None, "l2": setup.l2 or None}
+    known["rate"] = setup.rate if setup.rate is not None and setup.rate <= LARGEST_RATE else None
+    known["augment"] = setup.augment if setup.augment in AUGMENTATIONS else None
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def more_held_out(setup: Setup) -> Remedy:
+    """More pictures that are held out: another share, or, where the folder comes divided, another division of it."""
+    if setup.divided:
+        return check("Move more pictures into the part that is held out, and see that no copies stand in two parts")
+    words = Wishes("scratch", **_asked(setup)).words()
+    return Remedy(
+        "Hold more pictures out", shlex.join(["fieldguide", "train", PHOTOS, *words, "--validation", f"{HELD_OUT:g}"])
+    )
 
 
 def against_heart(setup: Setup) -> Remedy:
@@ -98,7 +122,7 @@ def more_room(setup: Setup) -> Remedy:
         return train("Hold it back less", setup, **lighter)
     larger = SIZES[min(SIZES.index(setup.size) + 1, len(SIZES) - 1)] if setup.size in SIZES else "medium"
     if larger != setup.size:
-        return train("Try a larger network", Setup(net=setup.net), size=larger)
+        return train("Try a larger network", setup, size=larger)
     return train("Train for longer", setup, epochs=2 * (setup.epochs or 50))
 
 
@@ -108,20 +132,21 @@ def weaker_augmentation(setup: Setup) -> Remedy:
     return train("Vary the pictures less", setup, augment=AUGMENTATIONS[max(0, place - 1)])
 
 
-def other_rate(what: str, setup: Setup, factor: float) -> Remedy:
-    """Another learning rate: the old one times a factor, or the usual one where the old one is not known.
+def other_rate(what: str, setup: Setup, factor: float, **changes: str) -> Remedy:
+    """Another learning rate: the old one times a factor, or the usual one where that lies the same way.
 
     Args:
         what: why, in words.
         setup: of the training that ails.
         factor: above 1 for a faster training.
+        changes: of other settings, as for `train`.
     """
-    usual = RATES.get(setup.optimiser or "", RATES["adam"])
-    rate = usual if setup.rate is None else setup.rate * factor
-    # Beyond the usual rate in one step there is no need to go: 3e-6 times 10 is still far too low.
-    if setup.rate is not None and (setup.rate - usual) * (rate - usual) > 0:
-        rate = usual
-    return train(what, setup, rate=rate)
+    usual = USUAL_RATES.get(setup.optimiser or "", USUAL_RATES["adam"])
+    if setup.rate is None or (setup.rate != usual and (setup.rate < usual) == (factor > 1)):
+        rate = usual  # a tenth or ten times of what is far from it would be far from it too
+    else:
+        rate = setup.rate * factor
+    return train(what, setup, rate=float(f"{rate:.2g}"), **changes)
 
 
 def longer(setup: Setup, done: int) -> Remedy:
@@ -132,7 +157,3 @@ def longer(setup: Setup, done: int) -> Remedy:
         done: epochs that there were.
     """
     return train("Train for longer", setup, epochs=2 * done)
-
-
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.2g}" if isinstance(value, float) else str(value)

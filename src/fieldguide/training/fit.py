@@ -25,7 +25,7 @@ from fieldguide.training import features as frozen
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Choices, Epoch, Stage, Watch
+from fieldguide.training.record import Answered, Choices, Epoch, Stage, Watch
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import watch as watched
@@ -59,6 +59,7 @@ class Run:
     agreement: float | None  # largest difference between the saved Keras model's probabilities and the engine's
     decoded: int = 0  # pictures that were decoded in this training; the others were kept from before
     computed: int = 0  # pictures that went through the frozen network now; likewise
+    trained: Answered | None = None  # of pictures that it learnt from; kept of a training from random weights
 
     def __str__(self) -> str:
         return (
@@ -180,6 +181,7 @@ def _from_scratch(
         agreement=agreement,
         decoded=store.decoded,
         computed=len(store),
+        trained=found.trained,
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fieldguide.errors import InputError
@@ -15,6 +17,8 @@ OPTIMISERS = ("adamw", "adam", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "one_cycle", "plateau", "constant")
 ONE_CYCLE_RISE = 0.3  # share of the steps in which the rate of "one_cycle" rises
 ONE_CYCLE_START = 25.0  # its first rate is the peak divided by this
+# Where none is given. That of "adamw" is for networks with batch norm, a cosine and clipped gradients, as here.
+USUAL_RATES: Mapping[str, float] = MappingProxyType({"adamw": 3e-3, "adam": 1e-3, "sgd": 0.01, "rmsprop": 1e-3})
 LARGEST_RATE = 10.0
 CLIPPED_AT = 1.0  # of the length of all gradients together, with which no single batch can throw the weights far
 
@@ -25,7 +29,7 @@ class Optimiser:
 
     Args:
         name: "adamw", "adam", "sgd" (with Nesterov's momentum) or "rmsprop".
-        rate: the learning rate, at its peak.
+        rate: the learning rate, at its peak; if it is not given, the usual one of its kind, as in `USUAL_RATES`.
         schedule: "cosine" falls to 0 along a cosine; "one_cycle" rises, then falls; "plateau" divides the rate whenever
             the held-out loss no longer falls; "constant" keeps it.
         warm_up: share of the steps in which the rate first rises from 0; "one_cycle" has its own.
@@ -49,7 +53,7 @@ class Optimiser:
     """
 
     name: str = "adamw"
-    rate: float = 3e-3
+    rate: float = None  # type: ignore[assignment]  # a number once it is made
     schedule: str = "cosine"
     warm_up: float = 0.1
     weight_decay: float = 0.05
@@ -62,6 +66,7 @@ class Optimiser:
             if getattr(self, field) not in allowed:
                 what = "optimiser" if field == "name" else field
                 raise InputError(f"{what} is {getattr(self, field)!r}; expected one of {', '.join(allowed)}.")
+        object.__setattr__(self, "rate", _rate(self.name, self.rate))
         limits = {
             "rate": (0, LARGEST_RATE, "such as 0.001"),
             "warm_up": (0, 1, "a share of the steps"),
@@ -142,6 +147,10 @@ class Optimiser:
         if made.weight_decay:
             made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return made
+
+
+def _rate(name: str, given: float | None) -> float:
+    return USUAL_RATES[name] if given is None else given
 
 
 def _cosine(step: int, steps: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fieldguide import console
-from fieldguide.calibration import fit_temperature
+from fieldguide.calibration import fit_temperature, softmax
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, TrainingError
 from fieldguide.intervals import Estimate, wilson
@@ -22,7 +22,7 @@ from fieldguide.training.checkpoint import Arrays, Checkpoint
 from fieldguide.training.choose import loss_and_accuracy
 from fieldguide.training.learner import Learner
 from fieldguide.training.precision import chosen_precision
-from fieldguide.training.record import Epoch
+from fieldguide.training.record import Answered, Epoch
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Progress
 from fieldguide.training.watching import Watched
@@ -43,6 +43,7 @@ class Scratched:
     temperature: float
     held_out: Estimate  # accuracy on the watched pictures
     train_accuracy: Estimate
+    trained: Answered  # the same pictures
     ended: str  # why, in a clause
 
 
@@ -163,7 +164,7 @@ class Training:
         with console.progress("Measuring", 0) as bar:
             logits = self.learner.logits(self.store, held)
             bar.advance(0)
-            right = self._right(self.learner.logits(self.store, fitted), fitted)
+            of_fitted = self.learner.logits(self.store, fitted)
         temperature = fit_temperature(logits, self.store.dataset.labels[held]) if self.watched.chooses else 1.0
         return Scratched(
             head=head,
@@ -171,7 +172,8 @@ class Training:
             epochs=tuple(epochs),
             temperature=temperature,
             held_out=wilson(self._right(logits, held), len(held)),
-            train_accuracy=wilson(right, len(fitted)),
+            train_accuracy=wilson(self._right(of_fitted, fitted), len(fitted)),
+            trained=Answered(softmax(of_fitted, temperature), self.store.dataset.labels[fitted]),
             ended=self.ended,
         )
 

@@ -25,6 +25,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MOST_EPOCHS = 10_000
 IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
 IMBALANCE_POWER = 0.5
+USUAL_AUGMENTATION = "crops"
 # Pictures looked at in all: the fewer there are, the more often each is looked at.
 LOOKS = 96_000
 FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
@@ -154,10 +155,9 @@ class ScratchRecipe:
             (200, 'plain')
         """
         store = train if isinstance(train, PixelStore) else PixelStore.build(train)
-        count, counts = len(store), np.array(list(store.dataset.counts.values()))
+        count, counts = len(store), store.dataset.counts
         side, resize, about_size = _size(store)
-        epochs = int(min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // count)))
-        power = IMBALANCE_POWER if counts.max() >= IMBALANCE * counts[counts > 0].min() else 0.0
+        epochs, power = usual_epochs(counts), usual_class_weights(counts)
         net = Net(target_size=(side, side))
         reasons = (
             f"network from random weights: {net}",
@@ -169,7 +169,7 @@ class ScratchRecipe:
         return cls(
             net=net,
             resize=resize,
-            augment=preset_called("crops").settings,
+            augment=preset_called(USUAL_AUGMENTATION).settings,
             epochs=epochs,
             class_weights=power,
             margin=MARGIN,
@@ -251,6 +251,29 @@ class ScratchRecipe:
             raise InputError(
                 f"a recipe lacks a field or has one too many ({error}); expected what to_dict gives."
             ) from error
+
+
+def usual_epochs(counts: Mapping[str, int]) -> int:
+    """How many epochs are good for so many pictures: the fewer there are, the more often each is looked at.
+
+    Args:
+        counts: training pictures of each class.
+
+    Example:
+        >>> usual_epochs({"cat": 1000, "dog": 1000})
+        48
+    """
+    return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // sum(counts.values())))
+
+
+def usual_class_weights(counts: Mapping[str, int]) -> float:
+    """The power by which classes of such sizes are weighted; 0 where they hardly differ.
+
+    Args:
+        counts: training pictures of each class.
+    """
+    present = [count for count in counts.values() if count]
+    return IMBALANCE_POWER if max(present) >= IMBALANCE * min(present) else 0.0
 
 
 def _size(store: PixelStore) -> tuple[int, str, str]:

@@ -7,13 +7,19 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from fieldguide.augmentation.presets import PRESETS, preset_called
+from fieldguide.augmentation.presets import PRESETS, preset_called, preset_named
 from fieldguide.batches import Mixing
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import Net
+from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
-from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.scratch_recipe import (
+    USUAL_AUGMENTATION,
+    ScratchRecipe,
+    usual_class_weights,
+    usual_epochs,
+)
 from fieldguide.training.stopping import Stopping, Targets
 
 RECIPES = ("auto", "features", "finetune", "scratch")
@@ -98,6 +104,35 @@ class Wishes:
             raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
         self.apply(ScratchRecipe())  # whatever is out of range is refused now, before anything is read
 
+    @classmethod
+    def of(cls, recipe: ScratchRecipe, counts: Mapping[str, int]) -> Wishes:
+        """What asks for this recipe on such pictures; what comes by itself is left out, but for the input's side.
+
+        An augmentation that is no preset cannot be asked for by name, and is left out too.
+
+        Args:
+            recipe: of a training from random weights.
+            counts: training pictures of each class.
+
+        Example:
+            >>> Wishes.of(ScratchRecipe(net=Net(dropout=0.5), epochs=30), {"cat": 1000, "dog": 1000}).words()
+            ['--recipe', 'scratch', '--side', '128', '--dropout', '0.5', '--augment', 'none', '--epochs', '30']
+        """
+        net, usual = recipe.net, ScratchRecipe(epochs=usual_epochs(counts), class_weights=usual_class_weights(counts))
+        found = _other(_NET, net, Net(net.family, target_size=net.target_size)) | _other(_NET, net, usual.net, "net")
+        found |= _other(_OPTIMISER, recipe.optimiser, Optimiser(recipe.optimiser.name))
+        found |= _other(_OPTIMISER, recipe.optimiser, usual.optimiser, "optimiser")
+        found |= _other({name: name for name in _OWN}, recipe, usual)
+        found["side"] = net.target_size[0]
+        varied = "none" if recipe.augment is None else preset_named(recipe.augment)
+        found["augment"] = None if varied == USUAL_AUGMENTATION else varied
+        found["mix"] = None if recipe.mixing.kind == "none" else recipe.mixing.kind
+        if recipe.stopping is not None:
+            found |= _other(_STOPPING, recipe.stopping, Stopping()) | {"patience": recipe.stopping.patience}
+        if recipe.targets is not None:
+            found["target"] = (recipe.targets.accuracy, recipe.targets.val_accuracy)
+        return cls("scratch", **found)
+
     def asked(self) -> list[str]:
         """The names of the settings that were asked for, besides the recipe."""
         names = [field.name for field in fields(self) if field.name != "recipe"]
@@ -130,7 +165,11 @@ class Wishes:
         changes["net"] = net
         if net.pooling == "flatten":  # which takes pictures of one size only
             changes["growth"] = ()
-        changes["optimiser"] = replace(recipe.optimiser, **self._for(_OPTIMISER))
+        of_optimiser = self._for(_OPTIMISER)
+        if "name" in of_optimiser:  # the usual rate of one kind is not that of another
+            changes["optimiser"] = Optimiser(**of_optimiser)
+        else:
+            changes["optimiser"] = replace(recipe.optimiser, **of_optimiser)
         if self.augment is not None:
             changes["augment"] = None if self.augment == "none" else preset_called(self.augment).settings
             if not (changes["augment"] and preset_called(self.augment).settings.crop_area[0] < 1):
@@ -165,6 +204,15 @@ class Wishes:
     def to_dict(self) -> dict[str, object]:
         """The wishes by name, ready for JSON."""
         return asdict(self)
+
+
+def _other(names: Mapping[str, str], made: object, usual: object, only: str | None = None) -> dict[str, Any]:
+    """The wishes, or that one only, for which something other than the usual is set."""
+    return {
+        name: getattr(made, inside)
+        for name, inside in names.items()
+        if only in (None, name) and getattr(made, inside) != getattr(usual, inside)
+    }
 
 
 def flag(name: str) -> str:

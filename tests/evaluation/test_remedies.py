@@ -1,0 +1,103 @@
+"""Remedies are commands that `fieldguide` takes, and that change what they say and nothing else."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from fieldguide.augmentation.presets import preset_called
+from fieldguide.cli import _parser
+from fieldguide.evaluation import remedies
+from fieldguide.evaluation.case import Setup
+from fieldguide.flags import wished
+from fieldguide.model.nets import Net
+from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.wishes import Wishes
+
+COUNTS = {"cat": 700, "dog": 300}
+RECIPES = {
+    "auto": ScratchRecipe(augment=preset_called("crops").settings, epochs=96, class_weights=0.5),
+    "classic": ScratchRecipe(
+        net=Net("classic", "tiny", target_size=(64, 64), l2=0.001, grayscale=True),
+        optimiser=Optimiser("sgd", rate=0.08, schedule="constant"),
+        epochs=20,
+        batch_size=16,
+        label_smoothing=0.0,
+        average=0.0,
+        class_weights=0.5,
+    ),
+    "residual": ScratchRecipe(
+        net=Net("residual", "medium", dropout=0.3, block_dropout=0.1, batch_norm=False, pooling="flatten"),
+        augment=preset_called("strong").settings,
+        optimiser=Optimiser(schedule="one_cycle", weight_decay=0.01),
+        stopping=Stopping("val_accuracy", patience=7, minimum=0.01),
+        targets=Targets(0.95, 0.8),
+        precision="float32",
+    ),
+}
+
+
+def asked(command: str) -> Wishes:
+    """What a command asks for."""
+    words = shlex.split(command)
+    assert words[0] == "fieldguide"
+    options = _parser().parse_args(words[1:])
+    return Wishes(options.recipe, **wished(options))
+
+
+def setup_of(recipe: ScratchRecipe) -> Setup:
+    wishes = Wishes.of(recipe, COUNTS)
+    pairs = tuple((name, getattr(wishes, name)) for name in wishes.asked())
+    return replace(Setup.of(recipe.to_dict()), asked=pairs)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_what_asks_for_a_recipe_gives_it_again(recipe: ScratchRecipe) -> None:
+    usual = ScratchRecipe(
+        net=Net(target_size=recipe.net.target_size), augment=preset_called("crops").settings, epochs=96
+    ).with_(class_weights=0.5)
+    made = Wishes.of(recipe, COUNTS).apply(usual)
+    for field in fields(ScratchRecipe):
+        if field.name not in ("reasons", "seed", "margin", "growth"):
+            assert getattr(made, field.name) == getattr(recipe, field.name), field.name
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("changed", [{"rate": 0.0001}, {"dropout": 0.5}, {"augment": "light"}, {"size": "large"}])
+def test_a_remedy_changes_what_it_says_and_nothing_else(recipe: ScratchRecipe, changed: dict[str, Any]) -> None:
+    before = Wishes.of(recipe, COUNTS)
+    after = asked(remedies.train("Try it", setup_of(recipe), **changed).command)
+    assert after == replace(before, **changed)
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "rate", "factor", "expected"),
+    [
+        ("adam", 0.1, 0.1, 0.001),
+        ("adam", 0.001, 0.1, 0.0001),
+        ("adam", 0.0001, 0.3, 0.00003),
+        ("sgd", 0.5, 0.1, 0.01),
+        ("sgd", 0.005, 0.1, 0.0005),
+        ("adamw", 0.003, 10, 0.03),
+        ("adam", 0.003, 10, 0.03),
+        ("adam", 1e-6, 10, 0.001),
+        ("rmsprop", None, 0.1, 0.001),
+    ],
+)
+def test_smaller_steps_are_smaller_and_larger_ones_larger(
+    optimiser: str, rate: float | None, factor: float, expected: float
+) -> None:
+    setup = Setup(optimiser=optimiser, rate=rate)
+    found = asked(remedies.other_rate("Go on", setup, factor).command)
+    assert found.rate == pytest.approx(expected)
+    assert found.optimiser == optimiser
+
+
+def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() -> None:
+    assert remedies.more_held_out(Setup()).command == "fieldguide train PHOTOS --recipe scratch --validation 0.3"
+    assert remedies.more_held_out(Setup(divided=True)).command == "fieldguide check PHOTOS"
