@@ -1,12 +1,13 @@
 """What training from random weights comes to: accuracy over seeds, the classic way beside it, and what is said of it.
 
-python benchmarks/from_scratch.py --data DATA [--digits DIGITS] [--seeds 0 1 2] [--only scratch classic ...]
+python benchmarks/from_scratch.py --data DATA [--hands HANDS] [--seeds 0 1 2] [--only scratch classic ...]
 
-DATA holds train/ and validation/ photos of two classes, DIGITS train/ and test/ of small pictures. Nothing is chosen on
-what measures. Rows: `scratch`, `fieldguide train DATA --recipe scratch`, once for each seed; `classic`, the course's
-network with Keras's ImageDataGenerator, whose best epoch counts, and how soon fieldguide, asked for no more epochs than
-that takes, is as accurate; `overfitting`, the classic network without augmentation, and what fieldguide says of it;
-`digits`, `fieldguide train DIGITS --recipe scratch`, once for each seed. With --only, the other rows stay as they were.
+DATA holds train/ and validation/ photos of two classes (the figures shown are of cats and dogs), HANDS train/ and test/
+of rock, paper and scissors. Nothing is chosen on what measures. Rows: `scratch`, `fieldguide train DATA --recipe
+scratch`, once for each seed; `classic`, the course's network with Keras's ImageDataGenerator, whose best epoch counts,
+and `quick`, how soon fieldguide, asked for few epochs, is as accurate; `overfitting`, the classic network without
+augmentation, and what fieldguide says of it; `rock_paper_scissors`, `fieldguide train HANDS --recipe scratch`, once for
+each seed. With --only, the other rows stay as they were.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 import measure
 
 HERE = Path(__file__).resolve().parent
-ROWS = ("scratch", "classic", "overfitting", "digits")
+ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors")
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy", "opencv-python-headless")
 QUICK_EPOCHS = 20  # of fieldguide, to be as accurate as the classic way
 OVERFITTING = ["--net", "classic", "--side", "150", "--augment", "none", "--label-smoothing", "0", "--average", "0"]
@@ -38,7 +39,7 @@ def main() -> None:
         if name == "classic":
             rows += classic(arguments, work)
         else:
-            data = arguments.digits if name == "digits" else arguments.data
+            data = arguments.hands if name == "rock_paper_scissors" else arguments.data
             seeds = arguments.seeds[:1] if name == "overfitting" else arguments.seeds
             words = OVERFITTING if name == "overfitting" else []
             rows += [ours(name, data, work / f"{name}-{seed}", [*words, "--seed", str(seed)]) for seed in seeds]
@@ -49,15 +50,15 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with train/ and validation/ class folders")
-    parser.add_argument("--digits", type=Path, help="folder with train/ and test/ class folders of small pictures")
+    parser.add_argument("--hands", type=Path, help="folder with train/ and test/ class folders")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--classic-epochs", type=int, default=60)
     parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--work", type=Path, help="where to put a temporary folder (default: the system's)")
     arguments = parser.parse_args()
-    if "digits" in arguments.only and arguments.digits is None:
-        arguments.only = [name for name in arguments.only if name != "digits"]
+    if "rock_paper_scissors" in arguments.only and arguments.hands is None:
+        arguments.only = [name for name in arguments.only if name != "rock_paper_scissors"]
     return arguments
 
 
@@ -118,7 +119,7 @@ def classic(arguments: argparse.Namespace, work: Path) -> list[dict[str, object]
         "low": low,
         "high": high,
         "pictures": count,
-        "train_accuracy": float(best["accuracy"]),
+        "train_accuracy": "",  # Keras measures it on augmented pictures, with dropout at work: not the same
         "seconds": float(best["seconds"]),
         "cpu_seconds": "",
         "training_seconds": float(best["seconds"]),
@@ -128,8 +129,11 @@ def classic(arguments: argparse.Namespace, work: Path) -> list[dict[str, object]
     }
     print(row, flush=True)
     quick = ours("quick", arguments.data, work / "quick", ["--epochs", str(QUICK_EPOCHS), "--seed", "0"])
-    ratio = float(str(row["seconds"])) / float(str(quick["seconds"]))
-    print(f"fieldguide: {ratio:.2f} times as fast, {quick['accuracy']:.3f} against {row['accuracy']:.3f}", flush=True)
+    if quick["accuracy"] < right / count:
+        print(f"not as accurate: {quick['accuracy']:.3f} against {right / count:.3f}", flush=True)
+        return [row, quick]
+    ratio = float(best["seconds"]) / float(str(quick["seconds"]))
+    print(f"fieldguide: {ratio:.2f} times as fast, {quick['accuracy']:.3f} against {right / count:.3f}", flush=True)
     return [{**row, "times_quick": ratio}, {**quick, "times_quick": 1.0}]
 
 

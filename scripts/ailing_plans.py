@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
+from fieldguide.training.wishes import Wishes
 
 CRUEL = Settings(
     rotation_range=180,
@@ -30,9 +30,23 @@ HARSH = Settings(
     erasing=0.7,
     erasing_area=(0.2, 0.5),
 )
-AUGMENTATIONS = {"none": Settings(), "cruel": CRUEL, "harsh": HARSH} | {
-    name: preset.settings for name, preset in PRESETS.items()
-}
+
+# As courses train: nothing that holds a network back, and steps of one size.
+CLASSIC = Wishes(
+    "scratch",
+    net="classic",
+    size="tiny",
+    side=32,
+    augment="none",
+    epochs=20,
+    optimiser="adam",
+    schedule="constant",
+    label_smoothing=0.0,
+    class_weights=0.0,
+    average=0.0,
+)
+RESIDUAL = replace(CLASSIC, net="residual")
+USUAL = Wishes("scratch", size="tiny", side=48, epochs=40)  # all else is what a person gets who sets nothing
 
 
 @dataclass(frozen=True)
@@ -42,22 +56,10 @@ class Plan:
     name: str
     ailment: str
     pictures: str  # a set, or a set and its classes: "trashnet:glass,paper"
+    wishes: Wishes
     train: int = 700
     held: int = 300
-    side: int = 32
-    net: str = "classic"
-    width: int = 8  # channels of the first convolution
-    epochs: int = 20
-    optimiser: str = "adam"
-    rate: float = 1e-3
-    schedule: str = "constant"
-    batch_size: int = 32
-    augment: str = "none"
-    mixing: bool = False
-    dropout: float = 0.0
-    l2: float = 0.0
-    label_smoothing: float = 0.0
-    patience: int = 0  # 0 never stops early
+    augment: Settings | None = None  # in the place of a preset
     shuffled: float = 0.0  # share of all pictures that get any label at random
     copies: int = 0  # held-out pictures are put among the training ones so often
     copied: float = 1.0  # share of the held-out pictures that are
@@ -68,72 +70,109 @@ class Plan:
 CATS, HORSES = "cats_vs_dogs", "horses_or_humans"
 RPS, GREEN, PLACES = "rock_paper_scissors_28", "rock_paper_scissors_green", "rock_paper_scissors_places"
 TRASH = "trashnet"
-EASY_TRASH = "trashnet:cardboard,metal,plastic"
 FIVE = "caltech_50:Faces,Leopards,Motorbikes,airplanes,car_side"
 
+
+def classic(**changes: object) -> Wishes:
+    """Of the classic network."""
+    return replace(CLASSIC, **changes)  # type: ignore[arg-type]
+
+
+def residual(**changes: object) -> Wishes:
+    """Of the residual network."""
+    return replace(RESIDUAL, **changes)  # type: ignore[arg-type]
+
+
+def usual(**changes: object) -> Wishes:
+    """Of the network and the recipe that nobody has to ask for."""
+    return replace(USUAL, **changes)  # type: ignore[arg-type]
+
+
+FEW, BARE = "too few pictures", "no augmentation"
+SHUFFLED, PARTLY = "shuffled labels", "part of the labels shuffled"
+HIGH, UNSTEADY, LOW = "rate too high", "unsteady rate", "rate too low"
+CRUELLY, LEAKED, TINY, RARE = "augmentation too strong", "leaked split", "tiny validation set", "one class collapsed"
+WEAK, BRIEF, WELL = "underfitting", "too few epochs", "healthy"
+
 PLANS = (
-    Plan("few-cats", "too few pictures", CATS, train=160, held=400, epochs=30),
-    Plan("few-places", "too few pictures", PLACES, train=150, held=400, net="residual", epochs=30),
-    Plan("few-trash", "too few pictures", TRASH, train=240, held=500, epochs=30),
-    Plan("few-pets", "too few pictures", CATS, train=300, held=500, side=48, net="residual", augment="light"),
-    Plan("bare-cats", "no augmentation", CATS, train=1000, held=500, side=48, epochs=30),
-    Plan("bare-trash", "no augmentation", TRASH, train=1000, held=500, epochs=30),
-    Plan("bare-places", "no augmentation", PLACES, train=700, held=300, net="residual", epochs=25),
-    Plan("shuffled-cats", "shuffled labels", CATS, train=600, shuffled=1.0, epochs=30),
-    Plan("shuffled-rps", "shuffled labels", RPS, train=700, held=400, shuffled=1.0, epochs=30),
-    Plan("shuffled-horses", "shuffled labels", HORSES, train=600, shuffled=1.0, net="residual", epochs=30),
-    Plan("shuffled-trash", "shuffled labels", TRASH, train=800, held=400, shuffled=1.0, net="residual", epochs=30),
-    Plan("mislabelled-horses", "part of the labels shuffled", HORSES, train=800, shuffled=0.4, epochs=30),
-    Plan("mislabelled-rps", "part of the labels shuffled", RPS, train=1000, held=500, shuffled=0.4, epochs=30),
-    Plan("mislabelled-green", "part of the labels shuffled", GREEN, 900, 400, net="residual", shuffled=0.4),
-    Plan("mislabelled-mild", "part of the labels shuffled", RPS, 1000, 500, augment="light", shuffled=0.4, epochs=30),
-    Plan("diverging-horses", "rate too high", HORSES, rate=0.1, epochs=20),
-    Plan("diverging-rps", "rate too high", RPS, optimiser="sgd", rate=3.0, epochs=20),
-    Plan("diverging-cats", "rate too high", CATS, rate=0.05, epochs=20, schedule="cosine"),
-    Plan("diverging-trash", "rate too high", TRASH, optimiser="sgd", rate=20.0, net="residual", epochs=20),
-    Plan("unsteady-horses", "unsteady rate", HORSES, net="residual", rate=0.05, epochs=25),
-    Plan("unsteady-rps", "unsteady rate", RPS, optimiser="sgd", rate=0.08, epochs=25),
-    Plan("unsteady-green", "unsteady rate", GREEN, net="residual", rate=0.1, batch_size=16, augment="light"),
-    Plan("unsteady-trash", "unsteady rate", TRASH, net="residual", rate=0.05, batch_size=16),
-    Plan("slow-cats", "rate too low", CATS, rate=3e-6),
-    Plan("slow-horses", "rate too low", HORSES, rate=1e-5, augment="light"),
-    Plan("slow-rps", "rate too low", RPS, optimiser="sgd", rate=1e-4, net="residual"),
-    Plan("slow-trash", "rate too low", TRASH, rate=1e-5, net="residual", epochs=20),
-    Plan("cruel-horses", "augmentation too strong", HORSES, augment="cruel"),
-    Plan("cruel-cats", "augmentation too strong", CATS, augment="cruel", epochs=30),
-    Plan("cruel-trash", "augmentation too strong", TRASH, train=900, augment="harsh", epochs=30),
-    Plan("cruel-rps", "augmentation too strong", RPS, augment="cruel", net="residual"),
-    Plan("leaked-cats", "leaked split", CATS, train=700, copies=1, epochs=30),
-    Plan("leaked-trash", "leaked split", TRASH, train=700, copies=1, epochs=30, net="residual"),
-    Plan("leaked-places", "leaked split", PLACES, train=600, copies=1, epochs=30, augment="light"),
-    Plan("copies-cats", "leaked split", CATS, train=700, held=150, copies=4, epochs=25),
-    Plan("copies-trash", "leaked split", TRASH, train=700, held=150, copies=4, epochs=25),
-    Plan("tiny-cats", "tiny validation set", CATS, held=16, epochs=25),
-    Plan("tiny-horses", "tiny validation set", HORSES, held=12, augment="light"),
-    Plan("tiny-trash", "tiny validation set", TRASH, train=800, held=24, net="residual"),
-    Plan("tiny-five", "tiny validation set", FIVE, train=120, held=20, augment="light"),
-    Plan("rare-cats", "one class collapsed", CATS, train=900, held=400, rare=0.06, epochs=12, augment="light"),
-    Plan("rare-trash", "one class collapsed", TRASH, train=900, held=500, rare=0.3, epochs=15),
-    Plan("rare-places", "one class collapsed", PLACES, train=600, held=300, rare=0.06, epochs=15, net="residual"),
-    Plan("weak-trash", "underfitting", TRASH, width=2, dropout=0.8, epochs=25),
-    Plan("weak-cats", "underfitting", CATS, width=3, dropout=0.7, l2=0.01, epochs=30),
-    Plan("weak-places", "underfitting", PLACES, train=900, width=2, net="residual", augment="light", epochs=25),
-    Plan("small-trash", "underfitting", TRASH, width=2, net="residual", dropout=0.3),
-    Plan("small-cats", "underfitting", CATS, train=900, width=2, dropout=0.3, augment="light"),
-    Plan("brief-trash", "too few epochs", TRASH, train=900, epochs=4),
-    Plan("brief-cats", "too few epochs", CATS, train=1200, epochs=4, augment="light"),
-    Plan("well-horses", "healthy", HORSES, augment="light"),
-    Plan("well-horses-residual", "healthy", HORSES, net="residual", augment="medium", schedule="cosine"),
-    Plan("well-horses-patient", "healthy", HORSES, augment="light", epochs=30, patience=5, dropout=0.3),
-    Plan("well-rps", "healthy", RPS, train=900, held=400, augment="light"),
-    Plan("well-rps-bare", "healthy", RPS, train=1100, held=400, net="residual", epochs=15),
-    Plan("well-rps-sgd", "healthy", RPS, train=1100, held=400, optimiser="sgd", rate=0.02, dropout=0.3),
-    Plan("well-rps-smoothed", "healthy", RPS, train=900, held=400, label_smoothing=0.1, schedule="cosine"),
-    Plan("well-rps-mixed", "healthy", RPS, train=900, held=400, mixing=True, augment="light", epochs=30),
-    Plan("well-green", "healthy", GREEN, train=900, held=400, augment="light"),
-    Plan("well-green-residual", "healthy", GREEN, 900, 400, net="residual", augment="medium", schedule="cosine"),
-    Plan("well-green-dropout", "healthy", GREEN, train=1000, held=300, dropout=0.5, batch_size=64),
-    Plan("well-green-few", "healthy", GREEN, train=700, held=250, augment="medium", epochs=30, patience=6),
-    Plan("well-green-strong", "healthy", GREEN, train=1000, held=400, augment="strong", epochs=30, schedule="cosine"),
-    Plan("well-rps-residual", "healthy", RPS, 1000, 300, net="residual", augment="light", patience=5, epochs=30),
+    Plan("few-cats", FEW, CATS, classic(epochs=30), 160, 400),
+    Plan("few-places", FEW, PLACES, residual(epochs=30), 150, 400),
+    Plan("few-trash", FEW, TRASH, classic(epochs=30), 240, 500),
+    Plan("few-pets", FEW, CATS, residual(side=48, augment="light"), 300, 500),
+    Plan("few-usual", FEW, CATS, usual(augment="light", epochs=60), 240, 500),
+    Plan("bare-cats", BARE, CATS, classic(side=48, epochs=30), 1000, 500),
+    Plan("bare-trash", BARE, TRASH, classic(epochs=30), 1000, 500),
+    Plan("bare-places", BARE, PLACES, residual(epochs=25), 700, 300),
+    Plan("bare-usual", BARE, CATS, usual(augment="none"), 1000, 500),
+    Plan("shuffled-cats", SHUFFLED, CATS, classic(epochs=30), 600, shuffled=1.0),
+    Plan("shuffled-rps", SHUFFLED, RPS, classic(epochs=30), 700, 400, shuffled=1.0),
+    Plan("shuffled-horses", SHUFFLED, HORSES, residual(epochs=30), 600, shuffled=1.0),
+    Plan("shuffled-trash", SHUFFLED, TRASH, residual(epochs=30), 800, 400, shuffled=1.0),
+    Plan("shuffled-usual", SHUFFLED, HORSES, usual(augment="none"), 600, 400, shuffled=1.0),
+    Plan("mislabelled-horses", PARTLY, HORSES, classic(epochs=30), 800, shuffled=0.4),
+    Plan("mislabelled-rps", PARTLY, RPS, classic(epochs=30), 1000, 500, shuffled=0.4),
+    Plan("mislabelled-green", PARTLY, GREEN, residual(), 900, 400, shuffled=0.4),
+    Plan("mislabelled-mild", PARTLY, RPS, classic(augment="light", epochs=30), 1000, 500, shuffled=0.4),
+    Plan("mislabelled-usual", PARTLY, GREEN, usual(augment="none"), 900, 400, shuffled=0.4),
+    Plan("diverging-horses", HIGH, HORSES, classic(rate=0.1)),
+    Plan("diverging-rps", HIGH, RPS, classic(optimiser="sgd", rate=3.0)),
+    Plan("diverging-cats", HIGH, CATS, classic(rate=0.05, schedule="cosine")),
+    Plan("diverging-trash", HIGH, TRASH, residual(optimiser="sgd", rate=10.0)),
+    Plan("diverging-usual", HIGH, RPS, usual(rate=3.0, epochs=20)),
+    Plan("unsteady-horses", UNSTEADY, HORSES, residual(rate=0.05, epochs=25)),
+    Plan("unsteady-rps", UNSTEADY, RPS, classic(optimiser="sgd", rate=0.08, epochs=25)),
+    Plan("unsteady-green", UNSTEADY, GREEN, residual(rate=0.1, batch_size=16, augment="light")),
+    Plan("unsteady-trash", UNSTEADY, TRASH, residual(rate=0.05, batch_size=16)),
+    Plan("slow-cats", LOW, CATS, classic(rate=3e-6)),
+    Plan("slow-horses", LOW, HORSES, classic(rate=1e-5, augment="light")),
+    Plan("slow-rps", LOW, RPS, residual(optimiser="sgd", rate=1e-4)),
+    Plan("slow-trash", LOW, TRASH, residual(rate=1e-5)),
+    Plan("slow-usual", LOW, HORSES, usual(rate=1e-5, epochs=20)),
+    Plan("cruel-horses", CRUELLY, HORSES, classic(), augment=CRUEL),
+    Plan("cruel-cats", CRUELLY, CATS, classic(epochs=30), augment=CRUEL),
+    Plan("cruel-trash", CRUELLY, TRASH, classic(epochs=30), 900, augment=HARSH),
+    Plan("cruel-rps", CRUELLY, RPS, residual(), augment=CRUEL),
+    Plan("cruel-usual", CRUELLY, CATS, usual(), 900, augment=CRUEL),
+    Plan("leaked-cats", LEAKED, CATS, classic(epochs=30), copies=1),
+    Plan("leaked-trash", LEAKED, TRASH, residual(epochs=30), copies=1),
+    Plan("leaked-places", LEAKED, PLACES, classic(epochs=30, augment="light"), 600, copies=1),
+    Plan("copies-cats", LEAKED, CATS, classic(epochs=25), 700, 150, copies=4),
+    Plan("copies-trash", LEAKED, TRASH, classic(epochs=25), 700, 150, copies=4),
+    Plan("copies-usual", LEAKED, CATS, usual(augment="light"), 700, 200, copies=4),
+    Plan("tiny-cats", TINY, CATS, classic(epochs=25), held=16),
+    Plan("tiny-horses", TINY, HORSES, classic(augment="light"), held=12),
+    Plan("tiny-trash", TINY, TRASH, residual(), 800, 24),
+    Plan("tiny-five", TINY, FIVE, classic(augment="light"), 120, 20),
+    Plan("tiny-usual", TINY, GREEN, usual(), held=20),
+    Plan("rare-cats", RARE, CATS, classic(epochs=12, augment="light"), 900, 400, rare=0.06),
+    Plan("rare-trash", RARE, TRASH, classic(epochs=15), 900, 500, rare=0.3),
+    Plan("rare-places", RARE, PLACES, residual(epochs=15), 600, 300, rare=0.06),
+    Plan("weak-trash", WEAK, TRASH, classic(dropout=0.9, epochs=30)),
+    Plan("weak-cats", WEAK, CATS, classic(dropout=0.8, l2=0.01, epochs=30)),
+    Plan("weak-places", WEAK, PLACES, residual(block_dropout=0.6, augment="light", epochs=30), 900),
+    Plan("weak-horses", WEAK, HORSES, classic(l2=0.05, epochs=30)),
+    Plan("weak-usual", WEAK, TRASH, usual(block_dropout=0.6, augment="light", epochs=30), 900),
+    Plan("brief-trash", BRIEF, TRASH, classic(epochs=4), 900),
+    Plan("brief-cats", BRIEF, CATS, classic(epochs=4, augment="light"), 1200),
+    Plan("brief-usual", BRIEF, CATS, usual(epochs=6), 1200, 500),
+    Plan("brief-usual-trash", BRIEF, TRASH, usual(epochs=10), 900, 500),
+    Plan("well-horses", WELL, HORSES, classic(augment="light")),
+    Plan("well-horses-residual", WELL, HORSES, residual(augment="medium", schedule="cosine")),
+    Plan("well-horses-patient", WELL, HORSES, classic(augment="light", epochs=30, patience=5, dropout=0.3)),
+    Plan("well-horses-usual", WELL, HORSES, usual()),
+    Plan("well-rps", WELL, RPS, classic(augment="light"), 900, 400),
+    Plan("well-rps-bare", WELL, RPS, residual(epochs=15), 1100, 400),
+    Plan("well-rps-sgd", WELL, RPS, classic(optimiser="sgd", rate=0.02, dropout=0.3), 1100, 400),
+    Plan("well-rps-smoothed", WELL, RPS, classic(label_smoothing=0.1, schedule="cosine"), 900, 400),
+    Plan("well-rps-mixed", WELL, RPS, classic(mix="mix_up", augment="light", epochs=30), 900, 400),
+    Plan("well-rps-usual", WELL, RPS, usual(side=28), 1100, 400),
+    Plan("well-rps-residual", WELL, RPS, residual(augment="light", patience=5, epochs=30), 1000, 300),
+    Plan("well-green", WELL, GREEN, classic(augment="light"), 900, 400),
+    Plan("well-green-residual", WELL, GREEN, residual(augment="medium", schedule="cosine"), 900, 400),
+    Plan("well-green-dropout", WELL, GREEN, classic(dropout=0.5, batch_size=64), 1000, 300),
+    Plan("well-green-few", WELL, GREEN, classic(augment="medium", epochs=30, patience=6), 700, 250),
+    Plan("well-green-strong", WELL, GREEN, classic(augment="strong", epochs=30, schedule="cosine"), 1000, 400),
+    Plan("well-green-usual", WELL, GREEN, usual(), 900, 400),
+    Plan("well-green-mixed", WELL, GREEN, usual(mix="both", epochs=30), 900, 400),
+    Plan("well-two-usual", WELL, f"{GREEN}:rock,paper", usual(epochs=60, patience=15), 600, 300),
 )

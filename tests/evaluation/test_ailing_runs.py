@@ -61,20 +61,20 @@ class Kept:
         """A run from its file."""
         kept = json.loads(path.read_text(encoding="utf-8"))
         plan, truth = kept["plan"], kept["truth"]
-        return cls(path.stem, plan["ailment"], plan["seed"], truth["last"], Case.from_dict(kept["case"]))
+        return cls(path.stem, plan["ailment"], plan["seed"], truth["kept"], Case.from_dict(kept["case"]))
 
     @property
     def stands(self) -> bool:
         """Whether what was meant came about, by the pictures that neither the training nor the verdict sees."""
-        last = self.case.epochs[-1]
+        kept = next((epoch for epoch in self.case.epochs if epoch.chosen), self.case.epochs[-1])
         if self.test_accuracy is None:
             return True
         if self.ailment == HEALTHY:
-            return last.accuracy >= 0.9 and last.accuracy - self.test_accuracy < 0.05
+            return kept.accuracy >= 0.9 and kept.accuracy - self.test_accuracy < 0.05
         if self.ailment in ("too few pictures", "no augmentation"):
-            return last.accuracy - self.test_accuracy >= 0.05
+            return kept.accuracy - self.test_accuracy >= 0.05
         if self.ailment == "leaked split":
-            return last.val_accuracy - self.test_accuracy >= 0.05
+            return kept.val_accuracy - self.test_accuracy >= 0.05
         return True
 
     @property

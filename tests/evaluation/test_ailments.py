@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from simulated_cases import SETUP, answered, level, rising, simulate
 
 from fieldguide.errors import InputError
-from fieldguide.evaluation import ailment
+from fieldguide.evaluation import ailment, fitting
 from fieldguide.evaluation.ailment import KINDS, Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Answers, Case
+from fieldguide.evaluation.signs import Signs
 
 SEEDS = range(5)
 
@@ -98,6 +100,14 @@ def test_underfitting_is_named(seed: int) -> None:
 def test_a_network_that_is_not_held_back_is_to_grow() -> None:
     found = main(simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3)))
     assert found.remedy is not None and " --size medium " in found.remedy.command
+
+
+def test_few_looks_at_varied_pictures_are_to_become_more() -> None:
+    """800 pictures are looked at in 120 epochs, if nothing is asked for; augmentation needs that time."""
+    brief = replace(SETUP, augment="crops", epochs=30)
+    assert " --epochs 120 " in str(main(simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3), setup=brief)).remedy)
+    long = replace(brief, epochs=120)
+    assert " --augment light " in str(main(simulate(rising(0.5, 0.68, 3), rising(0.5, 0.66, 3), setup=long)).remedy)
 
 
 def test_a_loss_that_is_no_number_ends_all_other_talk() -> None:
@@ -209,7 +219,7 @@ def test_held_out_pictures_learnt_by_heart_with_the_others_are_a_leak() -> None:
 def test_labels_that_have_nothing_to_do_with_the_pictures_are_suspect(seed: int) -> None:
     found = main(simulate(rising(0.5, 1.0, 8), level(0.5), val_loss=lambda epoch: 0.7 + 0.05 * epoch, seed=seed))
     assert found.kind == ailment.LABELS
-    assert "nothing of what it learns helps" in found.sentence
+    assert "not shown to help with unseen pictures" in found.sentence
     assert str(found.remedy).endswith("`fieldguide check PHOTOS`")
 
 
@@ -326,3 +336,63 @@ def test_where_it_was_not_written_down_how_many_were_measured_nothing_is_claimed
 def test_a_case_without_epochs_is_refused() -> None:
     with pytest.raises(InputError, match="a case without epochs came; expected at least one"):
         ailments(replace(overfit(), epochs=()))
+
+
+def test_a_training_that_has_just_begun_is_not_said_to_be_varied_too_much() -> None:
+    """Early on every fit recognises fewer of the augmented pictures than of the same as they are."""
+    setup = replace(SETUP, augment="strong", epochs=48)
+    case = simulate(rising(0.5, 0.75, 12), rising(0.5, 0.72, 12), fitted=rising(0.5, 0.6, 12), epochs=10, setup=setup)
+    assert ailment.AUGMENTATION not in kinds(case)
+    settled = simulate(rising(0.5, 0.66, 4), rising(0.5, 0.63, 4), fitted=level(0.55), epochs=40, setup=setup)
+    assert main(settled).kind == ailment.AUGMENTATION
+
+
+@pytest.mark.parametrize("other", [{"augment": "crops"}, {"mixing": "mix_up"}, {"dropout": 0.6}])
+def test_what_mixing_and_dropout_hide_is_not_laid_to_augmentation(other: dict[str, Any]) -> None:
+    setup = replace(SETUP, augment="strong")
+    case = simulate(rising(0.5, 0.66, 4), rising(0.5, 0.63, 4), fitted=level(0.55), epochs=40, setup=setup)
+    assert main(case).kind == ailment.AUGMENTATION
+    assert main(replace(case, setup=replace(setup, **other))).kind != ailment.AUGMENTATION
+
+
+def test_smoothed_labels_bring_the_losses_together_without_a_leak() -> None:
+    """Of smoothed labels no loss falls to nothing, on whatever pictures."""
+    case = simulate(rising(0.5, 0.998, 8), rising(0.5, 0.99, 8), epochs=50)
+    epochs = tuple(
+        replace(epoch, loss=max(0.055, epoch.loss), val_loss=max(0.063, epoch.loss * 1.1)) for epoch in case.epochs
+    )
+    leaking = replace(case, epochs=epochs)
+    assert main(leaking).kind == ailment.LEAK
+    smoothed = replace(leaking, setup=replace(SETUP, label_smoothing=0.1))
+    assert kinds(smoothed) == [ailment.GOOD]
+
+
+def test_a_training_loss_of_nothing_at_all_is_judged() -> None:
+    case = overfit()
+    epochs = tuple(replace(epoch, loss=0.0) if epoch.epoch > 3 else epoch for epoch in case.epochs)
+    assert main(replace(case, epochs=epochs)).kind == ailment.OVERFITTING
+
+
+def test_of_many_classes_one_fares_badly_by_chance() -> None:
+    """Fifty classes with six held-out pictures each, all of them with a true recall of 0.6."""
+    rng = np.random.default_rng(0)
+    named = 0
+    for _ in range(100):
+        hits = rng.binomial(6, 0.6, 50)
+        confusion = np.diag(hits) + np.roll(np.diag(6 - hits), 1, axis=1)
+        held = Answers(tuple(map(tuple, confusion.tolist())), (int(hits.sum()),), (int(300 - hits.sum()),))
+        named += fitting.collapsed(Signs(replace(healthy(), counts=(30,) * 50, held=held))) is not None
+    assert named <= 5
+
+
+def test_a_little_skill_with_unseen_pictures_speaks_for_the_labels() -> None:
+    learnt = rising(0.5, 1.0, 4)
+    chance = main(simulate(learnt, level(0.5), val_n=400))
+    assert chance.kind == ailment.LABELS
+    assert "is not shown to help with unseen pictures" in chance.sentence
+    few = simulate(learnt, level(0.5), val_n=100)
+    few = replace(few, epochs=tuple(replace(epoch, val_accuracy=0.58) for epoch in few.epochs))
+    assert main(few).kind == ailment.OVERFITTING  # it may be two thirds
+    unequal = Answers(((290, 10), (60, 40)), (0,) * 5 + (330, 0, 0, 0, 0), (0,) * 5 + (70, 0, 0, 0, 0))
+    case = replace(simulate(learnt, level(0.75), val_n=400), counts=(600, 200), held=unequal)
+    assert main(case).kind != ailment.LABELS  # 82% and 40% of the two are more than a blind guess

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fieldguide.augmentation.presets import preset_called
+from fieldguide.augmentation.settings import Settings
 from fieldguide.cli import _parser
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.case import Setup
@@ -96,6 +97,11 @@ def test_smaller_steps_are_smaller_and_larger_ones_larger(
     found = asked(remedies.other_rate("Go on", setup, factor).command)
     assert found.rate == pytest.approx(expected)
     assert found.optimiser == optimiser
+
+
+def test_an_augmentation_without_a_name_is_left_out() -> None:
+    recipe = ScratchRecipe(augment=Settings(rotation_range=33), epochs=96, class_weights=0.5)
+    assert Wishes.of(recipe, COUNTS).words() == ["--recipe", "scratch", "--side", "128"]
 
 
 def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import numpy as np
+
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
+from fieldguide.evaluation.case import Answers
 from fieldguide.evaluation.evidence import points
 from fieldguide.evaluation.signs import CHANCE, Signs, ranking, skill
 from fieldguide.intervals import Estimate, chance, difference, wilson
@@ -94,6 +97,8 @@ def _faring_better(signs: Signs) -> Ailment | None:
 
 def _keeping_up(signs: Signs) -> Ailment | None:
     """Whether held-out pictures fare as well as training ones though these are learnt one by one."""
+    if signs.case.setup.label_smoothing > 0 or signs.case.setup.mixing is not None:
+        return None  # which keep both losses up, and close to one another
     loss, held = signs.level("loss"), signs.level("val_loss")
     slowly = int((signs.loss > SLOWLY * signs.blind).sum())
     if loss > BY_HEART * signs.blind or held > KEEPS_UP * loss or slowly < ONE_BY_ONE:
@@ -124,9 +129,10 @@ def labels(signs: Signs) -> Ailment | None:
     """
     trained, held = signs.trained, signs.held
     remedy = remedies.check(
-        "Look at the labels of the most confident mistakes, and at pictures that stand in two classes"
+        "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
-    if trained.low > signs.commonest + ABOVE and held.low <= signs.majority:
+    blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not _some_skill(signs.case.held)
+    if trained.low > signs.commonest + ABOVE and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
             f"{counted(held.n, 'held-out picture')}, where naming the commonest class is right for "
@@ -137,13 +143,25 @@ def labels(signs: Signs) -> Ailment | None:
         but = f"{counted(count, 'training picture')} may also be too few to learn anything that holds for others."
         return Ailment(
             LABELS,
-            "The labels are suspect: nothing of what it learns helps with unseen pictures.",
+            "The labels are suspect: what it learns is not shown to help with unseen pictures.",
             (alike, but) if few else (alike,),
             (Figure.of("accuracy on training pictures", trained), Figure.of("accuracy on held-out pictures", held)),
             POSSIBLE if few else LIKELY,
             remedy,
         )
     return _partly(signs, remedy)
+
+
+def _some_skill(answers: Answers | None) -> bool:
+    """Whether the mean recall of the classes is surely above a blind guess's, though the accuracy may not be."""
+    if answers is None:
+        return False
+    confusion = np.array(answers.confusion, np.float64)
+    support = confusion.sum(axis=1)
+    present = support > 0
+    recall = np.diag(confusion)[present] / support[present]
+    error = math.sqrt(float((recall * (1 - recall) / support[present]).sum())) / present.sum()
+    return bool(recall.mean() - 1.96 * error > 1 / present.sum())
 
 
 def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:

@@ -21,6 +21,7 @@ from fieldguide.evaluation.ailment import (
 from fieldguide.evaluation.evidence import percent, points
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.training.scratch_recipe import usual_epochs
 from fieldguide.words import counted
 
 LARGE_GAP = 0.05  # as for networks that have learnt to see before: below it a gap is no cause for alarm
@@ -28,10 +29,12 @@ WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
 MAY_BE = 0.10  # a gap that may be above it is not called small
 FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as a whole is better than chance
 FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
+MOSTLY_RIGHT = 0.5  # of the other classes' pictures: where less is, it is not one class that ails
 RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
-PRESETS_THAT_SUIT_MOST = ("light", "medium")
+PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
 HALF_WAY = 0.5  # from a blind guess to all training pictures right: further, the augmentation can be learnt from
+MILD_DROPOUT = 0.5  # more of it can keep a fit from seeing anything by itself
 DISTANCE = 0.05  # by which the accuracy on augmented pictures is surely below that on the same ones as they are
 
 
@@ -127,7 +130,7 @@ def underfitting(signs: Signs) -> Ailment | None:
         tuple(evidence),
         (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
         POSSIBLE if nothing else SHOWN,
-        remedies.more_room(signs.case.setup),
+        remedies.more_room(signs.case.setup, usual_epochs(sum(signs.case.counts))),
     )
 
 
@@ -145,9 +148,9 @@ def collapsed(signs: Signs) -> Ailment | None:
     for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
         own = wilson(int(hits[place]), int(support[place]))
         others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
-        if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < 0.5:
+        if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
             continue
-        if chance(others, own) >= CHANCE:
+        if chance(others, own) >= CHANCE / len(support):  # of many classes one fares badly by chance
             continue
         return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))
     return None
@@ -184,14 +187,16 @@ def augmentation_too_strong(signs: Signs) -> Ailment | None:
     """
     setup = signs.case.setup
     fitted = signs.level("fitted_accuracy")
-    if setup.augment in (None, "none") or signs.trained.high >= LEARNT or np.isnan(fitted):
+    if setup.augment in (None, "none") or signs.trained.high >= LEARNT or np.isnan(fitted) or signs.still_learning:
         return None
     seen = wilson(fitted * signs.n, signs.n)
     apart = difference(signs.trained, seen)
     far = setup.augment not in PRESETS_THAT_SUIT_MOST
     little = signs.trained.value < signs.commonest + HALF_WAY * (1 - signs.commonest)
-    blind = far and setup.mixing is None and signs.level("fitted_loss") > HARDLY * signs.blind
-    if not blind and not (far and little and apart.low > DISTANCE):
+    if not far or setup.mixing is not None or setup.dropout > MILD_DROPOUT:  # which the fit sees too
+        return None
+    blind = signs.level("fitted_loss") > HARDLY * signs.blind
+    if not blind and not (little and apart.low > DISTANCE and setup.dropout == 0):
         return None
     shown = (
         f"The fit recognises {seen.percent} of the pictures as augmentation shows them, and {signs.trained.percent} of "

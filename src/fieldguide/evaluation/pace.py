@@ -20,7 +20,7 @@ from fieldguide.evaluation.ailment import (
 )
 from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.signs import LEARNT, Signs, smoothed
+from fieldguide.evaluation.signs import FEW_EPOCHS, LEARNT, STILL_FALLING, Signs, smoothed
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.words import counted
@@ -30,10 +30,10 @@ LOW = 1 / 30  # likewise
 FEWEST_TO_SWING = 6  # epochs
 SWINGS = 0.04  # median change of the training accuracy from one epoch to the next: the pictures are the same
 BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
-STILL_FALLING = 0.05  # of the loss, in the last third of the epochs ...
-ANNEALED = 0.15  # ... and where the rate goes to nothing meanwhile, which lowers the loss of a finished training too
-FEW_EPOCHS = 8  # nobody can say that a network learns no more after fewer
+# As `STILL_FALLING`, where the rate goes to nothing meanwhile: that lowers the loss of a finished training too.
+ANNEALED = 0.15
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
+FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
 
 def rate_too_high(signs: Signs) -> Ailment | None:
@@ -109,7 +109,7 @@ def rate_too_low(signs: Signs) -> Ailment | None:
         return None
     setup, pace = signs.case.setup, signs.pace
     slow = _times_usual(setup) <= LOW
-    even = pace.steady and pace.last >= EVEN_PACE * pace.first and signs.level("loss") > 0.5 * signs.blind
+    even = pace.steady and pace.last >= EVEN_PACE * pace.first and signs.level("loss") > FAR_TO_GO * signs.blind
     if not slow and not (even and not setup.varies and _times_usual(setup) < 1):
         return None
     return Ailment(
@@ -129,9 +129,9 @@ def unfinished(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    pace = signs.pace
     if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
         return None
+    pace = signs.pace
     brief = signs.count < FEW_EPOCHS and signs.val_loss[-1] < signs.val_loss[0]
     if not brief and not (signs.best_is_late and pace.steady):
         return None

@@ -109,13 +109,20 @@ def against_heart(setup: Setup) -> Remedy:
     )
 
 
-def more_room(setup: Setup) -> Remedy:
-    """Against a network too small or too much held back: less of what holds it back first, then a larger one."""
+def more_room(setup: Setup, usual_epochs: int) -> Remedy:
+    """Against a network too small or too much held back: less of what holds it back first, then a larger one.
+
+    Args:
+        setup: of the training that ails.
+        usual_epochs: that are good for so many pictures; varied ones take longer to learn.
+    """
     lighter: dict[str, float | str] = {}
     if setup.dropout > 0:
         lighter["dropout"] = 0
     if setup.l2 > 0:
         lighter["l2"] = 0
+    if not lighter and setup.varies and (setup.epochs or usual_epochs) < usual_epochs:
+        return train("Train for longer", setup, epochs=usual_epochs)
     if setup.augment in ("strong", "crops"):
         lighter["augment"] = "light"
     if lighter:

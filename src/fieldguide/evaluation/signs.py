@@ -17,6 +17,8 @@ STUCK = 0.95  # of a blind guess's loss: above it next to nothing has been learn
 STEADY = 0.75  # share of epochs in which the training loss falls, where it falls for good
 RISEN = 1.10  # times its lowest: a smoothed loss on held-out pictures that has risen again
 TAIL = 5  # epochs at the most, and a fifth of all, whose mean is "the end": one epoch is a matter of luck
+FEW_EPOCHS = 8  # nobody can say that a network learns no more after fewer
+STILL_FALLING = 0.05  # of the training loss, in the last third of the epochs
 NEIGHBOURS = 5  # the median of so many epochs around each makes a smoothed curve: an odd epoch moves it not at all
 
 
@@ -130,7 +132,8 @@ class Signs:
         falls = int((np.diff(self.loss) < 0).sum())
         often = falls >= STEADY * (self.count - 1) and (coin(falls, self.count - 1) < CHANCE or falls == self.count - 1)
         start, end = float(loss[-third - 1 if self.count > third else 0]), float(loss[-1])
-        return Pace(float(loss[0] - loss[min(third, self.count - 1)]), start - end, 1 - end / start, often)
+        share = 1 - end / start if start > 0 else 0.0
+        return Pace(float(loss[0] - loss[min(third, self.count - 1)]), start - end, share, often)
 
     @cached_property
     def trained(self) -> Estimate:
@@ -163,6 +166,12 @@ class Signs:
     def best_is_late(self) -> bool:
         """Whether that was in the last fifth of the epochs: more of them might have been better still."""
         return self.best > self.count - max(1, self.count // 5)
+
+    @cached_property
+    def still_learning(self) -> bool:
+        """Whether it went on learning for held-out pictures too until the end, or had hardly begun."""
+        late = self.best_is_late and self.pace.steady and self.pace.end >= STILL_FALLING
+        return self.count < FEW_EPOCHS or late
 
     @cached_property
     def rose_again(self) -> bool:

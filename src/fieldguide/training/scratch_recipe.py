@@ -157,7 +157,7 @@ class ScratchRecipe:
         store = train if isinstance(train, PixelStore) else PixelStore.build(train)
         count, counts = len(store), store.dataset.counts
         side, resize, about_size = _size(store)
-        epochs, power = usual_epochs(counts), usual_class_weights(counts)
+        epochs, power = usual_epochs(count), usual_class_weights(counts)
         net = Net(target_size=(side, side))
         reasons = (
             f"network from random weights: {net}",
@@ -253,17 +253,17 @@ class ScratchRecipe:
             ) from error
 
 
-def usual_epochs(counts: Mapping[str, int]) -> int:
+def usual_epochs(pictures: int) -> int:
     """How many epochs are good for so many pictures: the fewer there are, the more often each is looked at.
 
     Args:
-        counts: training pictures of each class.
+        pictures: to learn from.
 
     Example:
-        >>> usual_epochs({"cat": 1000, "dog": 1000})
+        >>> usual_epochs(2000)
         48
     """
-    return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // sum(counts.values())))
+    return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // pictures))
 
 
 def usual_class_weights(counts: Mapping[str, int]) -> float:

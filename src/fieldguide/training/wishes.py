@@ -118,14 +118,17 @@ class Wishes:
             >>> Wishes.of(ScratchRecipe(net=Net(dropout=0.5), epochs=30), {"cat": 1000, "dog": 1000}).words()
             ['--recipe', 'scratch', '--side', '128', '--dropout', '0.5', '--augment', 'none', '--epochs', '30']
         """
-        net, usual = recipe.net, ScratchRecipe(epochs=usual_epochs(counts), class_weights=usual_class_weights(counts))
+        net, usual = (
+            recipe.net,
+            ScratchRecipe(epochs=usual_epochs(sum(counts.values())), class_weights=usual_class_weights(counts)),
+        )
         found = _other(_NET, net, Net(net.family, target_size=net.target_size)) | _other(_NET, net, usual.net, "net")
         found |= _other(_OPTIMISER, recipe.optimiser, Optimiser(recipe.optimiser.name))
         found |= _other(_OPTIMISER, recipe.optimiser, usual.optimiser, "optimiser")
         found |= _other({name: name for name in _OWN}, recipe, usual)
         found["side"] = net.target_size[0]
         varied = "none" if recipe.augment is None else preset_named(recipe.augment)
-        found["augment"] = None if varied == USUAL_AUGMENTATION else varied
+        found["augment"] = None if varied in (USUAL_AUGMENTATION, "") else varied
         found["mix"] = None if recipe.mixing.kind == "none" else recipe.mixing.kind
         if recipe.stopping is not None:
             found |= _other(_STOPPING, recipe.stopping, Stopping()) | {"patience": recipe.stopping.patience}
