@@ -33,8 +33,9 @@ LAYERS: dict[int, str] = {
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.fitting evaluation.ailments "
     "evaluation.diagnose",
-    7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.curves "
-    "reporting.comparing reporting.rates reporting.card reporting.making reporting.sections reporting.page",
+    7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.marks "
+    "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
+    "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.plan comparison.record comparison.running "
     "comparison.point comparison.wording comparison.outcome comparison.page comparison.compare "
     "rate asked job predict demo augment preprocessing.warning preprocessing.arguments "
