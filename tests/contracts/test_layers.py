@@ -38,7 +38,7 @@ LAYERS: dict[int, str] = {
     "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.plan comparison.record comparison.running "
     "comparison.point comparison.wording comparison.outcome comparison.page comparison.compare "
-    "rate asked job predict demo augment preprocessing.warning preprocessing.arguments "
+    "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
     "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
