@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from pictures import encoded, folder_of, scene
 
+from fieldguide.console import command
 from fieldguide.data.split import Leak
 from fieldguide.errors import FileError, InputError
+from fieldguide.evaluation.ailment import GOOD, OVERFITTING, POSSIBLE, SHOWN, UNSTABLE, Ailment
 from fieldguide.evaluation.diagnose import diagnose
 from fieldguide.evaluation.evaluate import evaluate
+from fieldguide.evaluation.remedies import Remedy
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome, run_job
 from fieldguide.reporting.card import versions
@@ -267,6 +270,31 @@ def test_where_every_measured_picture_leaks_nothing_is_measured(tmp_path: Path) 
     page = (outcome.folder / "report.html").read_text()
     assert "Cats or dogs: not measured" in re.sub("<[^>]*>", "", page)
     assert "every one of the 4 validation pictures stands in another part too" in page
+
+
+def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Outcome) -> None:
+    ill = Ailment(
+        OVERFITTING, "It overfits.", ("Evidence.",), (), SHOWN, Remedy("Vary more", "fieldguide train 'my p' --x")
+    )
+    other = replace(ill, kind=UNSTABLE, sentence="It is unstable.", sure=POSSIBLE, remedy=None)
+    assert small_job.diagnosis is not None
+
+    def ending(*found: Ailment) -> list[str]:
+        diagnosis = replace(small_job.diagnosis, verdict=found[0].sentence, ailments=found)  # type: ignore[type-var]
+        return str(replace(small_job, diagnosis=diagnosis)).splitlines()
+
+    lines = ending(ill, other)
+    place = lines.index("Verdict    It overfits.")
+    assert lines[place + 1 : place + 3] == [
+        "           (shown: a test or an interval excludes chance)",
+        "Besides    It is unstable.",
+    ]
+    assert lines[-2:] == ["Try next   Vary more:", f"           {command()} train 'my p' --x"]
+    assert "NEW-PICTURES" in ending(other, ill)[-1], "what explains the rest comes first, and it has no remedy"
+    well = replace(ill, kind=GOOD, sentence="It fits well.")
+    lines = ending(well)
+    assert "NEW-PICTURES" in lines[-1]
+    assert not any("(shown" in line for line in lines)
 
 
 def test_paths_and_commands_can_be_copied_however_long(small_job: Outcome) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import folder_of
 
 from fieldguide.asked import Asked
 from fieldguide.cli import main
+from fieldguide.console import Progress
 from fieldguide.errors import FileError, InputError, ModelError
 from fieldguide.job import Outcome, resume_job, run_job
 from fieldguide.model.classifier import load
@@ -45,6 +50,36 @@ def copy_of(run: Outcome, folder: Path, *, without: tuple[str, ...] = ()) -> Pat
     return folder
 
 
+@pytest.fixture(scope="module")
+def prolonged(finished: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The finished run with two epochs more, without an interruption."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDGUIDE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return resume_job(copy_of(finished, tmp_path_factory.mktemp("runs") / "longer"), epochs=4)
+
+
+def interrupt(patch: pytest.MonkeyPatch, batches: int) -> None:
+    """Ctrl-C once the training has gone over so many batches."""
+    advance, seen = Progress.advance, []
+
+    def advanced(bar: Progress, count: int = 1) -> None:
+        advance(bar, count)
+        if bar.title == "Training" or " train " in bar.title:
+            seen.append(count)
+            if len(seen) > batches:  # the first one counts the epochs there were
+                raise KeyboardInterrupt
+
+    patch.setattr(Progress, "advance", advanced)
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    for name in ("predictions.csv", "history.csv"):
+        assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
+    ours, theirs = load(one.folder).weights, load(other.folder).weights
+    assert ours is not None and theirs is not None
+    assert all(np.array_equal(value, theirs[name]) for name, value in ours.items())
+
+
 def test_the_run_says_how_it_was_made_and_what_was_measured(finished: Outcome, small_photos: Path) -> None:
     card = json.loads((finished.folder / "card.json").read_text(encoding="utf-8"))
     assert card["recipe"]["net"]["size"] == "tiny"
@@ -64,15 +99,10 @@ def test_the_run_says_how_it_was_made_and_what_was_measured(finished: Outcome, s
 def test_a_run_killed_before_its_report_gets_the_same_one(finished: Outcome, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path / "run", without=MADE_LAST)
     again = resume_job(folder)
-    for name in ("predictions.csv", "history.csv"):
-        assert (folder / name).read_bytes() == (finished.folder / name).read_bytes()
+    assert_same(again, finished)
     assert again.score is not None
     assert finished.score is not None
     np.testing.assert_array_equal(again.score.probabilities, finished.score.probabilities)
-    one, other = load(folder), load(finished.folder)
-    assert one.weights is not None
-    assert other.weights is not None
-    assert all(np.array_equal(value, other.weights[name]) for name, value in one.weights.items())
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(finished: Outcome, tmp_path: Path) -> None:
@@ -82,15 +112,96 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(finished: Outcome,
     assert (folder / "predictions.csv").read_bytes() == (finished.folder / "predictions.csv").read_bytes()
 
 
-def test_a_finished_run_is_prolonged_and_not_repeated(finished: Outcome, tmp_path: Path) -> None:
+def test_a_finished_run_is_prolonged_and_not_repeated(
+    finished: Outcome, prolonged: Outcome, small_photos: Path, tmp_path: Path
+) -> None:
+    for run, epochs in ((finished, None), (finished, 2), (prolonged, None), (prolonged, 4)):
+        with pytest.raises(InputError, match="is finished: add epochs with --epochs"):
+            resume_job(run.folder, epochs=epochs)
+    assert [epoch.epoch for epoch in prolonged.run.epochs] == [1, 2, 3, 4]
+    assert prolonged.run.epochs[:1] == finished.run.epochs[:1]
+    card = json.loads((prolonged.folder / "card.json").read_text(encoding="utf-8"))
+    assert card["recipe"]["epochs"] == 4
+    begun, added = card["command"].splitlines()
+    assert begun.endswith("--epochs 2 --batch-size 16 --seed 2 --output RUN"), "its schedule was laid out for two"
+    assert added == "fieldguide train --resume RUN --epochs 4"
+    assert "--epochs 4</code></pre>" in (prolonged.folder / "report.html").read_text(encoding="utf-8")
+    (folder := tmp_path / "gone").mkdir()
+    shutil.copy(finished.folder / "asked.json", folder)
+    shutil.copy(finished.folder / "card.json", folder)
+    with pytest.raises(InputError, match="its checkpoint is gone"):
+        resume_job(folder, epochs=4)
+
+
+@pytest.mark.long
+def test_the_command_of_a_prolonged_run_makes_the_same_classifier(
+    prolonged: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in Asked.read(prolonged.folder).command().splitlines():
+        assert main(shlex.split(line)[1:]) == 0
+    assert (Path("RUN") / "predictions.csv").read_bytes() == (prolonged.folder / "predictions.csv").read_bytes()
+
+
+@pytest.mark.parametrize("batches", [1, 4], ids=["before a checkpoint of it", "after one"])
+def test_a_run_that_is_interrupted_while_it_is_prolonged_goes_on(
+    finished: Outcome, prolonged: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
     folder = copy_of(finished, tmp_path / "run")
-    with pytest.raises(InputError, match="is finished: add epochs with --epochs"):
+    with monkeypatch.context() as patch:
+        interrupt(patch, batches)
+        with pytest.raises(KeyboardInterrupt, match=re.escape(f"train --resume {folder}` goes on")):
+            resume_job(folder, epochs=4)
+    assert_same(resume_job(folder), prolonged)
+    with pytest.raises(InputError, match="is finished"):
         resume_job(folder)
-    longer = resume_job(folder, epochs=3)
-    assert [epoch.epoch for epoch in longer.run.epochs] == [1, 2, 3]
-    assert longer.run.epochs[:1] == finished.run.epochs[:1]
-    assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["recipe"]["epochs"] == 3
-    assert Asked.read(folder).wishes.epochs == 3
+
+
+def test_a_prolonged_run_killed_before_its_report_gets_the_same_one(
+    finished: Outcome, prolonged: Outcome, tmp_path: Path
+) -> None:
+    folder = copy_of(prolonged, tmp_path / "run")
+    for name in MADE_LAST:
+        shutil.copy(finished.folder / name, folder)  # those of the shorter run stand until then
+    assert_same(resume_job(folder), prolonged)
+    assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["recipe"]["epochs"] == 4
+
+
+def test_epochs_that_are_refused_are_not_taken_down(finished: Outcome, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path / "run")
+    before = (folder / "asked.json").read_bytes()
+    with pytest.raises(InputError, match=r"epochs is 1, and the run in .* was laid out for 2"):
+        resume_job(folder, epochs=1)
+    assert (folder / "asked.json").read_bytes() == before
+
+
+def test_ctrl_c_in_a_training_from_scratch_says_how_it_goes_on(
+    small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my run"
+    interrupt(monkeypatch, 1)
+    assert main(["train", str(small_photos), "--output", str(folder), *WISHES.words()]) == 130
+    said = capfd.readouterr().err
+    assert said.splitlines()[0].startswith(f"Run in {folder}. If it is interrupted, `")
+    assert said.endswith(f"train --resume '{folder}'` goes on.\n")
+    assert "run the command again" not in said
+    assert [path.name for path in folder.iterdir()] == ["asked.json"]
+
+
+def test_what_cannot_be_written_says_how_it_goes_on(finished: Outcome, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path / "run", without=MADE_LAST)
+    (folder / "report.html").mkdir()
+    with pytest.raises(FileError, match=rf"cannot write .*report.html: .* Then `.* train --resume {folder}` goes on"):
+        resume_job(folder)
+    (folder / "report.html").rmdir()
+    assert_same(resume_job(folder), finished)
+
+
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 1, "dogs": 4})
+    with pytest.raises(InputError, match="class 'cats'"):
+        run_job(photos, folder=tmp_path / "run", wishes=WISHES)
+    assert not (tmp_path / "run").exists()
 
 
 def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path: Path) -> None:
@@ -100,8 +211,11 @@ def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path:
     (tmp_path / "run" / "card.json").unlink()
     gone = next(path for path in sorted((photos / "humans").iterdir()))
     gone.unlink()
-    with pytest.raises(InputError, match=r"cannot be resumed, .* the pictures or their classes are not the same"):
-        resume_job(tmp_path / "run")
+    before = (tmp_path / "run" / "asked.json").read_bytes()
+    for epochs in (None, 3):
+        with pytest.raises(InputError, match=r"cannot be resumed, .* the pictures or their classes are not the same"):
+            resume_job(tmp_path / "run", epochs=epochs)
+        assert (tmp_path / "run" / "asked.json").read_bytes() == before
 
 
 def test_nothing_to_resume_is_named(tmp_path: Path) -> None:
@@ -125,8 +239,9 @@ def test_a_newer_record_is_named(finished: Outcome, tmp_path: Path) -> None:
 
 def test_what_was_asked_comes_back(tmp_path: Path) -> None:
     asked = Asked(tmp_path / "photos", 0.1, None, 3, Wishes("scratch", target=(0.9, 0.8)), ("tensorboard",))
-    asked.write(tmp_path)
-    assert Asked.read(tmp_path) == asked
+    for written in (asked, replace(asked, prolonged=(60, 70))):
+        written.write(tmp_path)
+        assert Asked.read(tmp_path) == written
     assert asked.command().endswith("--target 0.9 0.8 --validation 0.1 --seed 3 --log tensorboard")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from fieldguide.errors import FileError, InputError, ModelError
@@ -14,20 +14,36 @@ from fieldguide.training.wishes import Wishes
 
 FILE = "asked.json"
 FORMAT = 1
+RUN = "RUN"  # stands for a run's folder, as in the help of the command line
 TEST_SHARE = 0.2  # where none is given
 VALIDATION_SHARE, SCRATCH_VALIDATION_SHARE = 0.0, 0.15  # likewise
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The pictures, how they are divided, and how to train on them; None where nothing was said."""
+    """The pictures, how they are divided, and how to train on them; None where nothing was said.
+
+    Example:
+        >>> asked = Asked(Path("photos"), None, None, 1, Wishes("scratch", epochs=20), prolonged=(30,))
+        >>> asked.now.epochs
+        30
+        >>> print(asked.command())
+        fieldguide train photos --recipe scratch --epochs 20 --seed 1 --output RUN
+        fieldguide train --resume RUN --epochs 30
+    """
 
     source: Path
     validation: float | None
     test: float | None
     seed: int
-    wishes: Wishes
+    wishes: Wishes  # it began with
     logs: tuple[str, ...] = ()
+    prolonged: tuple[int, ...] = ()  # epochs in all that were asked for afterwards, each time it had ended
+
+    @property
+    def now(self) -> Wishes:
+        """The wishes with the epochs that it was last prolonged to."""
+        return replace(self.wishes, epochs=self.prolonged[-1]) if self.prolonged else self.wishes
 
     def shares(self) -> tuple[float, float]:
         """The shares that choose and that measure.
@@ -46,7 +62,11 @@ class Asked:
         return chosen, measured
 
     def command(self) -> str:
-        """The command that makes the same classifier again; in a new folder, so without the name of this one."""
+        """What makes the same classifier again, in a new folder: a line for the beginning and for each prolongation.
+
+        Epochs that are added are learnt with a schedule of their own, so that as many from the beginning would give
+        another classifier.
+        """
         usual = SCRATCH_VALIDATION_SHARE if self.wishes.recipe == "scratch" else VALIDATION_SHARE
         words = ["fieldguide", "train", str(self.source), *self.wishes.words()]
         words += ["--validation", str(self.validation)] if self.validation not in (None, usual) else []
@@ -54,7 +74,9 @@ class Asked:
         words += ["--seed", str(self.seed)] if self.seed else []
         for log in self.logs:
             words += ["--log", log]
-        return shlex.join(words)
+        words += ["--output", RUN] if self.prolonged else []
+        added = [["fieldguide", "train", "--resume", RUN, "--epochs", str(epochs)] for epochs in self.prolonged]
+        return "\n".join(shlex.join(each) for each in (words, *added))
 
     def write(self, folder: Path) -> None:
         """Writes it into a run's folder.
@@ -70,6 +92,7 @@ class Asked:
             "seed": self.seed,
             "wishes": self.wishes.to_dict(),
             "logs": list(self.logs),
+            "prolonged": list(self.prolonged),
         }
         write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
 
@@ -99,8 +122,8 @@ class Asked:
                 if set(wishes) != {field.name for field in fields(Wishes)}:
                     raise KeyError("wishes")
                 shares = record["validation"], record["test"]
-                logs = tuple(record["logs"])
-                return cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs)
+                logs, prolonged = tuple(record["logs"]), tuple(record.get("prolonged", ()))
+                return cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged)
             except ModelError:
                 raise
             except (ValueError, KeyError, TypeError) as error:

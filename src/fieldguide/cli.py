@@ -46,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_trace(options)
         print(f"fieldguide: {console.shown(str(error))}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         _show_trace(options)
-        kept = "" if options.command == "predict" else "; what was read so far is kept, run the command again"
-        print(f"\nfieldguide: interrupted{kept}.", file=sys.stderr)
+        kept = "" if options.command == "predict" else "what was read so far is kept, run the command again"
+        then = str(interruption) or kept  # where there is more to say than of other commands, it comes with it
+        print(f"\nfieldguide: interrupted{'; ' if then else ''}{console.shown(then)}.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone, as with `| head`: the rest has no taker.

@@ -3,141 +3,38 @@
 from __future__ import annotations
 
 import os
-import shlex
-import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from fieldguide.asked import Asked
-from fieldguide.console import clock, command
-from fieldguide.data.check import Findings, check
+from fieldguide.data.check import check
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import FileError, InputError
-from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.evaluation.diagnose import diagnose
 from fieldguide.evaluation.evaluate import evaluate
-from fieldguide.evaluation.evidence import on_leaks
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
-from fieldguide.model.classifier import MODEL_FILE
+from fieldguide.outcome import REPORT_FILE, Outcome
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
-from fieldguide.reporting.sections import independence, why_unmeasured
-from fieldguide.training.checkpoint import FOLDER, LAST
+from fieldguide.resuming import taken_up, under_way
 from fieldguide.training.fit import Run, train
 from fieldguide.training.logs import refuse_unknown
-from fieldguide.training.record import Stage, Watch, merged
+from fieldguide.training.record import Watch, merged
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 
-REPORT_FILE = "report.html"
 ROOM_FOR_A_RUN = 60_000_000  # bytes
-CARD_FILE = "card.json"
-SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
 MOST_NAME_BYTES = 200  # of a run's own name: file systems take 255
-SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the main job came to."""
-
-    folder: Path
-    findings: Findings
-    run: Run
-    score: Score | None  # None where no picture was kept to measure with
-    diagnosis: Diagnosis | None
-    stages: tuple[Stage, ...]
-    seconds: float  # in all
-
-    def __str__(self) -> str:
-        blocks = (self._data(), self._recipe(), self._result(), self._places())
-        return "\n\n".join("\n".join(block) for block in blocks)
-
-    def to_dict(self) -> dict[str, object]:
-        """The result, ready for JSON; `card.json` in the folder has all of it."""
-        return {
-            "folder": str(self.folder),
-            "class_names": list(self.run.classifier.class_names),
-            "parts": self.run.parts.to_dict(),
-            "metrics": self.score.to_dict() if self.score else None,
-            "verdict": self.diagnosis.verdict if self.diagnosis else None,
-            "findings": self.findings.to_dict()["findings"],
-            "skipped": len(self.findings.skipped),
-            "seconds": round(self.seconds, 2),
-        }
-
-    def _data(self) -> list[str]:
-        found, parts = self.findings, self.run.parts
-        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
-        for level in ("problem", "warning"):
-            for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
-                lines.append(_line(level.capitalize(), finding.text))
-                lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
-                if len(finding.paths) > SHOWN_PATHS:
-                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in card.json"))
-        if notes := sum(finding.level == "note" for finding in found.findings):
-            lines.append(_line("Notes", f"{notes} more in the report"))
-        return lines
-
-    def _recipe(self) -> list[str]:
-        recipe, reasons = self.run.recipe, [*self.run.recipe.reasons]
-        if isinstance(recipe, ScratchRecipe):
-            reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
-        elif recipe.fine_tune_epochs:
-            reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
-        return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
-
-    def _result(self) -> list[str]:
-        score = self.score
-        if score is None:
-            return [_line("Result", why_unmeasured(self.run))]
-        before, after = score.calibration_error_before, score.calibration_error
-        scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
-        lines = [
-            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
-            _line("", f"({independence(self.run, score)})"),
-            *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
-            _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
-            _line("", f"calibration error {scaled}"),
-        ]
-        return lines + ([_line("Verdict", self.diagnosis.verdict)] if self.diagnosis else [])
-
-    def _places(self) -> list[str]:
-        spent = "; ".join(f"{stage.name} {stage.seconds:.1f}" for stage in self.stages if stage.seconds >= 0.05)
-        return [
-            _line("Time", f"{clock(self.seconds)} ({spent})"),
-            _whole("Report", str(self.folder / REPORT_FILE)),
-            _whole("Model", str(self.folder / MODEL_FILE)),
-            _whole("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES"),
-        ]
-
-
-def _line(title: str, text: str) -> str:
-    """One entry of the summary, wrapped to the terminal's usual width."""
-    indent = " " * TITLE_WIDTH
-    return textwrap.fill(
-        f"{title:<{TITLE_WIDTH}}{text}",
-        SUMMARY_WIDTH,
-        subsequent_indent=indent + ("    " if text.startswith("  ") else ""),
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
-
-
-def _whole(title: str, text: str) -> str:
-    """One entry with a path or a command: on one line, however long, so that it can be copied."""
-    return f"{title:<{TITLE_WIDTH}}{text}"
 
 
 def run_job(
@@ -177,8 +74,6 @@ def run_job(
         data = Dataset.from_directory(source)
     _refuse_shares_of_parts(data, validation, test)
     with _new_folder(Path(source), folder) as place:
-        if asked.wishes.recipe == "scratch":
-            asked.write(place)  # from here on it can be resumed
         return _trained(asked, data, place, watch, started)
 
 
@@ -196,17 +91,11 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
     """
     started = time.perf_counter()
     place = Path(folder)
-    asked = Asked.read(place)
-    if epochs is not None:
-        asked = replace(asked, wishes=replace(asked.wishes, epochs=epochs))
-    elif (place / CARD_FILE).exists():
-        raise InputError(f"the run in {place} is finished: add epochs with --epochs, or train in a new folder.")
+    asked, resume = taken_up(place, epochs)
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(asked.source)
-    outcome = _trained(asked, data, place, watch, started, resume=(place / FOLDER / LAST).exists())
-    asked.write(place)
-    return outcome
+    return _trained(asked, data, place, watch, started, resume=resume)
 
 
 def _trained(
@@ -220,21 +109,23 @@ def _trained(
         twins = find_twins(store)
         findings = check(store, twins=twins)
         parts = split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
-        recipe = asked.wishes.recipe_for(store.select(parts.train), seed=asked.seed)
-    run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs)
-    watch.stages += run.stages
-    score, diagnosis = None, None
-    if len(parts.test):
-        with watch.stage("measuring"):
-            score = _measured(run)
-            diagnosis = diagnose(run, score) if score is not None else None
-    again = asked.command()
-    with watch.stage("report"):
+        recipe = asked.now.recipe_for(store.select(parts.train), seed=asked.seed)
+    resumable = isinstance(recipe, ScratchRecipe)
+    with under_way(asked, place) if resumable else nullcontext():
+        run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs)
+        watch.stages += run.stages
+        score, diagnosis = None, None
+        if len(parts.test):
+            with watch.stage("measuring"):
+                score = _measured(run)
+                diagnosis = diagnose(run, score) if score is not None else None
+        again = asked.command()
+        with watch.stage("report"):
+            run = replace(run, stages=merged(watch.stages))
+            write_tables(run, score, findings)
+            report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
         run = replace(run, stages=merged(watch.stages))
-        write_tables(run, score, findings)
-        report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
-    run = replace(run, stages=merged(watch.stages))
-    write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)
+        write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)  # last: it says that all is there
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
 
 

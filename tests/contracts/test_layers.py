@@ -33,11 +33,12 @@ LAYERS: dict[int, str] = {
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.fitting evaluation.ailments "
     "evaluation.diagnose",
-    7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.curves "
-    "reporting.comparing reporting.rates reporting.card reporting.making reporting.sections reporting.page",
+    7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.marks "
+    "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
+    "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.plan comparison.record comparison.running "
     "comparison.point comparison.wording comparison.outcome comparison.page comparison.compare "
-    "rate asked job predict demo augment preprocessing.warning preprocessing.arguments "
+    "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
     "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "

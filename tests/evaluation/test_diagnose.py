@@ -207,20 +207,27 @@ def test_of_a_training_from_scratch_the_curves_lead() -> None:
     found = diagnose(run, scored(run, range(15)))
     assert [one.kind for one in found.ailments] == ["overfitting"]
     assert found.verdict == found.ailments[0].sentence
-    assert found.evidence[: len(found.ailments[0].evidence)] == found.ailments[0].evidence
     assert found.overfits == "yes"
-    assert any("fieldguide train photos --recipe scratch" in line and "--augment" in line for line in found.advice)
-    assert not any("PHOTOS" in line for line in found.advice)
+    assert not set(found.ailments[0].evidence) & set(found.evidence), "what is measured at the end is told apart"
+    remedy = found.ailments[0].remedy
+    assert remedy is not None
+    assert remedy.command.startswith("fieldguide train photos --recipe scratch") and "--augment" in remedy.command
+    assert "PHOTOS" not in str(found)
     assert json.loads(json.dumps(found.to_dict()))["ailments"][0]["kind"] == "overfitting"
 
 
-def test_further_ailments_are_told_besides() -> None:
+def test_further_ailments_are_told_with_their_evidence_and_remedy_once() -> None:
     epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_n=25)
     run = run_of(2000, 60, epochs=epochs.epochs)
     found = diagnose(run, scored(run, range(15)))
     assert len(found.ailments) == 2
     assert found.verdict.startswith("The validation set is too small to tell")
-    assert any(line.startswith("Besides: It overfits") for line in found.evidence)
+    said = str(found).splitlines()
+    assert said[0] == found.verdict
+    for one in found.ailments:
+        assert all(said.count(line) == 1 for line in str(one).splitlines())
+    assert said.index("Measured at the end:") > said.index(str(found.ailments[1]).splitlines()[-1])
+    assert len(said) == len(set(said))
 
 
 def test_mistakes_as_sure_as_right_answers_make_labels_suspect() -> None:

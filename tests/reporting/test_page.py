@@ -12,14 +12,21 @@ import cv2
 import numpy as np
 import pytest
 from finished_runs import curves, dataset, finished_run, scored
+from simulated_cases import rising, simulate
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Dataset, Skipped
 from fieldguide.data.split import Leak
 from fieldguide.errors import FileError
+from fieldguide.evaluation.ailment import POSSIBLE, UNDERFITTING, Ailment, Figure
+from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.diagnose import diagnose
+from fieldguide.intervals import difference, wilson
+from fieldguide.model.nets import Net
 from fieldguide.reporting.page import MISTAKES_SHOWN, report
 from fieldguide.reporting.pictures import thumbnails
 from fieldguide.training.fit import Run
+from fieldguide.training.scratch_recipe import ScratchRecipe
 
 VOID = {"meta", "link", "img", "br", "wbr"}
 
@@ -210,6 +217,73 @@ def test_without_a_command_none_is_claimed_to_repeat_the_run(tmp_path: Path) -> 
     text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
     assert "To repeat it" not in text and "fieldguide train" not in text
     assert "What is in the run folder" in text
+
+
+def scratch_run(root: Path, case: Case, class_names: Sequence[str] = ("owl", "wren")) -> Run:
+    """A run of a training from scratch with the epochs of a case."""
+    run = run_on(root, class_names, 20)
+    epochs = (*case.epochs[:-1], replace(case.epochs[-1], chosen=True))
+    return replace(run, recipe=ScratchRecipe(Net("classic", "small"), epochs=len(epochs)), epochs=epochs)
+
+
+def test_each_ailment_has_its_own_block(tmp_path: Path) -> None:
+    run = scratch_run(tmp_path / "my <birds>", simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_n=25))
+    score = scored(run, range(10))
+    page = report(run, score, tmp_path / "r.html").read_text(encoding="utf-8")
+    diagnosis = diagnose(run, score)
+    assert [one.kind for one in diagnosis.ailments] == ["validation set too small", "overfitting"]
+    first, second = re.findall(r"<article class=\"ailment.*?</article>", page, re.S)
+    for block, one in zip((first, second), diagnosis.ailments, strict=True):
+        found = Outline(block)
+        assert one.remedy is not None
+        for words in (one.sentence, *one.evidence, one.remedy.what, one.remedy.command, "shown: a test or an interval"):
+            assert words in found.text.replace("\N{EN DASH}", "-"), words
+        assert [tag for tag, _ in found.tags].count("pre") == 1
+        assert len(found.all("div")) == len(one.figures)
+        assert "my &lt;birds&gt;" in block
+    assert "Besides" not in page and "`" not in Outline(page).text
+    order = [page.index(part) for part in (first, 'aria-label="Loss over', second, "Measured at the end")]
+    assert order == sorted(order)
+    for line in diagnosis.ailments[1].evidence:
+        assert Outline(page).text.replace("\N{EN DASH}", "-").count(line) == 1
+
+
+def test_the_figures_of_an_ailment_have_their_units_and_intervals(tmp_path: Path) -> None:
+    figures = (
+        Figure.of("accuracy on held-out pictures", wilson(80, 100)),
+        Figure.of("gap", difference(wilson(100, 100), wilson(80, 100))),
+        Figure("training loss", 0.6931),
+        Figure("share of the training loss that the last third took off", 0.25),
+        Figure("largest fall", 0.125),
+    )
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    one = Ailment(UNDERFITTING, "It underfits.", ("So it is.",), figures, POSSIBLE)
+    diagnosis = replace(diagnose(run, scored(run, [0])), ailments=(one,))
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html", diagnosis=diagnosis).read_text()).text
+    for words in (
+        "Underfitting, possible: other causes", "80.0%95% CI 71.1\N{EN DASH}86.7%, n=100", "20.0 points95% CI 12.",
+        "training loss0.693", "took off25.0%", "largest fall12.5 points",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_the_curves_of_a_training_from_scratch_say_what_is_marked(tmp_path: Path) -> None:
+    def losses(epoch: int) -> float:
+        return 0.52 + 0.02 * abs(epoch - 7)
+
+    run = scratch_run(tmp_path / "birds", simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=losses))
+    count = len(run.epochs)
+    text = Outline(report(run, scored(run, range(10)), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    for words in (
+        f"epoch {count}, kept", "epoch 7, best", "by heart from epoch 8 on", "Bands are 95% intervals",
+        "Best is the epoch with the lowest loss",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "learning rate changed" not in text
+    rates = [1e-3 if place < 10 else 1e-4 for place in range(count)]
+    run = replace(run, epochs=tuple(replace(one, rate=rate) for one, rate in zip(run.epochs, rates, strict=True)))
+    text = Outline(report(run, scored(run, range(10)), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "learning rate changed" in text
 
 
 def test_a_run_that_measured_nothing_says_so(tmp_path: Path) -> None:

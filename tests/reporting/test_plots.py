@@ -3,16 +3,22 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from finished_runs import curves as epochs
+from finished_runs import dataset, finished_run
 
 from fieldguide.calibration import reliability_bins, softmax
 from fieldguide.intervals import UNDEFINED, Estimate, wilson
+from fieldguide.model.nets import Net
 from fieldguide.reporting import plots, svg
 from fieldguide.reporting.curves import PANEL_HEIGHT, curves
+from fieldguide.reporting.marks import LETTER, Marks
+from fieldguide.training.fit import Run
 from fieldguide.training.record import Epoch
+from fieldguide.training.scratch_recipe import ScratchRecipe
 
 
 def parsed(svg: str) -> ElementTree.Element:
@@ -251,3 +257,78 @@ def test_a_few_wild_losses_do_not_flatten_the_others() -> None:
     loss, _ = curves(wild)
     assert "1.2" in texts(loss) or "1.5" in texts(loss)
     assert min(y for _, y in places(loss, "held raw")) >= svg.TOP - 0.1
+
+
+def marked(count: int, *, best: int, since: int, grown: int) -> tuple[str, str]:
+    marks = Marks(best - 1, since - 1, ((grown - 1, "pictures 96 | 128 px"),))
+    loss, accuracy, _ = curves(scratch(count), marks)
+    return loss, accuracy
+
+
+@pytest.mark.parametrize(("count", "best", "since", "grown"), [(48, 37, 38, 33), (48, 47, 48, 33), (6, 3, 4, 5)])
+def test_marks_are_named_and_no_name_lies_on_another(count: int, best: int, since: int, grown: int) -> None:
+    for panel in marked(count, best=best, since=since, grown=grown):
+        words = [
+            f"epoch {count}, kept",
+            f"epoch {best}, best",
+            f"by heart from epoch {since} on",
+            "pictures 96 | 128 px",
+        ]
+        placed = [element for element in parsed(panel).iter("text") if element.text in words]
+        assert sorted(element.text or "" for element in placed) == sorted(words)
+        boxes = [(float(one.get("x", 0)), float(one.get("y", 0)), LETTER * len(one.text or "")) for one in placed]
+        for place, (x, y, wide) in enumerate(boxes):
+            assert x >= svg.LEFT and x + wide <= 380 - svg.RIGHT + 1
+            assert not any(y == b and x < a + w and a < x + wide for a, b, w in boxes[place + 1 :])
+            assert y <= svg.TOP, "in the curves"
+        height = float((parsed(panel).get("viewBox") or "").split()[3])
+        moved = re.search(r"translate\(0 (\d+)\)", panel)
+        assert height == PANEL_HEIGHT + (int(moved[1]) if moved else 0)
+        assert min(y for _, y, _ in boxes) + (int(moved[1]) if moved else 0) > 14 + 10, "in the heading"
+        assert all(each in (parsed(panel).get("aria-label") or "") for each in words)
+
+
+def test_marks_stand_at_their_epochs() -> None:
+    loss, _ = marked(6, best=3, since=4, grown=5)
+    xs = [x for x, _ in places(loss, "held")]
+    lines = {element.get("class"): float(element.get("x1", 0)) for element in parsed(loss).iter("line")}
+    assert lines["best"] == pytest.approx(xs[2], abs=0.1)
+    assert lines["border"] == pytest.approx((xs[3] + xs[4]) / 2, abs=0.1)
+    shade = next(one for one in parsed(loss).iter("rect") if one.get("class") == "since")
+    assert float(shade.get("x", 0)) == pytest.approx((xs[2] + xs[3]) / 2, abs=0.1)
+    assert float(shade.get("x", 0)) + float(shade.get("width", 0)) == pytest.approx(380 - svg.RIGHT, abs=0.1)
+    rings = [one for one in parsed(loss).iter("circle") if one.get("class") == "ring"]
+    assert any(float(one.get("cx", 0)) == pytest.approx(xs[2], abs=0.1) for one in rings)
+
+
+def test_the_best_epoch_that_was_kept_has_one_name() -> None:
+    loss = curves(scratch(6), Marks(best=5))[0]
+    assert "epoch 6, best and kept" in texts(loss)
+    assert not any("epoch 6, kept" in words for words in texts(loss))
+
+
+def from_scratch(recipe: ScratchRecipe, epochs: tuple[Epoch, ...]) -> Run:
+    photos = dataset(("cat", "dog"), np.arange(20) % 2)
+    return replace(finished_run(photos, photos), recipe=recipe, epochs=epochs)
+
+
+def test_the_marks_of_a_run_are_its_best_epoch_and_where_its_pictures_grew() -> None:
+    recipe = ScratchRecipe(Net(target_size=(128, 128)), epochs=12, growth=((2 / 3, 0.75),))
+    falling = [1e-3 * (1 - place / 12) for place in range(12)]
+    found = Marks.of(from_scratch(recipe, scratch(12, falling)))
+    assert found.grown == ((8, "pictures 96 | 128 px"),)
+    held = [epoch.val_loss for epoch in scratch(12)]
+    assert found.best == int(np.argmin(held))
+    assert found.since is None
+    assert Marks.of(from_scratch(recipe.with_(growth=()), scratch(12, falling))).grown == ()
+    assert (
+        Marks.of(finished_run(*[dataset(("cat", "dog"), np.arange(20) % 2)] * 2, epochs=epochs([0.5, 0.3]))) == Marks()
+    )
+
+
+def test_of_a_prolonged_run_the_pictures_grow_twice() -> None:
+    recipe = ScratchRecipe(Net(target_size=(128, 128)), epochs=18, growth=((2 / 3, 0.75),))
+    falling = [*(1e-3 * (1 - (place + 1) / 12) for place in range(12)), *(1e-3 * (1 - place / 6) for place in range(6))]
+    found = Marks.of(from_scratch(recipe, scratch(18, falling)))
+    assert [place for place, _ in found.grown] == [8, 12, 16]
+    assert found.grown[1][1] == "pictures 128 | 96 px"

@@ -40,12 +40,19 @@ class Diagnosis:
 
     verdict: str  # one short sentence
     overfits: str  # "no", "mild", "yes" or "cannot tell"
-    evidence: tuple[str, ...]
-    advice: tuple[str, ...]
-    ailments: tuple[Ailment, ...] = ()  # of a training from scratch, what explains the rest first
+    evidence: tuple[str, ...]  # from what was measured at the end
+    advice: tuple[str, ...]  # likewise
+    # What the curves of a training from scratch tell, each with its own evidence and remedy, what explains the rest
+    # first; the verdict is then the sentence of the first one.
+    ailments: tuple[Ailment, ...] = ()
 
     def __str__(self) -> str:
-        lines = [self.verdict, *(f"  - {line}" for line in self.evidence)]
+        if self.ailments:  # the first of them says the verdict
+            lines = [line for one in self.ailments for line in str(one).splitlines()]
+            lines += ["Measured at the end:"] if self.evidence else []
+        else:
+            lines = [self.verdict]
+        lines += [f"  - {line}" for line in self.evidence]
         if self.advice:
             lines += ["What would help:", *(f"  - {line}" for line in self.advice)]
         return "\n".join(lines)
@@ -110,16 +117,8 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
 
 
 def _led_by(found: tuple[Ailment, ...], measured: Diagnosis) -> Diagnosis:
-    """What the curves of a training from scratch tell, and after it what was measured at the end."""
-    others = tuple(f"Besides: {one.sentence}" for one in found[1:])
-    remedies = tuple(str(one.remedy) for one in found if one.remedy is not None)
-    return replace(
-        measured,
-        verdict=found[0].sentence,
-        evidence=(*found[0].evidence, *others, *measured.evidence),
-        advice=(*dict.fromkeys(remedies), *measured.advice),
-        ailments=found,
-    )
+    """What the curves of a training from scratch tell leads; what was measured at the end comes after it."""
+    return replace(measured, verdict=found[0].sentence, ailments=found)
 
 
 def _nothing_unseen(run: Run, score: Score) -> Diagnosis:

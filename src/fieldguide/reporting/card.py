@@ -23,6 +23,7 @@ from fieldguide.training.fit import Run
 from fieldguide.training.record import Epoch
 from fieldguide.version import __version__
 
+CARD_FILE = "card.json"
 _PACKAGES = (
     "keras",
     "tensorflow",
@@ -51,7 +52,7 @@ def card(
         score: on pictures that chose nothing; None where none were kept for it.
         findings: from `check`.
         diagnosis: from `diagnose`.
-        command: that makes the same run again.
+        command: that makes the same run again; a line for each step.
     """
     classifier = run.classifier
     return {
@@ -101,7 +102,7 @@ def write_card(
     Raises:
         FileError: if it cannot be written.
     """
-    path = _folder_of(run) / "card.json"
+    path = _folder_of(run) / CARD_FILE
     fields = card(run, score, findings=findings, diagnosis=diagnosis, command=command)
     text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,17 +11,17 @@ import numpy as np
 from fieldguide.evaluation.signs import smoothed
 from fieldguide.intervals import wilson
 from fieldguide.reporting import svg
+from fieldguide.reporting.marks import ROW_HEIGHT, Label, Marks, drawn, rate_changes, rows_of
 from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
 from fieldguide.training.record import Epoch
 
 PANEL_WIDTH, PANEL_HEIGHT, RATE_HEIGHT = 380, 250, 150
 LABEL_ROOM = 22  # between the numbers of two epochs
-HALF_LABEL = 56  # half the width of the mark that names the kept epoch
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning", "scratch": "epochs"}
 SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
 SMOOTHED_FROM = 15  # epochs of a phase, from which on a smoothed line leads and the raw one stays faint
+NO_MARKS = Marks()
 LONGEST_RATE = 5  # letters of a label of the rate's axis
-DROP = 0.7  # a rate that falls below this share of the one before, at once, is a change to be marked
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,16 @@ class _Curve:
     sizes: tuple[Sequence[int], Sequence[int]] | None = None  # pictures that shares are of; None for no shares
 
 
-def curves(epochs: Sequence[Epoch]) -> tuple[str, ...]:
+def curves(epochs: Sequence[Epoch], marks: Marks = NO_MARKS) -> tuple[str, ...]:
     """Loss and accuracy over the epochs, for training and for held-out pictures, and the learning rate if it is known.
 
     Phases follow one another with a line between them; the epoch whose weights were kept and sudden changes of the
     learning rate are marked. Where a phase is long, running medians lead and the figures themselves are faint.
     Accuracies have their 95% intervals behind them, where the number of pictures is known.
+
+    Args:
+        epochs: in order.
+        marks: what else is marked.
     """
     losses = [value for epoch in epochs for value in (epoch.loss, epoch.val_loss) if math.isfinite(value)]
     shares = [value for epoch in epochs for value in (epoch.accuracy, epoch.val_accuracy) if math.isfinite(value)]
@@ -63,7 +66,7 @@ def curves(epochs: Sequence[Epoch]) -> tuple[str, ...]:
         sizes,
     )
     rates = (_rates(epochs),) if any(epoch.rate is not None for epoch in epochs) else ()
-    return (_panel(epochs, loss), _panel(epochs, accuracy), *rates)
+    return (_panel(epochs, loss, marks), _panel(epochs, accuracy, marks), *rates)
 
 
 def _sensible(losses: Sequence[float]) -> float:
@@ -74,17 +77,13 @@ def _sensible(losses: Sequence[float]) -> float:
     return min(max(losses), 2 * usual) if len(losses) >= 2 * SMOOTHED_FROM else max(losses)
 
 
-def _panel(epochs: Sequence[Epoch], curve: _Curve) -> str:
+def _panel(epochs: Sequence[Epoch], curve: _Curve, marks: Marks) -> str:
     _, y = svg.scales((0.0, 1.0), curve.bounds, PANEL_WIDTH, PANEL_HEIGHT)
     low, high = curve.bounds
 
     def within(value: float) -> float:
         return y(min(max(value, low), high))
 
-    parts = [
-        svg.grid(curve.bounds, svg.ticks(*curve.bounds), y, PANEL_WIDTH, curve.shown),
-        svg.text(0, 14, curve.title, "start", "heading"),
-    ]
     x, borders = _places([epoch.phase for epoch in epochs])
     spans = _spans(epochs)
     bands, raw, lines = [], [], []
@@ -104,16 +103,24 @@ def _panel(epochs: Sequence[Epoch], curve: _Curve) -> str:
             lines.append(
                 svg.line(kind, [(x[place], within(value)) for place, value in zip(finite, medians, strict=True)])
             )
-    parts += [*bands, *raw, *_axis(epochs, spans, x, borders, PANEL_HEIGHT), *lines]
-    parts += _changes(epochs, x, PANEL_HEIGHT)
-    parts += _chosen(epochs, x, [within(value) if math.isfinite(value) else math.nan for value in curve.held])
+    held = [within(value) if math.isfinite(value) else math.nan for value in curve.held]
+    axes = (*_axis(epochs, spans, x, borders, PANEL_HEIGHT), *_sizes(marks, x))
+    grid = svg.grid(curve.bounds, svg.ticks(*curve.bounds), y, PANEL_WIDTH, curve.shown)
+    parts = [*_by_heart(marks, x), grid, *bands, *raw, *axes, *lines, *_changes(epochs, x)]
+    parts += [*_best(marks, x, held), *_chosen(epochs, x, held)]
+    labels = rows_of(_labels(epochs, marks, x), LEFT, PANEL_WIDTH - RIGHT)
+    above = ROW_HEIGHT * max((row for _, _, row in labels), default=0)  # room for labels one above the other
+    parts += [drawn(label, start, TOP - 6 - ROW_HEIGHT * row) for label, start, row in labels]
     finite_values = [[value for value in values if math.isfinite(value)] for values in (curve.training, curve.held)]
     told = "; ".join(
         f"{label} from {curve.shown(svg.rounded(values[0]))} to {curve.shown(svg.rounded(values[-1]))}"
         for label, values in zip(("training", "held out"), finite_values, strict=True)
         if values
     )
-    return svg.figure(PANEL_WIDTH, PANEL_HEIGHT, f"{curve.title} over the epochs", told, "".join(parts))
+    told = "; ".join([told, *(label.words for label, _, _ in labels)])
+    body = "".join(parts)
+    body = svg.text(0, 14, curve.title, "start", "heading") + (svg.lowered(body, above) if above else body)
+    return svg.figure(PANEL_WIDTH, PANEL_HEIGHT + above, f"{curve.title} over the epochs", told, body)
 
 
 def _rates(epochs: Sequence[Epoch]) -> str:
@@ -190,40 +197,67 @@ def _axis(
     return parts
 
 
-def _changes(epochs: Sequence[Epoch], x: Sequence[float], height: int) -> list[str]:
+def _changes(epochs: Sequence[Epoch], x: Sequence[float]) -> list[str]:
     """A mark where the learning rate fell at once, or began anew."""
     parts = []
-    for place, (before, epoch) in enumerate(itertools.pairwise(epochs), 1):
-        if before.rate and epoch.rate and not DROP <= epoch.rate / before.rate <= 1 / DROP and _sudden(epochs, place):
-            middle = (x[place - 1] + x[place]) / 2
-            parts.append(
-                f'<line class="change" x1="{middle:.1f}" x2="{middle:.1f}" y1="{TOP}" y2="{height - BOTTOM}">'
-                f"<title>learning rate from {before.rate:.2g} to {epoch.rate:.2g}</title></line>"
-            )
+    for place in rate_changes(epochs):
+        told = f"learning rate from {epochs[place - 1].rate:.2g} to {epochs[place].rate:.2g}"
+        parts.append(_upright("change", (x[place - 1] + x[place]) / 2, told))
     return parts
 
 
-def _sudden(epochs: Sequence[Epoch], place: int) -> bool:
-    """Whether the rate was steady before this epoch: on a smooth schedule every epoch has a rate of its own."""
-    if place < 2:
-        return False
-    one, other = epochs[place - 2].rate, epochs[place - 1].rate
-    return bool(one and other and 0.95 <= other / one <= 1.05) or (epochs[place].rate or 0) > 5 * (other or 0)
+def _sizes(marks: Marks, x: Sequence[float]) -> list[str]:
+    """A line where the pictures that are learnt from began to be of another size."""
+    return [_upright("border", (x[place - 1] + x[place]) / 2) for place, _ in marks.grown]
+
+
+def _by_heart(marks: Marks, x: Sequence[float]) -> list[str]:
+    """A shade over the epochs in which it learnt by heart."""
+    if marks.since is None:
+        return []
+    start = (x[marks.since - 1] + x[marks.since]) / 2 if marks.since else float(LEFT)
+    size = f'width="{PANEL_WIDTH - RIGHT - start:.1f}" height="{PANEL_HEIGHT - TOP - BOTTOM}"'
+    return [f'<rect class="since" x="{start:.1f}" y="{TOP}" {size}/>']
+
+
+def _best(marks: Marks, x: Sequence[float], y: Sequence[float]) -> list[str]:
+    """The mark of the epoch with the lowest loss on held-out pictures."""
+    if marks.best is None:
+        return []
+    ring = f'<circle class="ring" cx="{x[marks.best]:.1f}" cy="{y[marks.best]:.1f}" r="6"/>'
+    return [_upright("best", x[marks.best]), ring]
 
 
 def _chosen(epochs: Sequence[Epoch], x: Sequence[float], y: Sequence[float]) -> list[str]:
     """The mark of the epoch whose weights were kept."""
-    parts, floor = [], PANEL_HEIGHT - BOTTOM
+    parts = []
     for place, epoch in enumerate(epochs):
-        if not epoch.chosen:
-            continue
-        across = min(max(x[place], LEFT + HALF_LABEL), PANEL_WIDTH - RIGHT - HALF_LABEL)
-        said = f"epoch {epoch.epoch}, {'its last' if epoch.phase == 'head' else 'kept'}"
-        parts.append(f'<line class="chosen" x1="{x[place]:.1f}" x2="{x[place]:.1f}" y1="{TOP}" y2="{floor}"/>')
-        if math.isfinite(y[place]):
-            parts.append(f'<circle class="accent" cx="{x[place]:.1f}" cy="{y[place]:.1f}" r="4"/>')
-        parts.append(svg.text(across, TOP - 6, said, "middle", "strong"))
+        if epoch.chosen:
+            parts.append(_upright("chosen", x[place]))
+            if math.isfinite(y[place]):
+                parts.append(f'<circle class="accent" cx="{x[place]:.1f}" cy="{y[place]:.1f}" r="4"/>')
     return parts
+
+
+def _labels(epochs: Sequence[Epoch], marks: Marks, x: Sequence[float]) -> list[Label]:
+    """What the marks are called, those that matter most first."""
+    labels = []
+    for place, epoch in enumerate(epochs):
+        if epoch.chosen:
+            kept = "its last" if epoch.phase == "head" else "best and kept" if place == marks.best else "kept"
+            labels.append(Label(x[place], f"epoch {epoch.epoch}, {kept}", "kept", "strong"))
+    if marks.best is not None and not epochs[marks.best].chosen:
+        labels.append(Label(x[marks.best], f"epoch {epochs[marks.best].epoch}, best", "best", "strong"))
+    if marks.since is not None:
+        middle = (x[marks.since] + PANEL_WIDTH - RIGHT) / 2
+        labels.append(Label(middle, f"by heart from epoch {epochs[marks.since].epoch} on", "since"))
+    return labels + [Label((x[place - 1] + x[place]) / 2, words) for place, words in marks.grown]
+
+
+def _upright(kind: str, x: float, told: str = "") -> str:
+    """A line from top to bottom of a panel."""
+    place = f'class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{PANEL_HEIGHT - BOTTOM}"'
+    return f"<line {place}><title>{told}</title></line>" if told else f"<line {place}/>"
 
 
 def _spans(epochs: Sequence[Epoch]) -> list[tuple[int, int]]:

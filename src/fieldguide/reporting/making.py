@@ -32,7 +32,7 @@ def making(run: Run, command: str | None = None) -> str:
 
     Args:
         run: from `train`.
-        command: that repeats it, if there is one.
+        command: that repeats it, if there is one; a line for each step.
     """
     total = sum(stage.seconds for stage in run.stages)
     return section(
@@ -103,7 +103,8 @@ def _origins(run: Run) -> str:
 
 
 def _repeat(command: str) -> str:
-    same = f"The same files on the same kind of machine ({escape(platform.machine())}) give the same classifier."
+    run = " RUN is a new folder." if "\n" in command else ""
+    same = f"The same files on the same kind of machine ({escape(platform.machine())}) give the same classifier.{run}"
     return f"<pre><code>{escape(command)}</code></pre><p>{same}</p>"
 
 

@@ -41,6 +41,17 @@ def sentence(text: str) -> str:
     return re.sub(r"(?<=CI )(\d+\.\d)-(?=\d+\.\d%)", r"\1&ndash;", escape(text))
 
 
+def command(text: str) -> str:
+    """A command whose flags are not broken at their hyphens where it takes several lines.
+
+    Example:
+        >>> command("fieldguide train photos --batch-size 16")
+        'fieldguide train photos <span>--batch-size</span> 16'
+    """
+    words = (escape(word) for word in text.split(" "))
+    return " ".join(f"<span>{word}</span>" if word.startswith("--") else word for word in words)
+
+
 def name(value: object) -> str:
     """A class or file name, set apart so that names written from right to left do not turn the text around them."""
     return f"<bdi>{escape(value)}</bdi>"

@@ -13,8 +13,9 @@ from fieldguide.evaluation.explain import worst_errors
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import write_text
 from fieldguide.reporting import sections
+from fieldguide.reporting.diagnosis import evidence
 from fieldguide.reporting.making import making
-from fieldguide.reporting.markup import escape, name
+from fieldguide.reporting.markup import escape, name, sentence
 from fieldguide.reporting.pictures import spread, thumbnails
 from fieldguide.reporting.style import style as stylesheet
 from fieldguide.training.fit import Run
@@ -47,7 +48,7 @@ def report(
         path: of the page.
         findings: from `check`, if the data was checked.
         diagnosis: from `diagnose`; by default it is made here.
-        command: that makes the same run again, to be shown in the page.
+        command: that makes the same run again, to be shown in the page; a line for each step.
 
     Returns:
         The path.
@@ -75,11 +76,11 @@ def report(
     urls = thumbnails(source, sides, target_size=recipe.target_size, resize=recipe.resize)
     body = [sections.headline(run, score)]
     if diagnosis is not None:
-        body.append(f'<p class="verdict">{escape(diagnosis.verdict)}</p>')
+        body.append(f'<p class="verdict">{sentence(diagnosis.verdict)}</p>')
     body.append(sections.problems(findings))
     if score is not None:
         body.append(sections.comparison(run, score))
-    body.append(sections.evidence(run, diagnosis))
+    body.append(evidence(run, diagnosis))
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]

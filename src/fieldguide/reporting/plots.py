@@ -54,10 +54,14 @@ def key(kind: str) -> str:
     """A sample of a line or dot for a legend.
 
     Args:
-        kind: "training", "held" or "ideal" (lines), "accent" or "before" (dots).
+        kind: "training", "held" or "ideal" (lines), "change" (an upright one), "accent" or "before" (dots).
     """
-    dot = kind in {"accent", "before"}
-    drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>' if dot else svg.line(kind, [(1, 6), (29, 6)])
+    if kind in {"accent", "before"}:
+        drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>'
+    elif kind == "change":
+        drawn = f'<line class="{kind}" x1="15" x2="15" y1="0" y2="12"/>'
+    else:
+        drawn = svg.line(kind, [(1, 6), (29, 6)])
     return f'<svg class="plot" viewBox="0 0 30 12" aria-hidden="true">{drawn}</svg>'
 
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
-from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.evidence import where_leaked
 from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import plots
-from fieldguide.reporting.curves import curves
 from fieldguide.reporting.markup import (
     bullets,
     details,
@@ -24,10 +22,8 @@ from fieldguide.reporting.markup import (
     percent,
     scrolling,
     section,
-    sentence,
 )
 from fieldguide.training.fit import Run
-from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.words import counted
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
@@ -106,24 +102,6 @@ def comparison(run: Run, score: Score) -> str:
     )
     scale = f'<dd class="scale" aria-hidden="true"><span>{100 * floor:.0f}%</span><span>100%</span></dd>'
     return f'<dl class="strip">{body}{scale}</dl>'
-
-
-def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
-    """Does it overfit: what says so, the curves, what would help."""
-    body = bullets([sentence(line) for line in diagnosis.evidence]) if diagnosis is not None else ""
-    if run.epochs:
-        panels = "".join(curves(run.epochs))
-        body += (
-            f'<figure><p class="legend"><span>{plots.key("training")}training</span>'
-            f"<span>{plots.key('held')}{_held(run)}</span></p>"
-            f'<div class="pair">{panels}</div>'
-            "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
-            f"heart. {_on_what_was_kept(run)} Loss is cross-entropy in nats; both lines are measured without "
-            "augmentation.</figcaption></figure>"
-        )
-    if diagnosis is not None and diagnosis.advice:
-        body += "<h3>What would help</h3>" + bullets([sentence(line) for line in diagnosis.advice])
-    return section("overfitting", "Does it overfit?", body)
 
 
 def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) -> str:
@@ -226,32 +204,6 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
         body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
-
-
-def _held(run: Run) -> str:
-    """What the second curve is of."""
-    if isinstance(run.recipe, ScratchRecipe):
-        return escape(run.choices.how)
-    return "held-out pictures, which choose"
-
-
-def _on_what_was_kept(run: Run) -> str:
-    """What the marked epoch has to do with the classifier that was kept, and what an epoch of the head is."""
-    lines = []
-    if any(epoch.phase == "head" for epoch in run.epochs):
-        lines.append(
-            "An epoch of the head is one step of L-BFGS, which looks at all of its pictures at once and also keeps the "
-            "head's coefficients small, so that the loss alone may rise a little on the way."
-        )
-    kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
-    if kept == "head" and not len(run.parts.validation):
-        lines.append(
-            "The curve is of one fold, fitted without the held-out pictures and marked where it ended; the head that "
-            "was kept was fitted in the same way to all training pictures."
-        )
-    elif kept:
-        lines.append("The weights of the marked epoch were kept.")
-    return " ".join(lines)
 
 
 def _confusion(score: Score) -> str:

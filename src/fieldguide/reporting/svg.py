@@ -26,6 +26,11 @@ def line(kind: str, points: Sequence[Point]) -> str:
     return f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
 
 
+def lowered(body: str, by: int) -> str:
+    """What is drawn, so many pixels further down."""
+    return f'<g transform="translate(0 {by})">{body}</g>'
+
+
 def bar(body: str) -> str:
     """A bar as wide as its place, with what is drawn on it in a frame of 100 by 8."""
     track = '<rect class="track" width="100" height="8"/>'

@@ -1,0 +1,138 @@
+"""What the main job came to, and how the terminal says it: one screen."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldguide.console import clock, command
+from fieldguide.data.check import Findings
+from fieldguide.evaluation.ailment import Ailment
+from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.evidence import on_leaks
+from fieldguide.evaluation.metrics import Score
+from fieldguide.model.classifier import MODEL_FILE
+from fieldguide.reporting.diagnosis import SURE
+from fieldguide.reporting.sections import independence, why_unmeasured
+from fieldguide.training.fit import Run
+from fieldguide.training.record import Stage
+from fieldguide.training.scratch_recipe import ScratchRecipe
+
+REPORT_FILE = "report.html"
+SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
+SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the main job came to."""
+
+    folder: Path
+    findings: Findings
+    run: Run
+    score: Score | None  # None where no picture was kept to measure with
+    diagnosis: Diagnosis | None
+    stages: tuple[Stage, ...]
+    seconds: float  # in all
+
+    def __str__(self) -> str:
+        blocks = (self._data(), self._recipe(), self._result(), self._places())
+        return "\n\n".join("\n".join(block) for block in blocks)
+
+    def to_dict(self) -> dict[str, object]:
+        """The result, ready for JSON; `card.json` in the folder has all of it."""
+        return {
+            "folder": str(self.folder),
+            "class_names": list(self.run.classifier.class_names),
+            "parts": self.run.parts.to_dict(),
+            "metrics": self.score.to_dict() if self.score else None,
+            "verdict": self.diagnosis.verdict if self.diagnosis else None,
+            "findings": self.findings.to_dict()["findings"],
+            "skipped": len(self.findings.skipped),
+            "seconds": round(self.seconds, 2),
+        }
+
+    def _data(self) -> list[str]:
+        found, parts = self.findings, self.run.parts
+        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
+        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
+        for level in ("problem", "warning"):
+            for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
+                lines.append(_line(level.capitalize(), finding.text))
+                lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
+                if len(finding.paths) > SHOWN_PATHS:
+                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in card.json"))
+        if notes := sum(finding.level == "note" for finding in found.findings):
+            lines.append(_line("Notes", f"{notes} more in the report"))
+        return lines
+
+    def _recipe(self) -> list[str]:
+        recipe, reasons = self.run.recipe, [*self.run.recipe.reasons]
+        if isinstance(recipe, ScratchRecipe):
+            reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
+        elif recipe.fine_tune_epochs:
+            reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
+        return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
+
+    def _result(self) -> list[str]:
+        score = self.score
+        if score is None:
+            return [_line("Result", why_unmeasured(self.run))]
+        before, after = score.calibration_error_before, score.calibration_error
+        scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
+        lines = [
+            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
+            _line("", f"({independence(self.run, score)})"),
+            *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
+            _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
+            _line("", f"calibration error {scaled}"),
+        ]
+        return lines + self._verdict()
+
+    def _verdict(self) -> list[str]:
+        """The verdict, and of a training from scratch how sure it is and what else ails it."""
+        if self.diagnosis is None:
+            return []
+        ill = self._ill()
+        sure = [_line("", f"({SURE[ill[0].sure]})")] if ill else []
+        return [_line("Verdict", self.diagnosis.verdict), *sure, *(_line("Besides", one.sentence) for one in ill[1:])]
+
+    def _ill(self) -> list[Ailment]:
+        return [one for one in self.diagnosis.ailments if one.ill] if self.diagnosis else []
+
+    def _places(self) -> list[str]:
+        spent = "; ".join(f"{stage.name} {stage.seconds:.1f}" for stage in self.stages if stage.seconds >= 0.05)
+        return [
+            _line("Time", f"{clock(self.seconds)} ({spent})"),
+            _whole("Report", str(self.folder / REPORT_FILE)),
+            _whole("Model", str(self.folder / MODEL_FILE)),
+            *self._next(),
+        ]
+
+    def _next(self) -> list[str]:
+        """What is to be tried first against what ails it; if nothing does, the classifier."""
+        for one in self._ill()[:1]:
+            if one.remedy is not None:
+                called = command() + one.remedy.command.removeprefix("fieldguide")
+                return [_line("Try next", f"{one.remedy.what}:"), _whole("", called)]
+        return [_whole("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES")]
+
+
+def _line(title: str, text: str) -> str:
+    """One entry of the summary, wrapped to the terminal's usual width."""
+    indent = " " * TITLE_WIDTH
+    return textwrap.fill(
+        f"{title:<{TITLE_WIDTH}}{text}",
+        SUMMARY_WIDTH,
+        subsequent_indent=indent + ("    " if text.startswith("  ") else ""),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def _whole(title: str, text: str) -> str:
+    """One entry with a path or a command: on one line, however long, so that it can be copied."""
+    return f"{title:<{TITLE_WIDTH}}{text}"

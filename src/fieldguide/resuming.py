@@ -1,0 +1,97 @@
+"""Taking up a training from random weights: what its folder allows, and what is said if it is interrupted again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from fieldguide import console
+from fieldguide.asked import FILE, Asked
+from fieldguide.errors import FileError, InputError
+from fieldguide.files import explained
+from fieldguide.reporting.card import CARD_FILE
+from fieldguide.training import checkpoint as checkpoints
+
+
+def taken_up(place: Path, epochs: int | None = None) -> tuple[Asked, bool]:
+    """What is left to do in a run's folder, and whether there is a checkpoint to go on from.
+
+    Where the training stands is told by its checkpoint. A card alone does not tell: of a run that is being prolonged
+    it is that of the shorter one, until the new one takes its place.
+
+    Args:
+        place: the run's folder.
+        epochs: in all; with more than the training was laid out for, it is prolonged.
+
+    Raises:
+        InputError: the run is finished and no epochs are added.
+        FileError: there is nothing to resume.
+        ModelError: what is there is damaged or of a newer version.
+    """
+    asked = Asked.read(place)
+    if not (place / checkpoints.FOLDER / checkpoints.LAST).exists():
+        if (place / CARD_FILE).exists():
+            raise InputError(
+                f"the run in {place} is finished, and its checkpoint is gone, so that no epochs can be added: train in "
+                "a new folder."
+            )
+        return (asked if epochs is None else replace(asked, wishes=replace(asked.wishes, epochs=epochs))), False
+    found = checkpoints.read(place)
+    laid_out = sum(found.lengths)
+    if epochs is not None:
+        begun = asked.prolonged[: len(found.lengths) - 1]  # a prolongation without an epoch yet may be thought over
+        asked = replace(asked, prolonged=begun if epochs == laid_out else (*begun, epochs))
+    wanted = asked.prolonged[-1] if asked.prolonged else laid_out
+    if found.ended and wanted == laid_out and _epochs_of_card(place) == laid_out:
+        raise InputError(f"the run in {place} is finished: add epochs with --epochs, or train in a new folder.")
+    return asked, True
+
+
+@contextmanager
+def under_way(asked: Asked, place: Path) -> Iterator[None]:
+    """Writes down what a run was asked to do, says where it is, and after an interruption how it goes on.
+
+    Args:
+        asked: of the run.
+        place: its folder.
+
+    Raises:
+        KeyboardInterrupt: likewise, with the command that goes on.
+        FileError: something cannot be written; likewise.
+        InputError: the training was refused; if it had not begun, what was asked for before stands as it was.
+    """
+    before = Asked.read(place) if (place / FILE).exists() else None
+    stood = _mark(place)
+    asked.write(place)
+    again = f"`{console.command()} train --resume {shlex.quote(str(place))}` goes on"
+    console.say(f"Run in {place}. If it is interrupted, {again}.")
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(again) from error
+    except FileError as error:
+        raise type(error)(f"{error} Then {again}.") from error
+    except InputError:
+        if _mark(place) == stood:
+            with explained(place / FILE, "write"):
+                before.write(place) if before is not None else (place / FILE).unlink()
+        raise
+
+
+def _epochs_of_card(place: Path) -> int | None:
+    """The epochs of the training that the card in a run's folder is of; None where there is none that can be read."""
+    try:
+        epochs = json.loads((place / CARD_FILE).read_text(encoding="utf-8"))["recipe"]["epochs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return epochs if isinstance(epochs, int) else None
+
+
+def _mark(place: Path) -> int | None:
+    """What changes with every checkpoint; None while there is none."""
+    path = place / checkpoints.FOLDER / checkpoints.LAST
+    return path.stat().st_mtime_ns if path.exists() else None
