@@ -35,8 +35,9 @@ LAYERS: dict[int, str] = {
     "evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.curves "
     "reporting.comparing reporting.rates reporting.card reporting.making reporting.sections reporting.page",
-    8: "comparison.spread comparison.curve comparison.subsets comparison.plan comparison.record comparison.running "
-    "comparison.point comparison.wording comparison.outcome comparison.page comparison.compare "
+    8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
+    "comparison.running comparison.point comparison.wording comparison.advice comparison.outcome comparison.page "
+    "comparison.compare "
     "rate asked job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
