@@ -32,7 +32,7 @@ class Comparison:
         >>> import fieldguide as fg
         >>> found = fg.compare(fg.Dataset.from_directory("photos"), "data_size", folder="runs/sizes", seeds=2)
         >>> [point.name for point in found.points]
-        ['8 pictures', '12 pictures', '18 pictures', '24 pictures', '36 pictures', '52 pictures']
+        ['8 pictures', '12 pictures', '17 pictures', '24 pictures', '36 pictures', '52 pictures']
         >>> found.points[-1].accuracy.n
         13
     """

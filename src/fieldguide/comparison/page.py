@@ -21,6 +21,7 @@ AXES = {
     "recipes": "recipe",
 }
 CURVE_STEPS = 40
+UNBROKEN = "held\N{NON-BREAKING HYPHEN}out"  # in large letters a line would end within it
 
 
 def write_page(comparison: Comparison, command: str | None = None) -> Path:
@@ -35,7 +36,7 @@ def write_page(comparison: Comparison, command: str | None = None) -> Path:
     """
     found = comparison.finding
     body = [
-        f"<h1>{escape(found.headline)}</h1>",
+        f"<h1>{escape(found.headline).replace('held-out', UNBROKEN)}</h1>",
         f'<p class="lede">{escape(_basis(comparison))}</p>',
         bullets([sentence(line) for line in found.sentences]),
         section("figure", "Training and held-out accuracy", _figure(comparison)),
