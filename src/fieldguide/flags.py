@@ -40,36 +40,49 @@ FACTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
-# The flags of `train --recipe scratch`, by the wishes that they are for: kind, what stands for the value, what it is.
-_SCRATCH: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+# The flags of a training from scratch, by the wishes that they are for: kind, what stands for the value, what it is,
+# and what is taken if nothing is said.
+_SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
     {
-        "net": ("text", "FAMILY", "the network: plain, residual, or the classic one of courses (plain)"),
-        "size": ("text", "SIZE", "of the network: tiny, small, medium or large (small)"),
-        "side": ("whole", "PIXELS", "of its input (by the pictures' size)"),
-        "grayscale": ("flag", "", "make the pictures grey first"),
-        "dropout": ("number", "SHARE", "of the values taken out before the last layers (0)"),
-        "block_dropout": ("number", "SHARE", "of the channels taken out between blocks (0)"),
-        "l2": ("number", "PENALTY", "on the kernels, in the loss (0)"),
-        "batch_norm": ("flag", "", "batch normalisation (yes; of the classic network no)"),
-        "pooling": ("text", "KIND", "before the last layers: average or flatten (by the network)"),
-        "augment": ("text", "PRESET", "none, light, medium, strong or crops (crops)"),
-        "mix": ("text", "KIND", "mix pictures with one another: none, mix_up, cut_mix or both (none)"),
-        "epochs": ("whole", "N", "at the most (by the number of pictures); with --resume, in all"),
-        "batch_size": ("whole", "N", "pictures learnt from at once (32)"),
-        "optimiser": ("text", "NAME", "adamw, adam, sgd or rmsprop (adamw)"),
-        "rate": ("number", "RATE", "learning rate, at its peak"),
-        "schedule": ("text", "NAME", "of the rate: cosine, one_cycle, plateau or constant (cosine)"),
-        "weight_decay": ("number", "SHARE", "by which weights shrink, times the rate"),
-        "label_smoothing": ("number", "SHARE", "of each label, spread over all classes (0.1)"),
-        "class_weights": ("number", "POWER", "0 counts every picture alike, 1 every class (by the imbalance)"),
-        "average": ("number", "SHARE", "moving average of the weights; 0 for none"),
-        "patience": ("whole", "N", "early stopping: end after so many epochs without an improvement (no)"),
-        "metric": ("text", "NAME", "of early stopping: val_loss, val_accuracy, loss or accuracy (val_loss)"),
-        "minimum": ("number", "AMOUNT", "that counts as an improvement (0)"),
-        "target": ("two", "SHARE", "end once training and held-out accuracy are this high, such as 0.95 0.8"),
-        "precision": ("text", "NAME", "auto, float32, bfloat16 or float16 (auto)"),
+        "net": ("text", "FAMILY", "the network: plain, residual, or the classic one of courses", "plain"),
+        "size": (
+            "text",
+            "SIZE",
+            "of the network: tiny, small, medium or large; of the classic family also deep",
+            "small",
+        ),
+        "side": ("whole", "PIXELS", "of its input", "by the pictures' size"),
+        "grayscale": ("flag", "", "make the pictures grey first", "no"),
+        "dropout": ("number", "SHARE", "of the values taken out before the last layers", "0"),
+        "block_dropout": ("number", "SHARE", "of the channels taken out between blocks", "0"),
+        "l2": ("number", "PENALTY", "on the kernels, in the loss", "0"),
+        "batch_norm": ("flag", "", "batch normalisation", "yes; of the classic network no"),
+        "pooling": (
+            "text",
+            "KIND",
+            "before the last layers: average or flatten",
+            "average; of the classic network flatten",
+        ),
+        "augment": ("text", "PRESET", "none, light, medium, strong or crops", "crops"),
+        "mix": ("text", "KIND", "mix pictures with one another: none, mix_up, cut_mix or both", "none"),
+        "epochs": ("whole", "N", "at the most", "by the number of pictures"),
+        "batch_size": ("whole", "N", "pictures learnt from at once", "32"),
+        "optimiser": ("text", "NAME", "adamw, adam, sgd or rmsprop", "adamw"),
+        "rate": ("number", "RATE", "learning rate, at its peak", "by the optimiser"),
+        "schedule": ("text", "NAME", "of the rate: cosine, one_cycle, plateau or constant", "cosine"),
+        "weight_decay": ("number", "SHARE", "by which weights shrink, times the rate; of adamw and sgd only", "0.05"),
+        "label_smoothing": ("number", "SHARE", "of each label, spread over all classes", "0.1"),
+        "class_weights": ("number", "POWER", "0 counts every picture alike, 1 every class", "by the imbalance"),
+        "average": ("number", "SHARE", "moving average of the weights; 0 for none", "0.995"),
+        "patience": ("whole", "N", "early stopping: end after so many epochs without an improvement", "no"),
+        "metric": ("text", "NAME", "of early stopping: val_loss, val_accuracy, loss or accuracy", "val_loss"),
+        "minimum": ("number", "AMOUNT", "that counts as an improvement", "0"),
+        "target": ("two", "SHARE", "end once training and held-out accuracy are this high, such as 0.95 0.8", "no"),
+        "precision": ("text", "NAME", "auto, float32, bfloat16 or float16", "auto"),
     }
 )
+_ASIDE_IN_RATE = ("rate", "schedule", "epochs", "patience", "metric", "minimum", "target")
+_REFUSED_IN_COMPARE = ("patience", "metric", "minimum", "target")
 
 
 def add_rate(rate: argparse.ArgumentParser) -> None:
@@ -80,7 +93,11 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
     )
     rate.add_argument("--steps", type=whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
-    _add_scratch(rate, "the network and its pictures, as for `train --recipe scratch`")
+    aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
+    title = (
+        "the network and its pictures, as for `train --recipe scratch` (in brackets what is taken if nothing is said)"
+    )
+    _add_scratch(rate, title, {**aside, "rate": "left aside here: it is what is looked for"})
 
 
 def add_train(train: argparse.ArgumentParser) -> None:
@@ -115,7 +132,8 @@ def add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--log", action="append", default=[], metavar="TOOL", help="also write a log for tensorboard or mlflow"
     )
-    _add_scratch(train, "with --recipe scratch (in brackets what is taken if nothing is said)")
+    title = "with --recipe scratch (in brackets what is taken if nothing is said)"
+    _add_scratch(train, title, {"epochs": "by the number of pictures; with --resume, in all"})
 
 
 def add_compare(compare: argparse.ArgumentParser) -> None:
@@ -123,7 +141,7 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
     kinds = compare.add_mutually_exclusive_group(required=True)
     for kind, text in {
-        "complexity": "every size of a network: training and held-out accuracy by parameters",
+        "complexity": "every size of a network, tiny to large: training and held-out accuracy by parameters",
         "data_size": "more and more of the pictures, and what still more would bring",
         "recipes": "with and without augmentation and dropout",
     }.items():
@@ -148,13 +166,28 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
         default=None,
         help="of --data-size: features (a frozen backbone) or scratch (features); the others are from scratch",
     )
-    _add_scratch(compare, "of networks from scratch (in brackets what is taken if nothing is said)")
+    refused = dict.fromkeys(_REFUSED_IN_COMPARE, "refused: every run trains all its epochs")
+    _add_scratch(
+        compare,
+        "of networks from scratch (in brackets what is taken if nothing is said)",
+        {
+            **refused,
+            "net": "classic; with --data-size plain",
+            "size": "small; not with --complexity, which trains every size from tiny to large",
+            "side": "64, or less if the pictures are small; with --data-size by their size",
+            "dropout": "0; with --recipes 0.5 where dropout is compared",
+            "augment": "with --complexity none, with --recipes medium where it is compared, with --data-size crops",
+            "epochs": "30; with --data-size by the number of pictures",
+            "schedule": "cosine; plateau is refused",
+        },
+    )
 
 
-def _add_scratch(command: argparse.ArgumentParser, title: str) -> None:
+def _add_scratch(command: argparse.ArgumentParser, title: str, otherwise: Mapping[str, str]) -> None:
+    """The flags of trainings from scratch; `otherwise` says of some what this command takes if nothing is said."""
     group = command.add_argument_group(title)
-    for name, (kind, unit, text) in _SCRATCH.items():
-        flag = "--" + name.replace("_", "-")
+    for name, (kind, unit, what, usual) in _SCRATCH.items():
+        flag, text = "--" + name.replace("_", "-"), f"{what} ({otherwise.get(name, usual)})"
         if kind == "flag":
             group.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
         elif kind == "two":

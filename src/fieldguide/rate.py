@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from fieldguide.reporting.rates import write_rate_plot
 from fieldguide.training.rates import RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
+
+FEWEST_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,16 @@ def search_rate(
         wishes: how it would be trained; their rate and schedule are left aside.
         output: of the plot, an SVG file.
         seed: of everything random.
-        steps: that are tried.
+        steps: that are tried, 20 or more.
 
     Raises:
-        InputError: the pictures cannot be trained on, or `output` has another ending.
+        InputError: the pictures cannot be trained on, the steps are too few, or `output` has another ending.
         FileError: something cannot be read or written.
     """
     if Path(output).suffix != ".svg":
         raise InputError(f"the plot cannot be written as {output}: give it a name that ends in .svg.")
+    if steps < FEWEST_STEPS:  # before anything is read
+        raise InputError(f"--steps is {steps}; expected a whole number, {FEWEST_STEPS} or larger.")
     parts = split(Dataset.from_directory(source), seed=seed)
     recipe = wishes.recipe_for(PixelStore.build(parts.train), seed=seed)
     if not isinstance(recipe, ScratchRecipe):
@@ -58,4 +63,4 @@ def search_rate(
     search = find_rate(store, recipe, steps=steps)
     plot = write_rate_plot(search, output)
     words = replace(wishes, rate=search.suggested).words()
-    return FoundRate(search, plot, " ".join(["fieldguide train", str(source), *words]))
+    return FoundRate(search, plot, shlex.join(["fieldguide", "train", str(source), *words]))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ from fieldguide.augmentation.presets import preset_called
 from fieldguide.cli import main
 from fieldguide.comparison.compare import compare, run_comparison
 from fieldguide.comparison.outcome import Comparison
+from fieldguide.comparison.pictures import Pictures
+from fieldguide.comparison.plan import plan
+from fieldguide.comparison.record import take_up
+from fieldguide.comparison.running import run_all
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, ModelError, TrainingError
@@ -101,7 +106,10 @@ def test_the_words_fit_the_terminal_and_end_with_where_to_look(sizes: Comparison
     assert lines[0].startswith("training pictures  training  held out (95% CI)")
     assert max(len(line) for line in lines if not line.startswith(("Page", "Try next"))) <= 80
     assert lines[-2] == f"Page       {sizes.folder / 'comparison.html'}"
-    assert lines[-1].startswith("Try next   fieldguide train ")
+    assert lines[-1] == (
+        "Try next   fieldguide.train in Python, with the recipe of that run: the command line cannot ask for its "
+        "target_size, penalties, folds"
+    )
 
 
 def test_the_table_has_a_row_for_each_run(sizes: Comparison) -> None:
@@ -128,7 +136,9 @@ def test_the_page_opens_offline_and_runs_nothing(sizes: Comparison) -> None:
     assert not re.search(r"<script|javascript:|https?://|src=\"(?!data:)|@import|url\(", page)
     assert page.count('<svg class="plot panel"') == 1
     assert "again &amp; on" in page
-    assert sizes.finding.headline in page
+    assert f"<h1>{sizes.finding.headline.replace('-', chr(0x2011))}</h1>" in page
+    assert page.count("<li>") >= len(sizes.finding.sentences)
+    assert "cannot ask for its target_size" in page
     for point in sizes.points:
         assert f"{100 * point.accuracy.value:.1f}%" in page
 
@@ -183,8 +193,43 @@ def test_changed_settings_and_pictures_are_named(sizes: Comparison, parts: Parts
     others = Parts(
         parts.train, parts.validation, parts.test.select(np.arange(1, len(parts.test))), parts.groups, 0, parts.how
     )
-    with pytest.raises(InputError, match="the pictures that measure are not the same"):
+    with pytest.raises(InputError, match="the pictures that measure or their classes are not the same"):
         compare(others, "data_size", folder=folder, recipe=HEAD)
+    turned = replace(parts, test=parts.test.select(np.arange(len(parts.test))[::-1]))
+    with pytest.raises(
+        InputError, match="began otherwise: the pictures that measure are the same, but come in another"
+    ):
+        compare(turned, "data_size", folder=folder, recipe=HEAD)
+
+
+def test_files_of_a_divided_folder_that_are_renamed_are_not_paired_with_others(
+    small_photos: Path, tmp_path: Path
+) -> None:
+    divided = tmp_path / "divided"
+    for name in ("horses", "humans"):
+        pictures = sorted((small_photos / name).glob("*[0-9].jpg"))
+        for part, chosen in (("train", pictures[:20]), ("test", pictures[20:])):
+            (divided / part / name).mkdir(parents=True)
+            for path in chosen:
+                shutil.copy(path, divided / part / name)
+
+    def begun() -> None:
+        parts = split(Dataset.from_directory(divided))
+        take_up(tmp_path / "run", {"kind": "data_size", **Pictures.of(parts, HEAD).digests()})
+
+    begun()
+    begun()
+    first = min((divided / "test" / "horses").iterdir())
+    first.rename(first.with_name("zebra.jpg"))
+    with pytest.raises(InputError, match="that measure are the same, but come in another order: files or folders were"):
+        begun()
+    first.with_name("zebra.jpg").rename(first)
+    begun()
+    for one, other in (("train", "test"), ("test", "train")):
+        moved = min((divided / one / "humans").glob("*[0-9].jpg"))
+        moved.rename(divided / other / "humans" / f"from-{one}.jpg")
+    with pytest.raises(InputError, match="the same pictures are divided otherwise into those that are learnt from"):
+        begun()
 
 
 def test_a_run_of_other_settings_is_noticed(sizes: Comparison, parts: Parts, tmp_path: Path) -> None:
@@ -262,6 +307,7 @@ def test_the_command_prints_json_and_nothing_else(
     assert "cannot be told from one run of each size" in record["sentences"][0]
     page = (tmp_path / record["folder"] / "comparison.html").read_text()
     assert f"fieldguide compare {small_photos} --data-size --seeds 1" in page
+    assert f"fieldguide train {small_photos} --recipe features" in page
 
 
 @pytest.mark.parametrize(
@@ -271,6 +317,7 @@ def test_the_command_prints_json_and_nothing_else(
         (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch"),
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
+        (["--complexity", "--patience", "3"], "--patience chooses on pictures that are held out of train"),
     ],
 )
 def test_the_command_refuses_what_cannot_be(
@@ -312,11 +359,22 @@ def test_pictures_from_scratch_take_the_same_steps(parts: Parts, tmp_path: Path)
 
 
 @pytest.mark.keras
-def test_a_run_that_diverges_is_named_and_the_others_are_kept(parts: Parts, tmp_path: Path) -> None:
-    wild = SCRATCH.with_(optimiser=Optimiser("sgd", rate=10.0, schedule="constant", warm_up=0.0, weight_decay=0.0))
-    net = Net("classic", "tiny", target_size=(32, 32), l2=0.9)
-    with pytest.raises(TrainingError, match=r"^run plain-1: the loss .* too high"):
-        compare(parts, "recipes", folder=tmp_path / "run", seeds=1, recipe=wild.with_(net=net))
+def test_a_run_that_diverges_is_named_and_the_others_are_kept(
+    parts: Parts, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wild = Optimiser("sgd", rate=10.0, schedule="constant", warm_up=0.0, weight_decay=0.0)
+    tame, *others = plan("recipes", parts, SCRATCH, 1)
+    planned = [tame, replace(others[0], recipe=SCRATCH.with_(optimiser=wild)), *others[1:]]
+    pictures = Pictures.of(parts, SCRATCH)
+    with pytest.raises(TrainingError, match=r"^run augmentation-1: the loss .* too high"):
+        run_all(pictures, planned, tmp_path)
+    kept = tmp_path / "runs" / "plain-1" / "result.json"
+    assert list(tmp_path.rglob("result.json")) == [kept]
+    before = kept.stat().st_mtime_ns
+    results = run_all(pictures, [tame, others[1]], tmp_path)
+    assert "1 run of 2 kept from before" in capfd.readouterr().err
+    assert [result.point for result in results] == ["plain", "dropout"]
+    assert kept.stat().st_mtime_ns == before
 
 
 KILLED = """

@@ -16,8 +16,10 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
 from fieldguide.model.nets import SIZES, Net
+from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.wishes import Wishes
 
 SCRATCH = ScratchRecipe(net=Net("classic", "tiny", target_size=(32, 32)), epochs=3, batch_size=16, seed=5)
@@ -95,15 +97,41 @@ def test_a_head_needs_no_copies(parts: Parts) -> None:
     assert {each.recipe.seed for each in planned} == {1}
 
 
-def test_pictures_that_are_mostly_copies_leave_fewer_sizes_or_none(parts: Parts) -> None:
+def test_with_copies_every_seed_has_the_sizes_that_are_named(parts: Parts) -> None:
     groups = np.arange(len(parts.train))
     for name in (0, 1):
         members = np.flatnonzero(parts.train.labels == name)
-        groups[members[16:]] = members[16]
+        groups[members[17:]] = members[17]  # one picture many times over, and two twice
+        groups[members[1]] = members[0]
     crowded = replace(parts, groups=groups)
-    sizes = [each.x for each in plan("data_size", crowded, Recipe(), 1)]
+    planned = plan("data_size", crowded, Recipe(), 8)
+    sizes = [each.x for each in planned[:6]]
     assert sizes == sorted(set(sizes)), "no two points are of one size"
-    assert len(sizes) >= 4
+    for each in planned:
+        assert each.point == f"{len(each.rows)} pictures"
+        for name in (0, 1):
+            rows = each.rows[parts.train.labels[each.rows] == name]
+            assert len(np.unique(groups[rows])) >= 4, "of each class there are some to learn from"
+    assert len({each.point for each in planned}) == 6
+
+
+def test_a_fine_tuned_recipe_is_refused(parts: Parts) -> None:
+    with pytest.raises(InputError, match=r"heads on a frozen backbone, and the recipe's fine_tune_epochs is 5: give "):
+        plan("data_size", parts, Recipe(fine_tune_epochs=5), 1)
+
+
+@pytest.mark.parametrize("kind", ["complexity", "data_size", "recipes"])
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (SCRATCH.with_(stopping=Stopping(patience=2)), "stopping chooses on pictures that are held out of train"),
+        (SCRATCH.with_(targets=Targets(0.9)), "targets chooses on"),
+        (SCRATCH.with_(optimiser=Optimiser(schedule="plateau")), "the schedule 'plateau' chooses on"),
+    ],
+)
+def test_what_would_hold_pictures_out_is_refused(parts: Parts, kind: str, recipe: ScratchRecipe, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        plan(kind, parts, recipe, 1)
 
 
 @pytest.mark.parametrize("seeds", [0, -1, 101, 1.5, True])
@@ -149,6 +177,13 @@ def test_what_is_not_asked_for_is_small_and_quick(store: PixelStore) -> None:
         ("recipes", Wishes("scratch", dropout=0.0), "leave out --dropout 0"),
         ("data_size", Wishes("finetune"), "--data-size cannot be compared with --recipe finetune"),
         ("sizes", Wishes(), "kind is 'sizes'"),
+        (
+            "complexity",
+            Wishes("scratch", patience=5),
+            "--patience chooses on pictures .* all of its epochs: leave it out",
+        ),
+        ("recipes", Wishes("scratch", target=(0.9, 0.8)), "--target chooses on"),
+        ("data_size", Wishes("scratch", schedule="plateau", patience=5), "--patience, --schedule plateau choose on"),
     ],
 )
 def test_wishes_that_are_not_for_it_are_refused(store: PixelStore, kind: str, wishes: Wishes, said: str) -> None:

@@ -104,6 +104,29 @@ def test_a_gap_is_training_less_held_out() -> None:
     assert one.low < 0.3 < one.high
 
 
+@pytest.mark.parametrize(("p", "m"), [(0.97, 30), (0.99, 50), (0.9, 30), (0.98, 200), (0.995, 100), (0.75, 100)])
+@pytest.mark.parametrize("alike", [1.0, 0.5, 0.0])
+def test_the_interval_of_a_gap_holds_the_truth_near_all_right_too(p: float, m: int, alike: float) -> None:
+    rounds, held = 500, 0
+    for seed in range(rounds):
+        rng = np.random.default_rng((seed, m))
+        own = rng.random((3, m))
+        shared = rng.random(m)  # an answer is that of all runs, or of this run by itself
+        right = np.where(rng.random(m) < alike, shared, own) < p
+        trained = rng.binomial(400, 0.99, 3) / 400
+        found = spread.gap(trained.tolist(), 400, right)
+        assert found.low <= found.value <= found.high
+        held += found.low <= 0.99 - p <= found.high
+    assert held / rounds >= 0.92, f"{held} of {rounds}"
+
+
+def test_a_gap_of_nothing_is_not_beyond_doubt() -> None:
+    found = spread.gap([1.0, 1.0, 1.0], 1000, np.ones((3, 30), bool))
+    assert found.value == 0
+    assert found.high > 0.1, "30 pictures that are all right may be of a class of which a tenth is wrong"
+    assert found.low > -0.01
+
+
 def test_a_change_of_the_gap_counts_training_and_held_out_pictures() -> None:
     right = np.stack([np.arange(200) < count for count in (140, 142, 144)])
     better = np.stack([np.arange(200) < count for count in (170, 168, 172)])

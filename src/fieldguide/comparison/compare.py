@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from fieldguide.augmentation.presets import DEFAULT, preset_called, preset_named
+from fieldguide.comparison.advice import advice
 from fieldguide.comparison.curve import learning_curve
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.page import write_page
-from fieldguide.comparison.plan import USUAL_DROPOUT, USUAL_SEEDS, plain, plan, recipe_for, require_kind, require_wishes
+from fieldguide.comparison.pictures import Pictures
+from fieldguide.comparison.plan import USUAL_SEEDS, plain, plan, recipe_for, require_kind, require_wishes
 from fieldguide.comparison.point import points_of
 from fieldguide.comparison.record import require_place, take_up
-from fieldguide.comparison.running import Pictures, run_all
+from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -54,7 +55,8 @@ def compare(
         folder: new, or that of the same comparison.
         seeds: runs of each point; with one, intervals do not cover other seeds.
         recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
-            backbone. Of "recipes" it says which augmentation and which dropout.
+            backbone. Of "recipes" it says which augmentation and which dropout. It must not choose anything on
+            held-out pictures: no early stopping, no targets, no schedule "plateau", no fine-tuning.
         command: that makes the same comparison, to be shown in the page.
 
     Returns:
@@ -62,7 +64,7 @@ def compare(
 
     Raises:
         InputError: unknown kind, seeds out of range, too few pictures, a recipe that is not for this kind, or a folder
-            that holds something else.
+            that holds something else, or the same comparison of other pictures, in another order, or settings.
         FileError: something cannot be read or written.
         TrainingError: a run diverged; the others are kept.
 
@@ -90,6 +92,7 @@ def compare(
         sizes = [round(point.x) for point in points]
         curve = learning_curve(sizes, [point.right for point in points], seed=parts.seed)
     found = finding(kind, points, curve)
+    chosen = next(each.recipe for each in planned if each.point == found.choice)
     comparison = Comparison(
         kind=kind,
         folder=place,
@@ -99,7 +102,7 @@ def compare(
         measured=f"{counted(len(parts.test), 'picture')} of {parts.measured}",
         source=parts.train.root,
         settings=_lines(kind, recipe, parts),
-        next=_next(kind, recipe, found.choice, parts.train.root),
+        next=advice(chosen, pictures.store.select(parts.train), parts.train.root),
     )
     comparison.write_tables()
     write_page(comparison, command)
@@ -166,13 +169,8 @@ def _measurable(parts: Parts) -> Parts:
 
 def _what(kind: str, recipe: Recipe | ScratchRecipe, pictures: Pictures) -> dict[str, Any]:
     """What a comparison is of, as it is after a way through JSON; more seeds may be added to it."""
-    store, parts = pictures.store, pictures.parts
-    return {
-        "kind": kind,
-        "recipe": {key: plain(value) for key, value in recipe.to_dict().items() if key != "reasons"},
-        "pictures": store.select(parts.train).fingerprint,
-        "measured": store.select(parts.test).fingerprint,
-    }
+    settings = {key: plain(value) for key, value in recipe.to_dict().items() if key != "reasons"}
+    return {"kind": kind, "recipe": settings, **pictures.digests()}
 
 
 def _lines(kind: str, recipe: Recipe | ScratchRecipe, parts: Parts) -> tuple[str, ...]:
@@ -185,24 +183,8 @@ def _lines(kind: str, recipe: Recipe | ScratchRecipe, parts: Parts) -> tuple[str
     if kind == "data_size" and isinstance(recipe, ScratchRecipe):
         lines.append("fewer pictures are looked at more often: every run takes as many steps")
     if kind == "data_size":
-        lines.append("each size is within the next, by class, copies together; another draw for each seed")
+        lines.append("each size is within the next, by class, copies together; another draw of as many for each seed")
     return tuple(lines)
-
-
-def _next(kind: str, recipe: Recipe | ScratchRecipe, choice: str, source: Path) -> tuple[str, ...]:
-    """The command that makes use of what was found."""
-    words = ["fieldguide", "train", str(source)]
-    if not isinstance(recipe, ScratchRecipe):
-        return tuple(words)
-    net, augment = recipe.net, recipe.augment
-    size, dropout = (choice, net.dropout) if kind == "complexity" else (net.size, net.dropout)
-    if kind == "recipes":
-        augment = (augment or preset_called(DEFAULT).settings) if choice in ("augmentation", "both") else None
-        dropout = (dropout or USUAL_DROPOUT) if choice in ("dropout", "both") else 0.0
-    varied = preset_named(augment) if augment is not None else "none"
-    words += ["--recipe", "scratch", "--net", net.family, "--size", size, "--side", str(net.target_size[0])]
-    words += ["--epochs", str(recipe.epochs)] + (["--augment", varied] if varied else [])
-    return (*words, *(["--dropout", f"{dropout:g}"] if dropout else []))
 
 
 def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:

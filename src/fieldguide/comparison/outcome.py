@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shlex
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldguide.comparison.advice import Advice
 from fieldguide.comparison.curve import Curve, usual_step
 from fieldguide.comparison.point import Point
 from fieldguide.comparison.wording import Finding
@@ -32,7 +32,7 @@ class Comparison:
         >>> import fieldguide as fg
         >>> found = fg.compare(fg.Dataset.from_directory("photos"), "data_size", folder="runs/sizes", seeds=2)
         >>> [point.name for point in found.points]
-        ['8 pictures', '12 pictures', '18 pictures', '24 pictures', '36 pictures', '52 pictures']
+        ['8 pictures', '12 pictures', '17 pictures', '24 pictures', '36 pictures', '52 pictures']
         >>> found.points[-1].accuracy.n
         13
     """
@@ -45,7 +45,7 @@ class Comparison:
     measured: str  # on what, such as "200 pictures of validation"
     source: Path  # where the pictures are
     settings: tuple[str, ...]  # of all runs, a line each
-    next: tuple[str, ...]  # words of the command to try next
+    next: Advice  # what to try next
 
     @property
     def seeds(self) -> int:
@@ -65,7 +65,7 @@ class Comparison:
         places = [
             f"{'Time':<11}{clock(self.seconds)} in {len(self.points) * self.seeds} runs",
             f"{'Page':<11}{self.folder / PAGE_FILE}",
-            f"{'Try next':<11}{shlex.join(self.next)}",
+            f"{'Try next':<11}{self.next}",
         ]
         return "\n\n".join(["\n".join(self._table()), basis, said, "\n".join(places)])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ AXES = {
     "recipes": "recipe",
 }
 CURVE_STEPS = 40
+UNBROKEN = "held\N{NON-BREAKING HYPHEN}out"  # in large letters a line would end within it
 
 
 def write_page(comparison: Comparison, command: str | None = None) -> Path:
@@ -36,9 +36,9 @@ def write_page(comparison: Comparison, command: str | None = None) -> Path:
     """
     found = comparison.finding
     body = [
-        f"<h1>{escape(found.headline)}</h1>",
+        f"<h1>{escape(found.headline).replace('held-out', UNBROKEN)}</h1>",
         f'<p class="lede">{escape(_basis(comparison))}</p>',
-        f'<p class="verdict">{" ".join(sentence(line) for line in found.sentences)}</p>',
+        bullets([sentence(line) for line in found.sentences]),
         section("figure", "Training and held-out accuracy", _figure(comparison)),
         section("figures", "The figures", _table(comparison)),
         section("making", "How it was made", _making(comparison, command)),
@@ -109,12 +109,17 @@ def _making(comparison: Comparison, command: str | None) -> str:
         details("What the intervals cover", covers + _law(comparison)),
         details("What all runs have in common", bullets([escape(line) for line in comparison.settings])),
         details(f"Every run: {clock(comparison.seconds)} in all", _runs(comparison)),
-        details("What to try next", f"<pre><code>{escape(shlex.join(comparison.next))}</code></pre>"),
+        details("What to try next", _next(comparison)),
         details("What is in the folder", f"<p>{folder} hold the figures of every run.</p>"),
     ]
     if command:
         parts.append(details("To repeat it, or go on with it", f"<pre><code>{escape(command)}</code></pre>"))
     return "".join(parts)
+
+
+def _next(comparison: Comparison) -> str:
+    said = escape(comparison.next)
+    return f"<pre><code>{said}</code></pre>" if comparison.next.command else f"<p>{said}.</p>"
 
 
 def _law(comparison: Comparison) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 from fieldguide.augmentation.presets import DEFAULT, preset_called
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Mixing
-from fieldguide.comparison.curve import FEWEST_SIZES
 from fieldguide.comparison.subsets import ladder, nested
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
@@ -48,14 +47,10 @@ class Planned:
         """Of its folder."""
         return f"{self.point.replace(' + ', '-').replace(' ', '-').replace(',', '')}-{self.number}"
 
-    def settings(self, store: PixelStore) -> dict[str, Any]:
-        """What its result depends on, as it is after a way through JSON.
-
-        Args:
-            store: of its training pictures.
-        """
+    def settings(self) -> dict[str, Any]:
+        """What its result depends on besides pictures, as it is after a way through JSON."""
         recipe = {key: plain(value) for key, value in self.recipe.to_dict().items() if key != "reasons"}
-        return {"recipe": recipe, "copies": self.copies, "pictures": store.fingerprint}
+        return {"recipe": recipe, "copies": self.copies}
 
 
 def recipe_for(kind: str, store: PixelStore, wishes: Wishes, *, seed: int) -> Recipe | ScratchRecipe:
@@ -90,9 +85,11 @@ def plan(kind: str, parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) ->
     """The runs of a comparison, all points of the first seed first, so that an early look shows the whole picture.
 
     Raises:
-        InputError: unknown kind, fewer than one seed, a recipe that is not for this kind, or too few pictures.
+        InputError: unknown kind, fewer than one seed, a recipe that is not for this kind, one by which something is
+            chosen on held-out pictures, or too few pictures.
     """
     require_kind(kind, seeds)
+    _require_recipe(kind, recipe)
     if kind == "data_size":
         return _sizes(parts, recipe, seeds)
     if not isinstance(recipe, ScratchRecipe):
@@ -125,6 +122,13 @@ def require_wishes(kind: str, wishes: Wishes) -> None:
         InputError: unknown kind, or such a wish.
     """
     require_kind(kind)
+    choosing = {
+        "--patience": wishes.patience is not None,
+        "--target": wishes.target is not None,
+        "--schedule plateau": wishes.schedule == "plateau",
+    }
+    if given := [flag for flag, chooses in choosing.items() if chooses]:
+        raise InputError(f"{_choosing(given)}: leave {'it' if len(given) == 1 else 'them'} out.")
     if kind == "data_size":
         if wishes.recipe == "finetune":
             raise InputError(
@@ -144,6 +148,38 @@ def require_wishes(kind: str, wishes: Wishes) -> None:
     if kind == "recipes" and (wishes.augment == "none" or wishes.dropout == 0):
         what = "--augment none" if wishes.augment == "none" else "--dropout 0"
         raise InputError(f"--recipes compares with and without augmentation and dropout: leave out {what}.")
+
+
+def _require_recipe(kind: str, recipe: Recipe | ScratchRecipe) -> None:
+    """Refuses a recipe whose runs could not be compared.
+
+    Raises:
+        InputError: it fine-tunes, or chooses something on pictures that are held out of train.
+    """
+    if isinstance(recipe, Recipe):
+        if kind == "data_size" and recipe.fine_tune_epochs:
+            raise InputError(
+                "data_size compares heads on a frozen backbone, and the recipe's fine_tune_epochs is "
+                f"{recipe.fine_tune_epochs}: give recipe.with_(fine_tune_epochs=0), Recipe.auto(train, "
+                "fine_tune=False), or a ScratchRecipe."
+            )
+        return
+    choosing = {
+        "stopping": recipe.stopping is not None,
+        "targets": recipe.targets is not None,
+        "the schedule 'plateau'": recipe.optimiser.schedule == "plateau",
+    }
+    if given := [name for name, chooses in choosing.items() if chooses]:
+        raise InputError(f"{_choosing(given)}: give a recipe without.")
+
+
+def _choosing(given: Sequence[str]) -> str:
+    """Why what chooses something is refused."""
+    verb = "chooses" if len(given) == 1 else "choose"
+    return (
+        f"{', '.join(given)} {verb} on pictures that are held out of train, and in a comparison every run learns from "
+        "all of its pictures for all of its epochs"
+    )
 
 
 def _complexity(recipe: ScratchRecipe, parts: Parts) -> list[tuple[str, float, ScratchRecipe]]:
@@ -176,37 +212,19 @@ def _margin(recipe: ScratchRecipe, augment: Settings | None) -> float:
 def _sizes(parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:
     """More and more pictures, each time with as many steps as all of them would get."""
     train, whole = parts.train, len(parts.train)
-    shares, counts = _rungs(parts, recipe.seed)
+    shares = ladder(train.labels, parts.groups, train.class_names)
     planned = []
     for seed in range(seeds):
         seeded = _seeded(recipe, seed)
         found = nested(train.labels, parts.groups, shares, seed=seeded.seed)
-        for count, rows in zip(counts, found, strict=True):
+        for rows in found:  # as many at each place as with any other seed
             made, copies, work = seeded, 1, float(PICTURES_BESIDES + len(rows))
             if isinstance(seeded, ScratchRecipe):
                 copies = max(1, whole // len(rows))
                 epochs = max(1, round(seeded.epochs * whole / (copies * len(rows))))
                 made, work = seeded.with_(epochs=epochs), 1.0
-            planned.append(Planned(f"{count:,} pictures", seed + 1, float(count), made, rows, copies, work))
+            planned.append(Planned(f"{len(rows):,} pictures", seed + 1, float(len(rows)), made, rows, copies, work))
     return planned
-
-
-def _rungs(parts: Parts, seed: int) -> tuple[list[float], list[int]]:
-    """Shares of the training pictures, and how many pictures they are; where whole groups leave two alike, one of them.
-
-    Raises:
-        InputError: fewer are left than a curve can be fitted to.
-    """
-    train = parts.train
-    shares = ladder(train.labels, parts.groups, train.class_names)
-    counts = [len(rows) for rows in nested(train.labels, parts.groups, shares, seed=seed)]
-    kept = [place for place, count in enumerate(counts) if count not in counts[:place]]
-    if len(kept) < FEWEST_SIZES:
-        raise InputError(
-            f"the training pictures of {train.root} are copies and near-copies of so few that there are only "
-            f"{len(kept)} different parts of them, and {FEWEST_SIZES} are needed: add other pictures."
-        )
-    return [shares[place] for place in kept], [counts[place] for place in kept]
 
 
 def _seeded(recipe: Any, seed: int) -> Any:

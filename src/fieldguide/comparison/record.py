@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from fieldguide import console
+from fieldguide.comparison.pictures import differences
 from fieldguide.errors import InputError, ModelError
 from fieldguide.files import explained, write_text
-from fieldguide.training.checkpoint import changes
 
 FORMAT = 1
 PLAN_FILE, RESULT_FILE, RUNS = "plan.json", "result.json", "runs"
@@ -79,7 +79,7 @@ class Result:
         except (ValueError, KeyError, TypeError):
             console.warn(f"{path} is damaged or of another version: this run is made again.")
             return None
-        if changed := changes(before, settings):
+        if changed := differences(before, settings):
             raise InputError(
                 f"the run in {folder} was made otherwise: {'; '.join(changed)}. Give the same pictures and settings, "
                 "or name a new folder with --output."
@@ -129,16 +129,8 @@ def take_up(folder: Path, what: Mapping[str, Any]) -> None:
     before = require_place(folder, what["kind"])
     if before is None:
         write_text(folder / PLAN_FILE, json.dumps({"format": FORMAT, **what}, indent=1) + "\n")
-    elif changed := _differences(before, what):
+    elif changed := differences(before, what):
         raise InputError(
             f"the comparison in {folder} began otherwise: {'; '.join(changed)}. Give the same pictures and settings to "
             "go on with it, or name a new folder with --output."
         )
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs, a clause each; fingerprints in words."""
-    words = {"pictures": "training pictures or their classes", "measured": "pictures that measure"}
-    found = [f"the {said} are not the same" for name, said in words.items() if before.get(name) != now.get(name)]
-    others = [{key: value for key, value in side.items() if key not in words} for side in (before, now)]
-    return found + changes(others[0], others[1])

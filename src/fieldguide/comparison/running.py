@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,56 +13,20 @@ import numpy as np
 
 from fieldguide import console
 from fieldguide.calibration import softmax
+from fieldguide.comparison.pictures import Pictures, joined
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import RUNS, Result
-from fieldguide.data.dataset import Dataset
-from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Parts
 from fieldguide.errors import TrainingError
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
-from fieldguide.training.fit import store_of, train
+from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.scratch import Kept, Training
+from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import Watched, watch
 from fieldguide.words import counted
 
-WATCHED = 200  # pictures of each kind that are looked at after each epoch, where nothing is chosen by it
-
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """The pictures of a comparison, decoded once for all of its runs."""
-
-    parts: Parts  # with no validation part, and none that leaks in the one that measures
-    store: PixelStore  # of train, then of those that measure, at the size that is measured
-    kept: Kept  # the same pictures at another size
-
-    @classmethod
-    def of(cls, parts: Parts, recipe: Recipe | ScratchRecipe) -> Pictures:
-        """The pictures at the size that a recipe wants.
-
-        Args:
-            parts: from `clean`.
-            recipe: of all runs.
-
-        Raises:
-            InputError: a picture can no longer be read.
-        """
-        whole = _joined(parts.train, parts.test)
-        kept = cache(lambda size: store_of(whole, size, recipe.resize))
-        return cls(parts, kept(recipe.target_size), kept)
-
-    def chosen(self, rows: np.ndarray, copies: int) -> Parts:
-        """The parts with some of the training pictures only, each as often as it is to come in an epoch."""
-        rows = np.tile(rows, copies)
-        return replace(self.parts, train=self.parts.train.select(rows), groups=self.parts.groups[rows])
-
-
-def _joined(train: Dataset, test: Dataset) -> Dataset:
-    labels = np.concatenate([train.labels, test.labels])
-    return replace(train, paths=train.paths + test.paths, labels=labels, given=None, skipped=())
+WATCHED = 200  # pictures of each kind that are looked at after each epoch: nothing is chosen by it
 
 
 def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path) -> list[Result]:
@@ -79,7 +43,7 @@ def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path) -> lis
         TrainingError: a run's loss is no number any more; the other runs are kept.
     """
     places = [folder / RUNS / each.name for each in planned]
-    settings = [each.settings(pictures.store.select(pictures.parts.train.select(each.rows))) for each in planned]
+    settings = [{**each.settings(), **pictures.digests(each.rows)} for each in planned]
     results = [Result.read(place, each) for place, each in zip(places, settings, strict=True)]
     missing = [number for number, result in enumerate(results) if result is None]
     for place, result in zip(places, results, strict=True):
@@ -145,7 +109,7 @@ def _network(pictures: Pictures, planned: Planned, recipe: ScratchRecipe, place:
     """A network from random weights, with a checkpoint after each epoch."""
     started = time.perf_counter()
     parts = pictures.chosen(planned.rows, planned.copies)
-    whole = _joined(parts.train, parts.test)
+    whole = joined(parts.train, parts.test)
     store = pictures.store.select(whole)
     kept = cache(lambda size: pictures.kept(size).select(whole))
     training = Training(store, _fewer(watch(parts, recipe)), recipe, place, kept=kept)
@@ -157,7 +121,7 @@ def _network(pictures: Pictures, planned: Planned, recipe: ScratchRecipe, place:
     logits = training.learner.logits(store, np.arange(len(parts.train), len(store)))
     return _result(
         planned,
-        (found.train_accuracy.value, len(training.watched.fitted) // planned.copies),
+        (found.train_accuracy.value, len(planned.rows)),
         softmax(logits).argmax(axis=1) == parts.test.labels,
         epochs=len(found.epochs),
         ended=found.ended,
@@ -184,8 +148,6 @@ def _result(
 
 
 def _fewer(watched: Watched) -> Watched:
-    """Looks at fewer pictures after each epoch where nothing is chosen by it: the final figures are of all of them."""
-    if watched.chooses:
-        return watched
+    """Looks at fewer pictures after each epoch, since nothing is chosen by it: the final figures are of all of them."""
     sample, held = (rows[:: -(-len(rows) // WATCHED)] for rows in (watched.sample, watched.held))
     return replace(watched, sample=sample, held=held)

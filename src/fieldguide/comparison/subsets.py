@@ -18,7 +18,7 @@ def ladder(labels: np.ndarray, groups: np.ndarray, class_names: tuple[str, ...])
 
     Args:
         labels: int (n,).
-        groups: int (n,): pictures with the same number are one picture.
+        groups: int (n,): pictures with the same number are one picture, which counts for the class of the first.
         class_names: for the message.
 
     Raises:
@@ -29,8 +29,8 @@ def ladder(labels: np.ndarray, groups: np.ndarray, class_names: tuple[str, ...])
         >>> [round(share, 3) for share in ladder(labels, np.arange(2048), ("cats", "dogs"))]
         [0.031, 0.062, 0.125, 0.25, 0.5, 1.0]
     """
-    different = np.unique(np.stack([labels, groups]), axis=1)[0]
-    counts = np.bincount(different, minlength=len(class_names))
+    _, first = np.unique(groups, return_index=True)
+    counts = np.bincount(labels[first], minlength=len(class_names))
     fewest = int(counts.argmin())
     smallest = max(SMALLEST_SHARE, FEWEST_OF_A_CLASS / max(1, int(counts[fewest])))
     if smallest > WIDEST_SMALLEST_SHARE:
@@ -46,11 +46,13 @@ def ladder(labels: np.ndarray, groups: np.ndarray, class_names: tuple[str, ...])
 def nested(labels: np.ndarray, groups: np.ndarray, shares: list[float], *, seed: int) -> list[np.ndarray]:
     """Rows of each share of the pictures, sorted, int64; each is within the next.
 
-    Every class is taken in the same proportion, whole groups at a time, as near to the share as whole groups come.
+    Every class is taken in the same proportion of its different pictures, each with all of its copies: copies bring
+    nothing new. Another seed draws others, of which as many are copies, so that each share is as many pictures, and as
+    many of each class, whatever the seed.
 
     Args:
         labels: int (n,).
-        groups: int (n,); a group counts for the class of its first picture.
+        groups: int (n,): pictures with the same number are one picture, which counts for the class of the first.
         shares: rising.
         seed: of the shuffle.
 
@@ -62,10 +64,14 @@ def nested(labels: np.ndarray, groups: np.ndarray, shares: list[float], *, seed:
     _, first, number = np.unique(groups, return_index=True, return_inverse=True)
     number = number.reshape(-1)
     size, label = np.bincount(number), labels[first]
-    # The share at which each group comes in: that of its class which is filled once half of it is in.
-    enters = np.zeros(len(first))
+    enters = np.zeros(len(first))  # the share at which each group comes in
     for name in np.unique(label):
         members = np.flatnonzero(label == name)
         members = members[np.random.default_rng((seed, int(name))).permutation(len(members))]
-        enters[members] = (np.cumsum(size[members]) - size[members] / 2) / size[members].sum()
+        members = members[np.argsort(size[members], kind="stable")]
+        # Groups of one size come in evenly, so that the order of the sizes is the same for every seed.
+        alike = np.bincount(size[members])[size[members]]
+        place = np.arange(len(members)) - np.searchsorted(size[members], size[members])
+        members = members[np.argsort((place + 0.5) / alike, kind="stable")]
+        enters[members] = (np.arange(len(members)) + 0.5) / len(members)
     return [np.flatnonzero(enters[number] < share) for share in shares]

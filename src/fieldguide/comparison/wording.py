@@ -20,7 +20,7 @@ class Finding:
 
     headline: str
     sentences: tuple[str, ...]
-    choice: str  # the point to take: the first that no other is ahead of beyond chance
+    choice: str  # the point to take: the first that no other is ahead of beyond chance; of recipes as alike, by the gap
 
 
 def finding(kind: str, points: Sequence[Point], curve: Curve | None) -> Finding:
@@ -98,8 +98,13 @@ def _on_complexity(points: Sequence[Point]) -> Finding:
 def _behind(points: Sequence[Point]) -> tuple[Point, dict[str, Estimate]]:
     """The best point, and how far each of the others is behind it, by name."""
     best = max(points, key=lambda point: point.accuracy.value)
-    pairs = len(points) * (len(points) - 1) // 2
+    pairs = _pairs(points)
     return best, {point.name: best.gain_over(point, pairs=pairs) for point in points if point is not best}
+
+
+def _pairs(points: Sequence[Point]) -> int:
+    """How many differences there are between points: all of them are looked at, whichever are then spoken of."""
+    return len(points) * (len(points) - 1) // 2
 
 
 def _first_as_good(points: Sequence[Point]) -> Point:
@@ -126,24 +131,42 @@ def _on_gaps(points: Sequence[Point]) -> list[str]:
 
 def _on_recipes(points: Sequence[Point]) -> Finding:
     plain, *others = points
-    changes = {point.name: plain.gap_over(point, pairs=len(others)) for point in others}
-    gains = {point.name: point.gain_over(plain, pairs=len(others)) for point in others}
+    pairs = _pairs(points)
+    changes = {point.name: plain.gap_over(point, pairs=pairs) for point in others}
+    gains = {point.name: point.gain_over(plain, pairs=pairs) for point in others}
     lines = [_on_plain(plain)]
-    apart: list[Point] = []
     curing = [point for point in others if changes[point.name].low > 0]
+    harmless = [point for point in curing if gains[point.name].high >= 0]
+    lines += [_on_cure(point, plain, changes[point.name], gains[point.name]) for point in others]
     if not curing:
         headline = _on_no_cure(others, gains)
     else:
-        best = min(curing, key=lambda point: point.gap.value)
-        apart = [point for point in curing if point is not best and point.gap_over(best, pairs=len(others)).low <= 0]
+        best = min(harmless or curing, key=lambda point: point.gap.value)
         headline = f"{_spoken(best)} {_takes(best)} {100 * changes[best.name].value:.1f} points off the gap"
-    lines += [_on_cure(point, plain, changes[point.name], gains[point.name]) for point in others]
-    if apart:
-        smallest = "Both together leave" if best.name == "both" else f"{_spoken(best)} leaves"
-        lines.append(
-            f"{smallest} the smallest gap, but not beyond chance: {listed([p.name for p in apart])} may do as well."
-        )
-    return Finding(headline, tuple(lines), _first_as_good(points).name)
+        headline += "" if harmless else f", and {_lowers(best)} held-out accuracy"
+        apart = [point for point in curing if point is not best and point.gap_over(best, pairs=pairs).low <= 0]
+        if apart and best is min(curing, key=lambda point: point.gap.value):
+            smallest = "Both together leave" if best.name == "both" else f"{_spoken(best)} leaves"
+            as_small = listed([point.name for point in apart])
+            lines.append(f"{smallest} the smallest gap, but not beyond chance: {as_small} may leave as small a one.")
+    take = _recipe_to_take(points)
+    lines.append(f"Take {take.name}: no other does better beyond chance, in held-out accuracy or else in the gap.")
+    return Finding(headline, tuple(lines), take.name)
+
+
+def _recipe_to_take(points: Sequence[Point]) -> Point:
+    """Of those that no other is ahead of beyond chance, the first whose gap is not above another's beyond chance."""
+    pairs = _pairs(points)
+    good = [
+        point
+        for point in points
+        if not any(other.gain_over(point, pairs=pairs).low > 0 for other in points if other is not point)
+    ]
+    return next(
+        point
+        for point in good
+        if not any(point.gap_over(other, pairs=pairs).low > 0 for other in good if other is not point)
+    )
 
 
 def _on_plain(plain: Point) -> str:
@@ -160,8 +183,7 @@ def _on_no_cure(others: Sequence[Point], gains: Mapping[str, Estimate]) -> str:
     """In a line, where nothing lessens the gap beyond chance."""
     worst = min(others, key=lambda point: gains[point.name].high)
     if gains[worst.name].high < 0:
-        verb = "lower" if worst.name == "both" else "lowers"
-        return f"{_spoken(worst)} {verb} held-out accuracy by {-100 * gains[worst.name].value:.1f} points"
+        return f"{_spoken(worst)} {_lowers(worst)} held-out accuracy by {-100 * gains[worst.name].value:.1f} points"
     return "Neither augmentation nor dropout lessens the gap beyond chance"
 
 
@@ -198,6 +220,10 @@ def _spoken(point: Point) -> str:
 
 def _takes(point: Point) -> str:
     return "take" if point.name == "both" else "takes"
+
+
+def _lowers(point: Point) -> str:
+    return "lower" if point.name == "both" else "lowers"
 
 
 def _on_pictures(points: Sequence[Point], curve: Curve) -> Finding:

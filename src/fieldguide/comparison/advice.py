@@ -1,0 +1,64 @@
+"""What to try after a comparison: the command that trains what was chosen, or why no command can."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fieldguide.augmentation.presets import preset_named
+from fieldguide.data.pixels import PixelStore
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.wishes import Wishes
+
+OF_A_HEAD = ("backbone", "target_size", "resize", "penalties", "folds")  # without fine-tuning the others change nothing
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A command to try next; where the command line cannot ask for what was chosen, what to do instead."""
+
+    command: tuple[str, ...]  # its words; none where there is no such command
+    instead: str = ""
+
+    def __str__(self) -> str:
+        return shlex.join(self.command) if self.command else self.instead
+
+
+def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path) -> Advice:
+    """How to train by the recipe of a run.
+
+    Args:
+        chosen: the run's recipe.
+        store: of the training pictures of the comparison.
+        source: where the pictures are.
+
+    Example:
+        >>> import fieldguide as fg
+        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
+        >>> print(advice(fg.Recipe.auto(store, seed=2, fine_tune=False), store, Path("my photos")))
+        fieldguide train 'my photos' --recipe features --seed 2
+    """
+    wishes = Wishes("features")
+    if isinstance(chosen, ScratchRecipe):
+        if chosen.augment is not None and not preset_named(chosen.augment):
+            return _in_python(["augment"])
+        # The epochs in any case: `train` divides the pictures otherwise, and may find others usual.
+        wishes = replace(Wishes.of(chosen, store.dataset.counts), epochs=chosen.epochs)
+    if lost := _unlike(wishes.recipe_for(store, seed=chosen.seed), chosen):
+        return _in_python(lost)
+    seed = ("--seed", str(chosen.seed)) if chosen.seed else ()
+    return Advice(("fieldguide", "train", str(source), *wishes.words(), *seed))
+
+
+def _in_python(lost: list[str]) -> Advice:
+    why = f"the command line cannot ask for its {', '.join(lost)}"
+    return Advice((), f"fieldguide.train in Python, with the recipe of that run: {why}")
+
+
+def _unlike(made: Recipe | ScratchRecipe, wanted: Recipe | ScratchRecipe) -> list[str]:
+    """The settings in which two recipes differ."""
+    one, other = made.to_dict(), wanted.to_dict()
+    names = OF_A_HEAD if isinstance(wanted, Recipe) else [name for name in other if name != "reasons"]
+    return [name for name in names if one.get(name) != other[name]]
