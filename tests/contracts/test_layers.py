@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
-    0: "errors version files console intervals words calibration parallel rows cache",
+    0: "errors bounds version files console intervals words calibration parallel rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
     2: "data.pixels data.twins data.check data.split",
