@@ -21,10 +21,11 @@ from fieldguide.data.split import Parts
 from fieldguide.errors import TrainingError
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
-from fieldguide.training.fit import store_of, train
+from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch import Kept, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stores import store_of
 from fieldguide.training.watching import Watched, watch
 from fieldguide.words import counted
 
