@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,19 @@ def test_weights_even_out_classes_by_the_power_and_are_1_on_average(store: Pixel
         assert batch.weights.mean() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("kind", ["mix_up", "cut_mix"])
+def test_a_mixed_picture_counts_as_much_as_the_classes_in_it_by_their_shares(store: PixelStore, kind: str) -> None:
+    labels = np.where(np.arange(60) < 48, 0, 1)
+    plain = Batches(store, np.arange(60), labels, 2, power=1.0, batch_size=60)
+    common, rare = 60 / (2 * 48), 60 / (2 * 12)
+    (whole,) = plain.epoch(1)
+    assert set(whole.weights.round(5).tolist()) == {common, rare}
+    (batch,) = replace(plain, mixing=Mixing(kind), smoothing=0.2).epoch(1)
+    share = (batch.targets[:, 0] - 0.1) / 0.8  # of the rare class, before the labels were smoothed
+    assert ((share > 0.1) & (share < 0.9)).sum() > 10
+    np.testing.assert_allclose(batch.weights, common + share * (rare - common), rtol=1e-4)
+
+
 def test_an_epoch_that_is_not_finished_leaves_no_thread_waiting(store: PixelStore) -> None:
     import threading
 
@@ -140,6 +154,7 @@ def test_an_epoch_that_is_not_finished_leaves_no_thread_waiting(store: PixelStor
         ({"alpha": 0.0}, "alpha of the mixing is 0.0"),
         ({"alpha": float("inf")}, "alpha of the mixing is inf"),
         ({"share": 1.5}, "share of the mixing is 1.5"),
+        ({"alpha": "a"}, "alpha of the mixing is 'a'; expected a number above 0"),
     ],
 )
 def test_mixing_out_of_range_is_named(settings: dict[str, object], said: str) -> None:

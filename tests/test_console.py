@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldguide import console
 from fieldguide.console import clock, command, progress
 
 WORK = """
@@ -79,6 +80,20 @@ def test_a_log_gets_lines_now_and_then() -> None:
     assert done.stderr.splitlines()[0].startswith("Reading: 500/1,500, ")
     assert done.stderr.splitlines()[-1] == "Reading: 1,500/1,500, in 0 s"
     assert "\r" not in done.stderr
+
+
+def test_what_was_done_before_says_nothing_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    with progress("Training", 1000, done=900) as bar:
+        for _ in range(10):
+            now[0] += 20
+            bar.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Training: 901/1,000, 33 min 00 s left"
+    assert lines[-1] == "Training: 910/1,000, 30 min 00 s left"
 
 
 def test_short_work_stays_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from fieldguide.augmentation.draws import draw
 from fieldguide.augmentation.mixing import cut_mix, draw_mixes, mix_up
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.warp import Warper
+from fieldguide.bounds import number
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.parallel import bounded_map
@@ -47,10 +48,19 @@ class Mixing:
     def __post_init__(self) -> None:
         if self.kind not in MIXES:
             raise InputError(f"mixing is {self.kind!r}; expected one of {', '.join(MIXES)}.")
-        if not 0 < self.alpha < math.inf:
-            raise InputError(f"alpha of the mixing is {self.alpha!r}; expected a number above 0, such as 0.2 or 1.")
-        if not 0 <= self.share <= 1:
-            raise InputError(f"share of the mixing is {self.share!r}; expected a share of the batches, 0 to 1.")
+        checked = {
+            "alpha": number(
+                "alpha of the mixing",
+                self.alpha,
+                "a number above 0, such as 0.2 or 1",
+                lambda alpha: 0 < alpha < math.inf,
+            ),
+            "share": number(
+                "share of the mixing", self.share, "a share of the batches, 0 to 1", lambda share: 0 <= share <= 1
+            ),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, object]:
         """The settings by name."""
@@ -63,7 +73,7 @@ class Batch:
 
     pixels: np.ndarray  # float32 (n, height, width, 3) in 0..255
     targets: np.ndarray  # float32 (n, 1) of two classes, the second one's probability; else (n, classes)
-    weights: np.ndarray  # float32 (n,), 1 on average over an epoch
+    weights: np.ndarray  # float32 (n,), 1 on average over an epoch; where pictures are mixed, nearly so
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +129,11 @@ class Batches:
         pixels = self._varied(epoch, self.rows[chosen])
         targets = np.eye(self.classes, dtype=np.float32)[self.labels[chosen]]
         pixels, targets = self._mixed(epoch, place, pixels, targets)
+        weights = targets @ self._weights  # of a mixed picture, that of both classes by their shares
         targets = targets * np.float32(1 - self.smoothing) + np.float32(self.smoothing / self.classes)
         if self.classes == 2:
             targets = targets[:, 1:]
-        return Batch(pixels, targets, self._weights[self.labels[chosen]])
+        return Batch(pixels, targets, weights)
 
     def _varied(self, epoch: int, rows: np.ndarray) -> np.ndarray:
         pixels, size = self.store.read(rows), self.size or self.store.target_size

@@ -25,10 +25,11 @@ LOG_SECONDS = 15.0  # between lines when stderr is a file or a pipe
 class Progress:
     """One stage's progress: a bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int, done: int = 0) -> None:
         self.title = title
         self.total = total
-        self.done = 0
+        self.done = done
+        self._before = done  # by another process, at a pace of its own
         self._started = time.monotonic()
         self._drawn = 0.0
         self._terminal = sys.stderr.isatty()
@@ -52,7 +53,8 @@ class Progress:
 
     def _draw(self, seconds: float, *, ended: bool = False) -> None:
         share = min(1.0, self.done / self.total) if self.total else 1.0
-        left = seconds * (1 - share) / share if share else 0.0
+        made = self.done - self._before
+        left = seconds * (self.total - self.done) / made if made else 0.0
         when = f"{clock(left)} left" if share < 1 else f"in {clock(seconds)}"
         if not self.total and not ended:
             when = f"{clock(seconds)} so far"
@@ -79,12 +81,13 @@ def _columns() -> int:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Progress]:
+def progress(title: str, total: int, done: int = 0) -> Iterator[Progress]:
     """A Progress that closes its line when the block ends.
 
     Args:
         title: what is being done.
         total: how many units there are; 0 where that is not known.
+        done: how many of them were done before, which say nothing of the time that the others take.
 
     Example:
         >>> with progress("Reading", 3) as bar:
@@ -93,7 +96,7 @@ def progress(title: str, total: int) -> Iterator[Progress]:
         >>> bar.done
         3
     """
-    bar = Progress(title, total)
+    bar = Progress(title, total, done)
     try:
         yield bar
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from fieldguide import files
 from fieldguide.errors import FileError, ModelError
-from fieldguide.training.checkpoint import FOLDER, LAST, Checkpoint, changes, read, write
+from fieldguide.training.checkpoint import FOLDER, LAST, Checkpoint, changes, read, room, tidy, write
 from fieldguide.training.record import Epoch
 from fieldguide.training.stopping import Progress
 
@@ -108,6 +109,38 @@ def test_a_newer_format_is_named(tmp_path: Path) -> None:
         np.savez(handle, **arrays)
     with pytest.raises(ModelError, match="has format 99"):
         read(tmp_path)
+
+
+def test_an_older_format_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, checkpoint())
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    arrays["state"] = np.frombuffer(json.dumps({"format": 1, "settings": {"pictures": "ab12"}}).encode(), np.uint8)
+    with path.open("wb") as handle:
+        np.savez(handle, **arrays)
+    with pytest.raises(ModelError, match="has format 1; this version reads format 2: train again in a new folder"):
+        read(tmp_path)
+
+
+def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    tidy(tmp_path)  # where nothing was written yet, there is nothing to do
+    path = write(tmp_path, checkpoint())
+    with pytest.raises(KeyboardInterrupt), files.atomic(path) as temporary:
+        left = path.with_name(temporary.name)
+        left.write_bytes(b"half")
+        raise KeyboardInterrupt
+    left.write_bytes(b"half")  # as if nothing could have been removed
+    (tmp_path / FOLDER / ".notes.npz").write_bytes(b"somebody else's")
+    tidy(tmp_path)
+    assert sorted(each.name for each in (tmp_path / FOLDER).iterdir()) == [".notes.npz", LAST]
+    assert same(read(tmp_path), checkpoint())
+
+
+def test_room_is_asked_for_by_the_size_of_the_network(tmp_path: Path) -> None:
+    parameters = 1_000_000
+    many = {f"weights/{place}": np.zeros(parameters, np.float32) for place in range(4)}
+    path = write(tmp_path, replace(checkpoint(), arrays=many, kept={"weights/0": many["weights/0"]}))
+    assert 2 * path.stat().st_size < room(parameters) < 3 * path.stat().st_size
 
 
 def test_what_changed_is_named_however_deep_it_lies() -> None:

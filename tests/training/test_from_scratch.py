@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scratch_trainings import QUICK, RECIPE, SIDE, interrupted, resumed, same_weights, stopped, trained, training
 
 from fieldguide import console
-from fieldguide.augmentation.settings import Settings
-from fieldguide.batches import Mixing
 from fieldguide.calibration import softmax
-from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import FileError, InputError, TrainingError
 from fieldguide.model.classifier import load
+from fieldguide.model.engine import NetEngine
 from fieldguide.model.nets import Net
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.optimiser import Optimiser
-from fieldguide.training.record import Epoch
-from fieldguide.training.scratch import Scratched, Training
+from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.watching import Watched
+from fieldguide.training.stores import at_size
 
 pytestmark = [
     # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
@@ -32,75 +32,10 @@ pytestmark = [
     pytest.mark.keras,
 ]
 
-SIDE = (32, 32)
-RECIPE = ScratchRecipe(
-    net=Net("residual", "tiny", target_size=SIDE, dropout=0.3, block_dropout=0.1),
-    augment=Settings(rotation_range=20, horizontal_flip=True),
-    mixing=Mixing("both", share=0.5),
-    optimiser=Optimiser("adamw", rate=3e-3),
-    epochs=4,
-    batch_size=16,
-    average=0.9,
-)
-
 
 @pytest.fixture(scope="module")
-def store(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIELDGUIDE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return PixelStore.build(Dataset.from_directory(small_photos), target_size=SIDE)
-
-
-def training(store: PixelStore, recipe: ScratchRecipe = RECIPE, folder: Path | None = None) -> Training:
-    """A training on two thirds of the pictures that looks at the others."""
-    held = np.arange(0, len(store), 3)
-    fitted = np.setdiff1d(np.arange(len(store)), held)
-    return Training(store, Watched(fitted, fitted, held, True, "every third picture"), recipe, folder)
-
-
-def trained(store: PixelStore, recipe: ScratchRecipe = RECIPE, folder: Path | None = None) -> Training:
-    made = training(store, recipe, folder)
-    made.run()
-    return made
-
-
-class StoppedError(Exception):
-    """Stands for whatever ends a process."""
-
-
-class Interrupted(Training):
-    """A training that ends in the middle of an epoch."""
-
-    at = 0
-
-    def _epoch(self, number: int, bar: console.Progress) -> Epoch:
-        if number == self.at:
-            self.learner.begin(number)
-            for batch in self.batches.epoch(number):
-                self.learner.learn(batch, 1e-3)  # what an epoch has done so far is lost with it
-                raise StoppedError
-        return super()._epoch(number, bar)
-
-
-def interrupted(store: PixelStore, recipe: ScratchRecipe, folder: Path, at: int) -> None:
-    begun = training(store, recipe, folder)
-    begun.__class__ = Interrupted
-    begun.at = at  # type: ignore[attr-defined]
-    with pytest.raises(StoppedError):
-        begun.run()
-
-
-def resumed(store: PixelStore, recipe: ScratchRecipe, folder: Path) -> Training:
-    made = training(store, recipe, folder)
-    made.take_up(checkpoints.read(folder))
-    made.run()
-    return made
-
-
-def same_weights(one: Scratched, other: Scratched) -> bool:
-    arrays = [(one.head.kernel, other.head.kernel), (one.head.bias, other.head.bias)]
-    arrays += [(value, other.weights[name]) for name, value in one.weights.items()]
-    return all(np.array_equal(mine, theirs) for mine, theirs in arrays)
+def store(small_store: PixelStore) -> PixelStore:
+    return small_store
 
 
 @pytest.fixture(scope="module")
@@ -167,44 +102,26 @@ def test_every_optimiser_and_schedule_resumes(store: PixelStore, tmp_path: Path,
     assert same_weights(again.result(), straight.result())
 
 
-def test_early_stopping_keeps_its_count_and_its_best_weights_over_a_resume(store: PixelStore, tmp_path: Path) -> None:
-    # Too high a rate for a validation loss that falls throughout, so that the best epoch is not the last one.
-    recipe = RECIPE.with_(
-        optimiser=Optimiser("adam", rate=0.02, schedule="constant"),
-        stopping=Stopping(patience=2),
-        epochs=12,
-        average=0.0,
-    )
-    straight = trained(store, recipe)
-    best = straight.progress.best_epoch
-    assert straight.ended == "val_loss had not improved for 2 epochs"
-    assert len(straight.epochs) == best + 2 < 12
-    losses = [epoch.val_loss for epoch in straight.epochs]
-    assert best == int(np.argmin(losses)) + 1
-    interrupted(store, recipe, tmp_path, best + 2)
-    again = resumed(store, recipe, tmp_path)
-    assert again.epochs == straight.epochs
-    one, other = straight.result(), again.result()
-    assert same_weights(one, other)
-    assert [epoch.chosen for epoch in one.epochs].index(True) == best - 1
-    assert one.held_out.value == pytest.approx(straight.epochs[best - 1].val_accuracy)
+@pytest.fixture(scope="module")
+def quick(store: PixelStore) -> Training:
+    return trained(store, QUICK)
 
 
-def test_targets_end_the_training_at_the_epoch_that_has_them(store: PixelStore, whole: Training) -> None:
-    aimed = Targets(val_accuracy=whole.epochs[1].val_accuracy, accuracy=whole.epochs[1].accuracy)
-    first = next(place for place, epoch in enumerate(whole.epochs, 1) if aimed.reached(epoch))
-    found = trained(store, RECIPE.with_(targets=aimed))
+def test_targets_end_the_training_at_the_epoch_that_has_them(store: PixelStore, quick: Training) -> None:
+    aimed = Targets(val_accuracy=quick.epochs[1].val_accuracy, accuracy=quick.epochs[1].accuracy)
+    first = next(place for place, epoch in enumerate(quick.epochs, 1) if aimed.reached(epoch))
+    found = trained(store, QUICK.with_(targets=aimed))
     assert len(found.epochs) == first
     assert found.ended == f"epoch {first} reached the accuracies aimed at"
     assert found.result().epochs[-1].chosen
 
 
 def test_epochs_are_added_to_a_finished_training_with_a_schedule_of_their_own(
-    store: PixelStore, whole: Training, tmp_path: Path
+    store: PixelStore, quick: Training, tmp_path: Path
 ) -> None:
-    trained(store, RECIPE, tmp_path)
-    longer = resumed(store, RECIPE.with_(epochs=6), tmp_path)
-    assert longer.epochs[:4] == whole.epochs
+    trained(store, QUICK, tmp_path)
+    longer = resumed(store, QUICK.with_(epochs=6), tmp_path)
+    assert longer.epochs[:4] == quick.epochs
     assert len(longer.epochs) == 6
     assert longer.lengths == (4, 2)
     rates = [epoch.rate for epoch in longer.epochs]
@@ -213,46 +130,43 @@ def test_epochs_are_added_to_a_finished_training_with_a_schedule_of_their_own(
     assert rates[4] > 10 * rates[3], "the rate begins anew"
     # An interruption of the added part changes nothing either.
     other = tmp_path / "other"
-    trained(store, RECIPE, other)
-    begun = training(store, RECIPE.with_(epochs=6), other)
+    trained(store, QUICK, other)
+    begun = training(store, QUICK.with_(epochs=6), other)
     begun.take_up(checkpoints.read(other))
-    begun.__class__ = Interrupted
-    begun.at = 6  # type: ignore[attr-defined]
-    with pytest.raises(StoppedError):
-        begun.run()
-    assert same_weights(resumed(store, RECIPE.with_(epochs=6), other).result(), longer.result())
+    stopped(begun, 6)
+    assert same_weights(resumed(store, QUICK.with_(epochs=6), other).result(), longer.result())
 
 
 def test_epochs_cannot_be_added_before_the_end_nor_taken_away(store: PixelStore, tmp_path: Path) -> None:
-    interrupted(store, RECIPE, tmp_path, 3)
+    interrupted(store, QUICK, tmp_path, 3)
     with pytest.raises(InputError, match="has not finished its 4 epochs"):
-        resumed(store, RECIPE.with_(epochs=6), tmp_path)
+        resumed(store, QUICK.with_(epochs=6), tmp_path)
     with pytest.raises(InputError, match=r"epochs is 2, and the run in .* was laid out for 4"):
-        resumed(store, RECIPE.with_(epochs=2), tmp_path)
+        resumed(store, QUICK.with_(epochs=2), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda recipe: recipe.with_(batch_size=8), "recipe: batch_size was 16 and is 8"),
+        (lambda recipe: recipe.with_(batch_size=16), "recipe: batch_size was 8 and is 16"),
         (lambda recipe: recipe.with_(seed=4), "recipe: seed was 0 and is 4"),
-        (lambda recipe: recipe.with_(augment=None), "recipe: augment was .* and is None"),
-        (lambda recipe: recipe.with_(net=replace(recipe.net, dropout=0.5)), "recipe: net: dropout was 0.3 and is 0.5"),
+        (lambda recipe: recipe.with_(augment=RECIPE.augment), "recipe: augment was None and is"),
+        (lambda recipe: recipe.with_(net=replace(recipe.net, dropout=0.5)), "recipe: net: dropout was 0.0 and is 0.5"),
     ],
 )
 def test_changed_settings_are_named_and_refused(
     store: PixelStore, tmp_path: Path, change: Callable[[ScratchRecipe], ScratchRecipe], said: str
 ) -> None:
-    interrupted(store, RECIPE, tmp_path, 2)
+    interrupted(store, QUICK, tmp_path, 2)
     with pytest.raises(InputError, match=said):
-        resumed(store, change(RECIPE), tmp_path)
+        resumed(store, change(QUICK), tmp_path)
 
 
 def test_changed_pictures_are_named_and_refused(store: PixelStore, tmp_path: Path) -> None:
-    interrupted(store, RECIPE, tmp_path, 2)
+    interrupted(store, QUICK, tmp_path, 2)
     fewer = store.select(store.dataset.select(np.arange(len(store)) != 7))
-    with pytest.raises(InputError, match="the pictures or their classes are not the same"):
-        resumed(fewer, RECIPE, tmp_path)
+    with pytest.raises(InputError, match=rf"not the same \(the folder has 1 .* gone: {store.dataset.name(7)}\)"):
+        resumed(fewer, QUICK, tmp_path)
 
 
 def test_a_rate_far_too_high_ends_at_once_names_the_cause_and_keeps_the_last_good_epoch(
@@ -275,18 +189,97 @@ def test_a_rate_far_too_high_ends_at_once_names_the_cause_and_keeps_the_last_goo
     assert all(np.isfinite(value).all() for value in found.weights.values())
 
 
-def test_a_checkpoint_that_cannot_be_written_is_an_error_and_the_last_one_stays(
+def test_a_checkpoint_that_cannot_be_written_is_an_error_and_the_last_one_can_be_resumed(
     store: PixelStore, tmp_path: Path
 ) -> None:
-    interrupted(store, RECIPE, tmp_path, 2)
-    before = (tmp_path / "checkpoints" / "last.npz").read_bytes()
-    kept = tmp_path / "kept.npz"
-    (tmp_path / "checkpoints" / "last.npz").rename(kept)
-    (tmp_path / "checkpoints").rmdir()
-    (tmp_path / "checkpoints").write_text("a file in the place of the folder")
-    with pytest.raises(FileError, match="cannot write"):
-        trained(store, RECIPE, tmp_path)
-    assert kept.read_bytes() == before
+    interrupted(store, QUICK, tmp_path, 3)
+    last = tmp_path / "checkpoints" / "last.npz"
+    before = last.read_bytes()
+    again = training(store, QUICK, tmp_path)
+    again.take_up(checkpoints.read(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))  # bytes, beyond which no file may grow
+    try:
+        with pytest.raises(FileError, match=r"cannot write .*last.npz"):
+            again.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert last.read_bytes() == before
+    assert same_weights(resumed(store, QUICK, tmp_path).result(), trained(store, QUICK).result())
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_trains_and_resumes_to_the_same_weights(
+    store: PixelStore, tmp_path: Path, precision: str
+) -> None:
+    recipe = QUICK.with_(precision=precision, epochs=3, optimiser=Optimiser("adam", rate=1e-3, schedule="constant"))
+    straight = trained(store, recipe)
+    losses = [epoch.fitted_loss for epoch in straight.epochs]
+    assert losses[-1] is not None
+    assert losses[0] is not None
+    assert losses[-1] < losses[0]
+    interrupted(store, recipe, tmp_path, 2)
+    again = resumed(store, recipe, tmp_path)
+    assert again.epochs == straight.epochs
+    assert same_weights(again.result(), straight.result())
+
+
+def test_pictures_that_grow_and_are_kept_larger_resume_to_the_same_weights(store: PixelStore, tmp_path: Path) -> None:
+    recipe = QUICK.with_(
+        net=Net("plain", "tiny", target_size=SIDE), growth=((0.5, 0.5),), margin=1.25, augment=RECIPE.augment
+    )
+    asked = []
+
+    def kept(size: tuple[int, int]) -> PixelStore:
+        asked.append(size)
+        return at_size(store, size, np.arange(len(store)))
+
+    straight = training(store, recipe, kept=kept)
+    assert asked == [(16, 16), (40, 40)], "all sizes are there before anything is learnt"
+    straight.run()
+    assert asked == [(16, 16), (40, 40)]
+    stopped(training(store, recipe, tmp_path, kept=kept), 3)  # the first one at full size
+    again = training(store, recipe, tmp_path, kept=kept)
+    again.take_up(checkpoints.read(tmp_path))
+    again.run()
+    assert again.epochs == straight.epochs
+    assert same_weights(again.result(), straight.result())
+
+
+def test_the_accuracy_of_an_epoch_is_of_the_pictures_as_they_are_without_dropout(whole: Training) -> None:
+    """By the engine, which knows of no training, from the weights that were kept."""
+    found = whole.result()
+    rows, store = whole.watched.sample, whole.store
+    features = NetEngine(RECIPE.net, found.weights, threads=1).features(store.read(rows))
+    probabilities, labels = found.head.probabilities(features), store.dataset.labels[rows]
+    last = found.epochs[-1]
+    assert last.accuracy == pytest.approx((probabilities.argmax(axis=1) == labels).mean())
+    assert last.loss == pytest.approx(-np.log(probabilities[np.arange(len(labels)), labels]).mean(), rel=1e-3)
+    assert last.fitted_accuracy != last.accuracy, "else it would show nothing"
+
+
+def test_the_progress_line_shows_both_accuracies(
+    store: PixelStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "LOG_SECONDS", 0.0)
+    found = trained(store, QUICK.with_(epochs=2))
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"Training: 1/10, .* left", lines[0])
+    first, last = ([round(100 * share) for share in (each.accuracy, each.val_accuracy)] for each in found.epochs)
+    assert re.fullmatch(rf"1/2 train {first[0]}% val {first[1]}%: 6/10, .* left", lines[5])
+    assert re.fullmatch(rf"2/2 train {last[0]}% val {last[1]}%: 10/10, in .*", lines[-1])
+
+
+def test_the_time_of_a_resumed_run_holds_that_of_the_processes_before(small_photos: Path, tmp_path: Path) -> None:
+    import fieldguide as fg
+
+    parts = fg.split(fg.Dataset.from_directory(small_photos), validation=0.2, test=0.2)
+    fg.train(parts, recipe=QUICK, folder=tmp_path)
+    stored = checkpoints.read(tmp_path)
+    checkpoints.write(tmp_path, replace(stored, seconds=1000.0))
+    again = fg.train(parts, recipe=QUICK, folder=tmp_path, resume=True)
+    (spent,) = (stage.seconds for stage in again.stages if stage.name == "training")
+    assert 1000 < spent < 1100
 
 
 def test_three_classes_train_with_a_softmax(store: PixelStore) -> None:

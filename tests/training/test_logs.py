@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, TrainingError
 from fieldguide.training import logs
 from fieldguide.training.record import Epoch
 
@@ -67,3 +69,65 @@ def test_mlflow_reads_what_was_logged(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (run.info.run_name, run.info.status) == ("birds", "FINISHED")
     assert run.data.params["recipe.seed"] == "3"
     assert [entry.value for entry in client.get_metric_history(run.info.run_id, "loss/train")] == [0.7, 0.6]
+
+
+@pytest.mark.skipif(not installed("tensorboard"), reason="TensorBoard is not installed")
+def test_tensorboard_goes_on_in_the_same_folder(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for epoch in EPOCHS:
+        with logs.opened(["tensorboard"], tmp_path, {}) as opened:
+            opened[0].epoch(epoch)
+    read = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0})
+    read.Reload()
+    assert [event.step for event in read.Tensors("loss/train")] == [1, 2]
+
+
+@pytest.mark.skipif(
+    not (installed("mlflow") and installed("sqlalchemy")), reason="MLflow with a database is not installed"
+)
+def test_mlflow_goes_on_in_the_same_run_and_knows_how_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    from mlflow import MlflowClient
+
+    folder, statuses = tmp_path / "birds", []
+    for epoch, error in zip(EPOCHS, (TrainingError("the loss became no number"), None), strict=True):
+        with suppress(TrainingError), logs.opened(["mlflow"], folder, {"seed": 3}) as opened:
+            opened[0].epoch(epoch)
+            (run,) = runs_of(MlflowClient())
+            statuses.append(run.info.status)
+            if error is not None:
+                raise error
+        (run,) = runs_of(MlflowClient())
+        statuses.append(run.info.status)
+    assert statuses == ["RUNNING", "FAILED", "RUNNING", "FINISHED"]
+    history = MlflowClient().get_metric_history(run.info.run_id, "loss/train")
+    assert [(entry.step, entry.value) for entry in history] == [(1, 0.7), (2, 0.6)]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/others.db")
+    with logs.opened(["mlflow"], folder, {"seed": 3}) as opened:  # where MLflow knows nothing of it
+        opened[0].epoch(EPOCHS[0])
+    assert len(runs_of(MlflowClient())) == 1
+
+
+def runs_of(client: Any) -> list[Any]:
+    return list(client.search_runs([client.get_experiment_by_name("fieldguide").experiment_id]))
+
+
+class Recorder:
+    """A log that writes nothing and remembers how it was closed."""
+
+    def __init__(self) -> None:
+        self.closed: list[type[BaseException] | None] = []
+
+    def epoch(self, epoch: Epoch) -> None:
+        raise AssertionError(epoch)
+
+    def close(self, error: type[BaseException] | None = None) -> None:
+        self.closed.append(error)
+
+
+def test_a_log_hears_what_ended_the_training() -> None:
+    found = Recorder()
+    logs._close(found, None, None, None)
+    logs._close(found, TrainingError, TrainingError("no number"), None)
+    assert found.closed == [None, TrainingError]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -75,11 +76,42 @@ def test_constant_stays_and_plateau_is_divided_once_for_each_reduction() -> None
         ("divisor", 1.0, "divisor is 1.0; expected a number above 1"),
         ("patience", 0, "patience is 0; expected a whole number"),
         ("patience", 2.5, "patience is 2.5"),
+        ("patience", True, "patience is True"),
+        ("rate", "0.1", "rate is '0.1'; expected a number above 0 and at most 10, such as 0.001"),
+        ("weight_decay", "none", "weight_decay is 'none'; expected a number from 0"),
+        ("warm_up", True, "warm_up is True"),
     ],
 )
 def test_what_is_out_of_range_is_named(field: str, value: object, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Optimiser(**{field: value})  # type: ignore[arg-type]
+
+
+def test_numpys_numbers_are_taken_as_pythons() -> None:
+    made = Optimiser(rate=np.float32(0.5), patience=np.int64(3))  # type: ignore[arg-type]
+    assert made == Optimiser(rate=0.5, patience=3)
+    assert json.loads(json.dumps(made.to_dict())) == made.to_dict()
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_weights_shrink_by_the_usual_share_of_the_kind(name: str) -> None:
+    made = Optimiser(name)
+    assert made.weight_decay == {"adamw": 0.05, "sgd": 0.05, "adam": 0.0, "rmsprop": 0.0}[name]
+    assert Optimiser(**made.to_dict()) == made  # type: ignore[arg-type]
+    assert made.build().weight_decay in (made.weight_decay, None)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_a_decay_that_would_do_nothing_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"weight_decay is 0.1, and {name} has none: take adamw or sgd"):
+        Optimiser(name, weight_decay=0.1)
+
+
+def test_the_rate_rises_in_the_first_steps_but_of_one_cycle() -> None:
+    optimiser = Optimiser(schedule="plateau", warm_up=0.25)
+    assert [optimiser.warming(step, 8) for step in range(4)] == [True, True, False, False]
+    assert not Optimiser(schedule="one_cycle", warm_up=0.25).warming(0, 8)
 
 
 @pytest.mark.keras

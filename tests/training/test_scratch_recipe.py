@@ -13,7 +13,9 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import Net
+from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stopping import Stopping
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +97,55 @@ def test_a_training_that_grows_begins_with_small_pictures() -> None:
         ({"batch_size": 0}, "batch_size is 0"),
         ({"seed": -1}, "seed is -1; expected a whole number from 0"),
         ({"average": 1.0}, "average is 1.0; expected a number from 0 to below 1"),
+        ({"margin": "big"}, "margin is 'big'; expected a number from 1 to 4, such as 1.25"),
+        ({"growth": None}, r"growth is None; expected pairs .* or \(\) for none"),
+        ({"growth": (0.5, 0.75)}, r"growth is \(0.5, 0.75\); expected pairs"),
+        (
+            {"augment": "strong"},
+            r"augment is 'strong'; expected None or Settings, such as preset_called\(.strong.\).set",
+        ),
+        ({"net": "classic"}, r"net is 'classic'; expected Net, such as fg.Net\(.classic.\)"),
+        ({"stopping": 5}, r"stopping is 5; expected None or Stopping, such as fg.Stopping\(patience=5\)"),
+        ({"targets": 0.9}, r"targets is 0.9; expected None or Targets, such as fg.Targets\(0.95, 0.8\)"),
+        ({"optimiser": "sgd"}, r"optimiser is 'sgd'; expected Optimiser, such as fg.Optimiser\(.sgd.\)"),
+        ({"mixing": None}, r"mixing is None; expected Mixing, such as fg.Mixing\(.mix_up.\)"),
+        (
+            {"optimiser": Optimiser(schedule="plateau", patience=5), "stopping": Stopping(patience=5)},
+            "early stopping ends .* after 5 epochs .*'plateau' would lower the rate after 5: give .* a longer patience",
+        ),
+        ({"optimiser": Optimiser(schedule="plateau"), "stopping": Stopping(patience=1)}, "after 1 epoch without"),
     ],
 )
 def test_what_is_out_of_range_is_named(settings: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         ScratchRecipe(**settings)  # type: ignore[arg-type]
+
+
+def test_numpys_numbers_are_taken_as_pythons() -> None:
+    made = ScratchRecipe(epochs=np.int64(3), seed=np.uint8(1), margin=np.float32(2.0))  # type: ignore[arg-type]
+    assert made == ScratchRecipe(epochs=3, seed=1, margin=2.0)
+    assert ScratchRecipe.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def test_plateau_lowers_the_rate_before_early_stopping_ends_the_training() -> None:
+    plateau = ScratchRecipe(optimiser=Optimiser(schedule="plateau"))
+    assert plateau.plateau_patience == 5
+    found = [plateau.with_(stopping=Stopping(patience=patience)).plateau_patience for patience in (2, 4, 10, 30)]
+    assert found == [1, 1, 3, 10]
+    own = plateau.with_(optimiser=Optimiser(schedule="plateau", patience=7), stopping=Stopping(patience=8))
+    assert own.plateau_patience == 7
+
+
+def test_every_size_that_is_learnt_from_is_known_beforehand_and_none_is_larger_than_pictures_are_kept() -> None:
+    recipe = ScratchRecipe(net=Net(target_size=(128, 160)), growth=((0.5, 0.5), (0.75, 0.75)))
+    assert recipe.sizes == ((64, 80), (96, 120), (128, 160))
+    for side in (800, 832, 1000, 1024):
+        large = ScratchRecipe(net=Net(target_size=(side, side // 2)), margin=1.25)
+        height, width = large.kept_size(large.target_size)
+        assert side <= height <= 1024
+        assert width / height == pytest.approx(0.5, abs=0.01)
+    tiny = ScratchRecipe(net=Net(target_size=(16, 16)), growth=((0.5, 0.5),))
+    assert tiny.sizes == ((16, 16),), "pictures are kept at 16 pixels or more"
 
 
 def test_the_chosen_recipe_is_the_same_after_json(store: PixelStore) -> None:

@@ -90,6 +90,8 @@ def test_targets_are_reached_when_both_accuracies_are(targets: Targets, reached:
         ({"patience": 1.5}, "patience is 1.5"),
         ({"minimum": -0.1}, "minimum is -0.1"),
         ({"minimum": NAN}, "minimum is nan"),
+        ({"minimum": "a"}, "minimum is 'a'; expected a number from 0, such as 0.001"),
+        ({"patience": "5"}, "patience is '5'"),
     ],
 )
 def test_rules_out_of_range_are_named(settings: dict[str, object], said: str) -> None:
@@ -98,8 +100,19 @@ def test_rules_out_of_range_are_named(settings: dict[str, object], said: str) ->
 
 
 @pytest.mark.parametrize(
-    ("targets", "said"), [((1.2, 0.8), "accuracy is 1.2"), ((0, -1), "val_accuracy is -1"), ((0, 0), "reached at once")]
+    ("targets", "said"),
+    [
+        ((1.2, 0.8), "accuracy is 1.2"),
+        ((0, -1), "val_accuracy is -1"),
+        ((0, 0), "reached at once"),
+        (("0.9",), "the target for accuracy is '0.9'; expected a share from 0 to 1, such as 0.8"),
+    ],
 )
-def test_targets_that_are_none_are_refused(targets: tuple[float, float], said: str) -> None:
+def test_targets_that_are_none_are_refused(targets: tuple[float, ...], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Targets(*targets)
+
+
+def test_a_training_that_is_prolonged_keeps_its_best_epoch_and_counts_anew() -> None:
+    ended = Progress(best=0.4, best_epoch=3, waited=5, lowest_loss=0.4, plateau=2, reductions=4)
+    assert ended.prolonged() == Progress(best=0.4, best_epoch=3)

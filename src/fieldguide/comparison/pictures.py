@@ -15,10 +15,10 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.training.checkpoint import changes
-from fieldguide.training.fit import store_of
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch import Kept
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stores import store_of
 
 LEARNT, MEASURED, ALL = "pictures", "measured", "all_pictures"
 IN_ORDER = "_in_order"

@@ -21,7 +21,7 @@ from fieldguide.evaluation.ailment import (
 from fieldguide.evaluation.evidence import percent, points
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
-from fieldguide.training.scratch_recipe import usual_epochs
+from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
 LARGE_GAP = 0.05  # as for networks that have learnt to see before: below it a gap is no cause for alarm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,9 +18,11 @@ from fieldguide.files import atomic, explained
 from fieldguide.training.record import Epoch
 from fieldguide.training.stopping import Progress
 
-FORMAT = 1
+FORMAT = 2
 FOLDER, LAST = "checkpoints", "last.npz"
+_TEMPORARY = re.compile(r"\.\d+-[0-9a-f]{8}\.npz")  # as `files.atomic` names it
 _STATE, _KEPT = "state", "kept/"
+ROOM_FOR_A_STATE = 2_000_000  # bytes: the epochs, the settings and the names of the pictures
 # What reading a damaged file may raise, besides OSError.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, TypeError)
 
@@ -37,7 +40,7 @@ class Checkpoint:
     seconds: float  # spent so far
     settings: Mapping[str, Any]  # what must be the same to go on
     arrays: Arrays  # weights, the optimiser's variables and the averaged weights
-    kept: Arrays  # the body and head of the best epoch so far; empty where the last one counts
+    kept: Arrays  # the weights of the best epoch so far; empty where the last one is the best, or counts in any case
 
     @property
     def epoch(self) -> int:
@@ -71,12 +74,40 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     return path
 
 
+def tidy(folder: Path) -> None:
+    """Removes what a process that was killed while it wrote a checkpoint has left.
+
+    Args:
+        folder: of the run, in which no other process trains.
+
+    Raises:
+        FileError: it cannot be removed.
+    """
+    place = folder / FOLDER
+    if not place.is_dir():
+        return
+    with explained(place, "tidy up"):
+        for path in place.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def room(parameters: int) -> int:
+    """Bytes that the checkpoints of a network take at the most, the one that is being written among them.
+
+    Args:
+        parameters: of the network.
+    """
+    # The weights, two more numbers for each of the optimiser, the averaged weights and the best ones: float32.
+    return 2 * (4 * 5 * parameters + ROOM_FOR_A_STATE)
+
+
 def read(folder: Path) -> Checkpoint:
     """The checkpoint of a run's folder.
 
     Raises:
         FileError: there is none, or it cannot be read.
-        ModelError: it is damaged or of a newer version.
+        ModelError: it is damaged or of another version.
     """
     path = folder / FOLDER / LAST
     if not path.exists():
@@ -90,9 +121,10 @@ def read(folder: Path) -> Checkpoint:
                 arrays = {name: stored[name] for name in stored.files}
             state = json.loads(arrays.pop(_STATE).tobytes())
             if state["format"] != FORMAT:
+                older = isinstance(state["format"], int) and state["format"] < FORMAT
                 raise ModelError(
-                    f"{path} has format {state['format']}; this version reads format {FORMAT}: upgrade fieldguide, or "
-                    "train again in a new folder."
+                    f"{path} has format {state['format']}; this version reads format {FORMAT}: "
+                    f"{'' if older else 'upgrade fieldguide, or '}train again in a new folder."
                 )
             return Checkpoint(
                 epochs=tuple(Epoch(**fields) for fields in state["epochs"]),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from fieldguide import console
-from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.errors import InputError, ModelError, TrainingError
@@ -20,6 +19,7 @@ from fieldguide.files import require_writable
 from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
+from fieldguide.model.head import units_for
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.logs import refuse_unknown
@@ -28,11 +28,13 @@ from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answered, Choices, Epoch, Stage, Watch
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stores import at_size, whole_store
 from fieldguide.training.watching import watch as watched
 
 AGREEMENT = 1e-3  # largest difference of a probability between the saved Keras model and the fast engine
 CHECKED_PICTURES = 8
-ROOM_FOR_A_MODEL = 40_000_000  # bytes
+ROOM_FOR_A_MODEL = 40_000_000  # bytes, of the backbone with a head
+ROOM_FOR_THE_REST = 5_000_000  # bytes, of a model's archive besides its weights, and of logs
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,8 @@ def train(
     Raises:
         InputError: if the parts cannot be trained on, or pictures or settings of a resumed run have changed.
         FileError: if the folder or the cache cannot be written, or there is nothing to resume.
-        TrainingError: if the loss is no number any more; the weights of the last whole epoch are kept in the folder.
+        TrainingError: if the loss is no number any more; the weights of the last whole epoch, or with early stopping of
+            the best one, are kept in the folder.
 
     Example:
         >>> import fieldguide as fg
@@ -120,7 +123,7 @@ def train(
         >>> run.classifier.class_names
         ('horses', 'humans')
     """
-    place = require_writable(folder, ROOM_FOR_A_MODEL) if folder is not None else None
+    place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     if resume and not (isinstance(recipe, ScratchRecipe) and place is not None):
         raise InputError(
             "only a training from random weights with a folder can be resumed: give its recipe and folder."
@@ -134,17 +137,25 @@ def train(
     return _transferred(parts, recipe, place, watch)
 
 
+def _room(parts: Parts, recipe: Recipe | ScratchRecipe | None) -> int:
+    """Bytes that are written at the most."""
+    if not isinstance(recipe, ScratchRecipe):
+        return ROOM_FOR_A_MODEL
+    parameters = recipe.net.parameters(units_for(len(parts.train.class_names)))
+    return ROOM_FOR_THE_REST + 4 * parameters + checkpoints.room(parameters)
+
+
 def _from_scratch(
     parts: Parts, recipe: ScratchRecipe, place: Path | None, watch: Watch, *, resume: bool, logs: Sequence[str]
 ) -> Run:
     """A network trained from random weights."""
     with watch.stage("preparing"):
-        store = _whole_store(parts, recipe.target_size, recipe.resize)
-        kept = cache(lambda size: _whole_store(parts, size, recipe.resize))
-        training = Training(store, watched(parts, recipe), recipe, place, logs, kept)
+        store, rows = whole_store(parts, recipe.target_size, recipe.resize), watched(parts, recipe)
+        kept = cache(lambda size: at_size(store, size, rows.fitted))
+        training = Training(store, rows, recipe, place, logs, kept)
         if resume and place is not None:
             training.take_up(checkpoints.read(place))
-    with watch.stage("training"):
+    with watch.stage("training", before=training.seconds):
         try:
             training.run()
         except TrainingError:
@@ -203,7 +214,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         held_out = hold_out(parts, recipe)
-        store = _whole_store(parts, recipe.target_size, recipe.resize)
+        store = whole_store(parts, recipe.target_size, recipe.resize)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
         if place is not None:
@@ -251,40 +262,6 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         decoded=store.decoded,
         computed=features.computed,
     )
-
-
-def _whole_store(parts: Parts, target_size: tuple[int, int], resize: str) -> PixelStore:
-    """The pictures of all parts, one after the other, at this size."""
-    every = (parts.train, parts.validation, parts.test)
-    whole = replace(
-        parts.train,
-        paths=sum((part.paths for part in every), ()),
-        labels=np.concatenate([part.labels for part in every]),
-        given=None,
-        skipped=(),
-    )
-    return store_of(whole, target_size, resize)
-
-
-def store_of(whole: Dataset, target_size: tuple[int, int], resize: str) -> PixelStore:
-    """The store of pictures that could all be read when they were divided.
-
-    Args:
-        whole: these pictures.
-        target_size: (height, width) they are brought to.
-        resize: "crop", "squash" or "pad".
-
-    Raises:
-        InputError: one cannot be read any more.
-    """
-    store = PixelStore.build(whole, target_size=target_size, resize=resize)
-    if len(store) < len(whole):
-        lost = store.dataset.skipped[0]
-        raise InputError(
-            f"{lost.path} could be read when the pictures were divided and cannot be read now ({lost.reason}): "
-            "run the command again."
-        )
-    return store
 
 
 def _save(classifier: Classifier, path: Path, pixels: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,8 @@ class Learner:
         self.recipe = recipe
         self._model = scratch_model(recipe.net, units_for(classes), seed=recipe.seed, precision=precision)
         self._seeds = dropout_seeds(self._model)
-        _compile(self._model, recipe.optimiser.build(), units_for(classes))
-        self._optimiser: Any = self._model.optimizer  # wrapped by Keras where the precision needs its loss scaled
+        self._optimiser: Any = _scaled(recipe.optimiser.build(), precision)
+        _compile(self._model, self._optimiser, units_for(classes))
         self._optimiser.build(self._model.trainable_variables)
         self._averaged: list[np.ndarray] | None = None
         self._steps = 0
@@ -60,11 +61,21 @@ class Learner:
             rate: the learning rate of this step.
         """
         self._optimiser.learning_rate = rate
-        loss, accuracy = self._model.train_on_batch(batch.pixels, batch.targets, sample_weight=batch.weights)
+        found = self._model.train_on_batch(batch.pixels, batch.targets, sample_weight=batch.weights)
+        loss, accuracy = float(found[0]), float(found[1])
         self._steps += 1
-        if self.recipe.average and self._steps % AVERAGED_EVERY == 0:
+        if self.recipe.average and self._steps % AVERAGED_EVERY == 0 and math.isfinite(loss):
             self._average()
-        return float(loss), float(accuracy)
+        return loss, accuracy
+
+    def penalty(self) -> float:
+        """What L2 adds to the loss now."""
+        return sum(float(loss) for loss in self._model.losses)
+
+    def finite(self) -> bool:
+        """Whether all weights are numbers, which the loss alone does not tell: max pooling swallows what is none."""
+        every = [*self._model.get_weights(), *(self._averaged or ())]
+        return all(np.isfinite(value).all() for value in every)
 
     def finished(self) -> tuple[Head, dict[str, np.ndarray]]:
         """The network as it would be used now, with averaged weights if the recipe averages: its head and body."""
@@ -83,12 +94,24 @@ class Learner:
         return np.concatenate(found)
 
     def arrays(self) -> Arrays:
-        """All that the next epoch depends on, by name."""
-        found = {f"weights/{place}": value for place, value in enumerate(self._model.get_weights())}
-        variables = self._optimiser.variables
-        found |= {f"optimiser/{place}": np.asarray(value) for place, value in enumerate(variables)}
-        found |= {f"averaged/{place}": value for place, value in enumerate(self._averaged or [])}
+        """All that the next epoch depends on, by name: copies, which later steps leave as they are."""
+        found = _named("weights", self._model.get_weights())
+        found |= _named("optimiser", [np.asarray(value) for value in self._optimiser.variables])
+        found |= _named("averaged", self._averaged or ())
         return found | {"steps": np.array(self._steps)}
+
+    def answering(self) -> Arrays:
+        """The weights that the network would be used with now, by name, copied: the averaged ones, if there are any."""
+        return _named("weights", self._averaged or self._model.get_weights())
+
+    def settle(self, arrays: Arrays) -> None:
+        """Ends the training with these weights.
+
+        Args:
+            arrays: from `answering`.
+        """
+        self._model.set_weights(_numbered(arrays, "weights"))
+        self._averaged = None
 
     def restore(self, arrays: Arrays) -> None:
         """Takes up where `arrays` were taken.
@@ -109,9 +132,8 @@ class Learner:
             self._averaged = now
             return
         kept = min(self.recipe.average, (1 + self._steps) / (10 + self._steps)) ** AVERAGED_EVERY
-        for average, value in zip(self._averaged, now, strict=True):
-            average *= np.float32(kept)
-            average += np.float32(1 - kept) * value
+        pairs = zip(self._averaged, now, strict=True)
+        self._averaged = [np.float32(kept) * average + np.float32(1 - kept) * value for average, value in pairs]
 
     def _use_averaged(self) -> None:
         if self._averaged is not None:
@@ -129,9 +151,23 @@ def _pixels(store: PixelStore, rows: np.ndarray) -> Iterator[np.ndarray]:
         yield store.read(rows[start : start + FORWARD_BATCH])
 
 
+def _named(name: str, values: Iterable[np.ndarray]) -> Arrays:
+    return {f"{name}/{place}": np.array(value) for place, value in enumerate(values)}
+
+
 def _numbered(arrays: Arrays, name: str) -> list[np.ndarray]:
     found: Iterable[int] = sorted(int(key.split("/")[1]) for key in arrays if key.startswith(f"{name}/"))
     return [np.array(arrays[f"{name}/{place}"]) for place in found]
+
+
+def _scaled(optimiser: Any, precision: str) -> Any:
+    """The optimiser, of a loss that is scaled up where half precision would lose small gradients.
+
+    Keras does so by itself only where the model itself, and not its layers, has the policy.
+    """
+    import keras
+
+    return keras.optimizers.LossScaleOptimizer(optimiser) if precision == "mixed_float16" else optimiser
 
 
 def _compile(model: keras.Model, optimiser: Any, units: int) -> None:

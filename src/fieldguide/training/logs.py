@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from fieldguide.errors import InputError
+from fieldguide.files import write_text
 from fieldguide.training.record import Epoch
 
 LOGS = ("tensorboard", "mlflow")
 EXPERIMENT = "fieldguide"  # in MLflow
+MLFLOW_FILE, FORMAT = "mlflow.json", 1  # which of MLflow's runs it is
 
 
 class Log(Protocol):
@@ -21,8 +25,12 @@ class Log(Protocol):
     def epoch(self, epoch: Epoch) -> None:
         """Takes down one epoch."""
 
-    def close(self) -> None:
-        """Sees to it that everything is written."""
+    def close(self, error: type[BaseException] | None = None) -> None:
+        """Sees to it that everything is written.
+
+        Args:
+            error: of the kind that ended the training; None if it came to its end.
+        """
 
 
 def refuse_unknown(names: Sequence[str]) -> None:
@@ -45,11 +53,12 @@ def refuse_unknown(names: Sequence[str]) -> None:
 
 @contextmanager
 def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> Iterator[list[Log]]:
-    """The logs of these names, closed when the block ends.
+    """The logs of these names, closed when the block ends. Those of a run that is resumed go on where they were.
 
     Args:
         names: of LOGS.
-        folder: of the run; TensorBoard's files go to `tensorboard` in it, and MLflow's run is called like it.
+        folder: of the run; TensorBoard's files go to `tensorboard` in it, and MLflow's run is called like it, and
+            remembered there.
         settings: of the training, for MLflow.
 
     Raises:
@@ -60,9 +69,13 @@ def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> I
         logs: list[Log] = []
         for name in names:
             log = _TensorBoard(folder) if name == "tensorboard" else _MLflow(folder, settings)
-            stack.callback(log.close)
+            stack.push(partial(_close, log))
             logs.append(log)
         yield logs
+
+
+def _close(log: Log, error: type[BaseException] | None, *_: object) -> None:
+    log.close(error)
 
 
 def _figures(epoch: Epoch) -> dict[str, float]:
@@ -89,7 +102,7 @@ class _TensorBoard:
         for name, value in _figures(epoch).items():
             self._writer.add_scalar(name, value, epoch.epoch)
 
-    def close(self) -> None:
+    def close(self, error: type[BaseException] | None = None) -> None:
         self._writer.close()
 
 
@@ -100,18 +113,34 @@ class _MLflow:
         from mlflow import MlflowClient
 
         self._client = MlflowClient()
+        self._run = self._taken_up(folder / MLFLOW_FILE)
+        if self._run:
+            return
         found = self._client.get_experiment_by_name(EXPERIMENT)
         experiment = found.experiment_id if found is not None else self._client.create_experiment(EXPERIMENT)
         self._run = self._client.create_run(experiment, run_name=folder.resolve().name).info.run_id
         for name, value in _flat(settings).items():
             self._client.log_param(self._run, name, str(value)[:500])
+        write_text(folder / MLFLOW_FILE, json.dumps({"format": FORMAT, "run_id": self._run}))
+
+    def _taken_up(self, path: Path) -> str:
+        """The run that was begun before, running again; "" if there is none, or none where MLflow looks now."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = json.loads(path.read_text(encoding="utf-8"))["run_id"]
+            self._client.update_run(run, status="RUNNING")
+        except (OSError, ValueError, KeyError, TypeError, MlflowException):
+            return ""
+        return str(run)
 
     def epoch(self, epoch: Epoch) -> None:
         for name, value in _figures(epoch).items():
             self._client.log_metric(self._run, name, value, step=epoch.epoch)
 
-    def close(self) -> None:
-        self._client.set_terminated(self._run)
+    def close(self, error: type[BaseException] | None = None) -> None:
+        stopped = error is not None and issubclass(error, KeyboardInterrupt)
+        self._client.set_terminated(self._run, "FINISHED" if error is None else "KILLED" if stopped else "FAILED")
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -94,8 +94,13 @@ class Watch:
     stages: list[Stage] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Adds a Stage with the seconds that the block takes."""
+    def stage(self, name: str, before: float = 0.0) -> Iterator[None]:
+        """Adds a Stage with the seconds that the block takes.
+
+        Args:
+            name: of the stage.
+            before: seconds that earlier processes have spent on it.
+        """
         started = time.perf_counter()
         yield
-        self.stages.append(Stage(name, time.perf_counter() - started))
+        self.stages.append(Stage(name, before + time.perf_counter() - started))

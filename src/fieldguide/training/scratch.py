@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from fieldguide.training import logs
 from fieldguide.training.checkpoint import Arrays, Checkpoint
 from fieldguide.training.choose import loss_and_accuracy
 from fieldguide.training.learner import Learner
+from fieldguide.training.origin import origin, refuse_changes
 from fieldguide.training.precision import chosen_precision
 from fieldguide.training.record import Answered, Epoch
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -30,7 +30,8 @@ from fieldguide.words import counted
 
 MOST_JUDGED = 10_000  # training pictures that the final accuracy on them is of
 Kept = Callable[[tuple[int, int]], PixelStore]
-LATE = 1e3  # nats: a loss beyond it is no loss any more
+LATE = 1e3  # nats: a loss that lies so far beyond what L2 adds to it at first is no loss any more
+NO_NUMBER = "became infinite or no number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,11 @@ class Training:
         recipe: how.
         folder: where checkpoints and logs go; None writes none.
         logged: of `fieldguide.training.logs.LOGS`, which take down every epoch.
-        kept: gives the same pictures at another size; needed where the recipe has a margin or growth.
+        kept: gives the same pictures at another size, at least those that are learnt from; needed where the recipe has
+            a margin or growth. It is asked for every size at once, so that nothing is decoded while it trains.
+
+    Raises:
+        InputError: a picture cannot be read any more.
     """
 
     def __init__(
@@ -71,38 +76,37 @@ class Training:
         self.store, self.watched, self.recipe, self.folder, self.logged = store, watched, recipe, folder, logged
         classes = len(store.dataset.class_names)
         self.batches = recipe.batches(store, watched.fitted)
-        self._kept = kept or (lambda size: store)
+        self._stores = {size: kept(recipe.kept_size(size)) if kept else store for size in recipe.sizes}
         self.precision = chosen_precision(recipe.precision)
         self.learner = Learner(recipe, classes, precision=self.precision)
+        self._bearable = LATE + self.learner.penalty()
+        self._origin = origin(store, watched, recipe, self.precision)
         self.epochs: list[Epoch] = []
         self.lengths: tuple[int, ...] = (recipe.epochs,)
         self.progress = Progress()
         self.ended = ""
         self.seconds = 0.0
-        self.kept: Arrays = {}
-        self._last: Arrays = {}  # as the last whole epoch left it
+        self.kept: Arrays = {}  # the weights of the best epoch; empty where the last one counts
+        self._last: Arrays = {}  # all that the last whole epoch left
 
-    def settings(self) -> dict[str, Any]:
-        """What must be the same for a training to go on: all but the number of epochs, which may grow."""
-        recipe = {key: value for key, value in self.recipe.to_dict().items() if key not in ("epochs", "reasons")}
-        return {
-            "recipe": _plain(recipe),
-            "precision": self.precision,
-            "pictures": self.store.fingerprint,
-            "watched": self.watched.how,
-        }
+    @property
+    def kept_epoch(self) -> int:
+        """The number of the epoch whose weights are kept, as it stands now; 0 before the first one has ended."""
+        return self.progress.best_epoch if self.kept else len(self.epochs)
 
     def take_up(self, found: Checkpoint) -> None:
         """Goes on where a checkpoint was written; with more epochs in the recipe, a finished training is prolonged.
 
         Raises:
-            InputError: pictures or settings have changed since.
+            InputError: pictures or settings have changed since, or epochs cannot be added.
         """
-        _refuse_changes(self.folder, found, self.settings())
+        refuse_changes(self.folder, found.settings, self._origin)
         self.learner.restore(found.arrays)
-        self._last = found.arrays
+        self._last, self.kept = found.arrays, found.kept
         self.epochs, self.lengths = list(found.epochs), found.lengths
-        self.progress, self.ended, self.seconds, self.kept = found.progress, found.ended, found.seconds, found.kept
+        self.progress, self.ended, self.seconds = found.progress, found.ended, found.seconds
+        if self.progress.best_epoch == len(self.epochs) > 0:
+            self.kept = self.learner.answering()
         added = self.recipe.epochs - sum(found.lengths)
         if added == 0:
             return
@@ -116,24 +120,31 @@ class Training:
                 f"the run in {self.folder} has not finished its {sum(found.lengths)} epochs, for which its learning "
                 "rate was laid out: resume it as it is, and add epochs afterwards."
             )
+        if self.recipe.targets is not None and self.recipe.targets.reached(found.epochs[-1]):
+            raise InputError(
+                f"the run in {self.folder} has what it aimed at ({found.ended}), so that no epochs can be added: train "
+                "in a new folder with higher targets, or with none."
+            )
         # The schedule begins anew for what is added (a warm restart), from where the training ended.
         done = len(found.epochs)
         self.lengths = (*found.lengths[:-1], done - sum(found.lengths[:-1]), self.recipe.epochs - done)
-        self.progress, self.ended = replace(found.progress, waited=0), ""
+        self.progress, self.ended = found.progress.prolonged(), ""
 
     def run(self) -> None:
         """Trains to the end, with a checkpoint after each epoch.
 
         Raises:
-            TrainingError: the loss is no number any more; `result` is then that of the last whole epoch.
+            TrainingError: the loss or a weight is no number any more; `result` is then that of the whole epochs.
             FileError: a checkpoint cannot be written; the last one is as it was.
         """
-        steps = len(self.batches)
+        steps, done = len(self.batches), len(self.epochs)
+        if self.folder is not None:
+            checkpoints.tidy(self.folder)
+        settings = {name: self._origin[name] for name in ("recipe", "precision")}
         with (
-            logs.opened(self.logged, self.folder or Path(), self.settings()) as logging,
-            console.progress("Training", sum(self.lengths) * steps) as bar,
+            logs.opened(self.logged, self.folder or Path(), settings) as logging,
+            console.progress(self._title(), sum(self.lengths) * steps, done * steps) as bar,
         ):
-            bar.advance(len(self.epochs) * steps)
             while not self.ended:
                 started = time.perf_counter()
                 try:
@@ -149,16 +160,14 @@ class Training:
                     checkpoints.write(self.folder, self._checkpoint())
                 for log in logging:
                     log.epoch(epoch)
-                train, held = (100 * share for share in (epoch.accuracy, epoch.val_accuracy))
-                bar.title = f"{epoch.epoch}/{sum(self.lengths)} train {train:.0f}% val {held:.0f}%"
+                bar.title = self._title()
 
     def result(self) -> Scratched:
         """The network that is kept, and what it does on the pictures that were watched."""
-        epochs = list(self.epochs)
-        kept = self.progress.best_epoch if self.kept else len(epochs)
+        epochs, kept = list(self.epochs), self.kept_epoch
         epochs[kept - 1] = replace(epochs[kept - 1], chosen=True)
         if self.kept:
-            self.learner.restore(self.kept)
+            self.learner.settle(self.kept)
         head, body = self.learner.finished()
         held, fitted = self.watched.held, self.watched.fitted[:: -(-len(self.watched.fitted) // MOST_JUDGED)]
         with console.progress("Measuring", 0) as bar:
@@ -177,23 +186,34 @@ class Training:
             ended=self.ended,
         )
 
+    def _title(self) -> str:
+        """What the progress line says: how far it is, and both accuracies of the last whole epoch."""
+        if not self.epochs:
+            return "Training"
+        last = self.epochs[-1]
+        figures = f"train {100 * last.accuracy:.0f}% val {100 * last.val_accuracy:.0f}%"
+        return f"{last.epoch}/{sum(self.lengths)} {figures}"
+
     def _epoch(self, number: int, bar: console.Progress) -> Epoch:
         """One pass over the pictures, measured afterwards."""
         self.learner.begin(number)
         steps, first = len(self.batches), sum(self.lengths[:-1])
         losses, rights, sizes, rate = [], [], [], 0.0
         size = self.recipe.size_at((number - 1 - first) / self.lengths[-1])
-        batches = replace(self.batches, store=self._kept(self.recipe.kept_size(size)), size=size)
+        batches = replace(self.batches, store=self._stores[size], size=size)
         for place, batch in enumerate(batches.epoch(number)):
             step = (number - 1 - first) * steps + place
             rate = self.recipe.optimiser.rate_at(step, self.lengths[-1] * steps, self.progress.reductions)
             loss, right = self.learner.learn(batch, rate)
-            if not abs(loss) < LATE:  # also if it is no number
-                raise self._diverged(number, place, rate, loss)
+            if not abs(loss) < self._bearable:  # also if it is no number
+                what = f"grew to {loss:.3g}" if np.isfinite(loss) else NO_NUMBER
+                raise self._diverged(f"the loss {what}", number, place, rate)
             losses.append(loss)
             rights.append(right)
             sizes.append(len(batch.pixels))
             bar.advance()
+        if not self.learner.finite():
+            raise self._diverged(f"a weight {NO_NUMBER}", number, steps - 1, rate)
         return self._measured(
             number, float(np.average(losses, weights=sizes)), float(np.average(rights, weights=sizes)), rate
         )
@@ -203,7 +223,7 @@ class Training:
         labels = self.store.dataset.labels
         logits = [self.learner.logits(self.store, rows) for rows in (self.watched.sample, self.watched.held)]
         if not all(np.isfinite(found).all() for found in logits):
-            raise self._diverged(number, len(self.batches) - 1, rate, float("nan"))
+            raise self._diverged(f"an answer {NO_NUMBER}", number, len(self.batches) - 1, rate)
         loss, accuracy = loss_and_accuracy(logits[0], labels[self.watched.sample])
         val_loss, val_accuracy = loss_and_accuracy(logits[1], labels[self.watched.held])
         return Epoch(
@@ -222,13 +242,15 @@ class Training:
 
     def _judge(self, epoch: Epoch) -> None:
         """Takes the epoch down, and sees whether it is the best one and whether it is the last."""
-        recipe, before = self.recipe, self.progress
+        recipe, steps = self.recipe, len(self.batches)
         self.epochs.append(epoch)
-        self.progress = before.after(epoch, recipe.stopping)
-        if recipe.optimiser.schedule == "plateau":
-            self.progress = self.progress.on_plateau(epoch, recipe.optimiser.patience)
+        self.progress = self.progress.after(epoch, recipe.stopping)
+        last_step = (epoch.epoch - sum(self.lengths[:-1])) * steps - 1
+        warming = recipe.optimiser.warming(last_step, self.lengths[-1] * steps)
+        if recipe.optimiser.schedule == "plateau" and not warming:
+            self.progress = self.progress.on_plateau(epoch, recipe.plateau_patience)
         if self.progress.best_epoch == epoch.epoch:
-            self.kept = self._last
+            self.kept = self.learner.answering()
         if recipe.targets is not None and recipe.targets.reached(epoch):
             self.ended, self.kept = f"epoch {epoch.epoch} reached the accuracies aimed at", {}
         elif recipe.stopping is not None and self.progress.waited >= recipe.stopping.patience:
@@ -243,45 +265,26 @@ class Training:
             self.progress,
             self.ended,
             self.seconds,
-            self.settings(),
+            self._origin,
             self._last,
-            self.kept,
+            {} if self.progress.best_epoch == len(self.epochs) else self.kept,  # else they are there already
         )
 
     def _right(self, logits: np.ndarray, rows: np.ndarray) -> int:
         return round(loss_and_accuracy(logits, self.store.dataset.labels[rows])[1] * len(rows))
 
-    def _diverged(self, epoch: int, batch: int, rate: float, loss: float) -> TrainingError:
-        what = "became infinite or no number" if not np.isfinite(loss) else f"grew to {loss:.3g}"
+    def _diverged(self, what: str, epoch: int, batch: int, rate: float) -> TrainingError:
+        """What is raised when the training cannot go on: since when, most likely why, and what is left of it."""
         cause = (
             f"the learning rate {rate:.3g} is most likely too high: try --rate {self.recipe.optimiser.rate / 10:.1g}"
             if self.precision != "mixed_float16"
             else f"half precision or the learning rate {rate:.3g} is the likely cause: try --precision float32"
         )
-        good = (
-            f"The weights of epoch {len(self.epochs)} are kept in {self.folder}"
-            if self.epochs and self.folder is not None
-            else "No epoch had been finished"
-            if not self.epochs
-            else f"Epoch {len(self.epochs)} was the last good one"
-        )
-        return TrainingError(f"the loss {what} in epoch {epoch}, batch {batch + 1}; {cause}. {good}.")
-
-
-def _refuse_changes(folder: Path | None, found: Checkpoint, now: Mapping[str, Any]) -> None:
-    changed: Sequence[str] = checkpoints.changes(found.settings, now)
-    if "pictures" in found.settings and found.settings["pictures"] != now["pictures"]:
-        others = [clause for clause in changed if not clause.startswith("pictures ")]
-        changed = ["the pictures or their classes are not the same", *others]
-    if changed:
-        raise InputError(
-            f"the run in {folder} cannot be resumed, since it began otherwise: {'; '.join(changed)}. Give the same "
-            "pictures and settings, or train in a new folder."
-        )
-
-
-def _plain(value: Any) -> Any:
-    """As it is after a way through JSON."""
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        if not self.epochs:
+            good = "No epoch had been finished"
+        elif self.folder is None:
+            good = f"Epoch {len(self.epochs)} was the last good one"
+        else:
+            best = ", the best one," if self.kept else ""
+            good = f"The weights of epoch {self.kept_epoch}{best} are kept in {self.folder}"
+        return TrainingError(f"{what} in epoch {epoch}, batch {batch + 1}; {cause}. {good}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,21 @@ import numpy as np
 from fieldguide.augmentation.presets import preset_called, preset_named
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Batches, Mixing
+from fieldguide.bounds import number, whole
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
-from fieldguide.model.nets import Net
-from fieldguide.training.optimiser import Optimiser
+from fieldguide.model.nets import LARGEST, SMALLEST, Net
+from fieldguide.training.optimiser import USUAL_PATIENCE, Optimiser
 from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.usual import USUAL_EPOCHS, usual_class_weights, usual_epochs, usual_size
 from fieldguide.words import counted
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MOST_EPOCHS = 10_000
-IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
-IMBALANCE_POWER = 0.5
 USUAL_AUGMENTATION = "crops"
-# Pictures looked at in all: the fewer there are, the more often each is looked at.
-LOOKS = 96_000
-FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
 ROUNDED_TO = 8  # pixels
-LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
 MARGIN, MOST_MARGIN = 1.25, 4.0
 GROWTH = ((2 / 3, 0.75),)
 SMALL_SIDE = 64  # pixels: nothing is gained by learning from even smaller pictures
@@ -94,34 +91,70 @@ class ScratchRecipe:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
+        self._check_kinds()
         for name, least, most in (("epochs", 1, MOST_EPOCHS), ("batch_size", 1, 65_536), ("seed", 0, math.inf)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                upto = "" if most == math.inf else f" to {most:,}"
-                raise InputError(f"{name} is {value!r}; expected a whole number from {least}{upto}.")
-        for name in ("label_smoothing", "class_weights", "average"):
-            value, most = getattr(self, name), 1.0
-            below = value <= most if name == "class_weights" else value < most
-            if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 0 and below):
-                end = "1" if name == "class_weights" else "below 1"
-                raise InputError(f"{name} is {value!r}; expected a number from 0 to {end}.")
-
-        if not 1 <= self.margin <= MOST_MARGIN:
-            raise InputError(f"margin is {self.margin!r}; expected a number from 1 to {MOST_MARGIN:g}, such as 1.25.")
-        object.__setattr__(self, "growth", tuple((float(until), float(share)) for until, share in self.growth))
-        until = [pair[0] for pair in self.growth]
-        if not all(0 < pair[0] < 1 and 0 < pair[1] < 1 for pair in self.growth) or until != sorted(set(until)):
-            raise InputError(
-                f"growth is {self.growth}; expected pairs of shares between 0 and 1, those of the epochs rising, such "
-                "as ((0.67, 0.75),)."
-            )
+            upto = "" if most == math.inf else f" to {most:,}"
+            value = whole(name, getattr(self, name), f"a whole number from {least}{upto}", least, most)
+            object.__setattr__(self, name, value)
+        for name in ("label_smoothing", "average"):
+            share = number(name, getattr(self, name), "a number from 0 to below 1", lambda share: 0 <= share < 1)
+            object.__setattr__(self, name, share)
+        power = number("class_weights", self.class_weights, "a number from 0 to 1", lambda power: 0 <= power <= 1)
+        object.__setattr__(self, "class_weights", power)
+        expected = f"a number from 1 to {MOST_MARGIN:g}, such as 1.25"
+        margin = number("margin", self.margin, expected, lambda margin: 1 <= margin <= MOST_MARGIN)
+        object.__setattr__(self, "margin", margin)
+        object.__setattr__(self, "growth", _growth(self.growth))
         if self.growth and self.net.pooling == "flatten":
             raise InputError("growth needs a network that takes pictures of any size: give it pooling 'average'.")
+        self._check_patience()
+
+    def _check_kinds(self) -> None:
+        """That what is a record of its own is one."""
+        for name, (kind, optional, hint) in _KINDS.items():
+            value = getattr(self, name)
+            if not (isinstance(value, kind) or (optional and value is None)):
+                expected = f"{'None or ' if optional else ''}{kind.__name__}"
+                raise InputError(f"{name} is {value!r:.80}; expected {expected}, such as {hint}.")
+
+    def _check_patience(self) -> None:
+        """That "plateau" gets to lower the rate before early stopping ends the training by the same measure."""
+        ends = self.stopping.patience if self.stopping is not None and self.stopping.metric == "val_loss" else math.inf
+        if self.optimiser.schedule == "plateau" and self.plateau_patience >= ends:
+            raise InputError(
+                f"early stopping ends the training after {counted(int(ends), 'epoch')} without a lower held-out loss, "
+                f"and 'plateau' would lower the rate after {self.plateau_patience}: give early stopping a longer "
+                "patience, or take another schedule."
+            )
 
     @property
     def target_size(self) -> tuple[int, int]:
         """(height, width) of the network's input."""
         return self.net.target_size
+
+    @property
+    def plateau_patience(self) -> int:
+        """Epochs without a lower held-out loss before "plateau" divides the rate: that of the optimiser, if it has one.
+
+        Otherwise a third of that of early stopping, so that the lower rate is tried before the training ends.
+
+        Example:
+            >>> ScratchRecipe(stopping=Stopping(patience=12)).plateau_patience
+            4
+        """
+        if self.optimiser.patience is not None:
+            return self.optimiser.patience
+        return USUAL_PATIENCE if self.stopping is None else max(1, self.stopping.patience // 3)
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Every (height, width) that the network learns from, in the order in which it sees them.
+
+        Example:
+            >>> ScratchRecipe(growth=((0.5, 0.75),)).sizes
+            ((96, 96), (128, 128))
+        """
+        return tuple(dict.fromkeys(self.size_at(done) for done in (0.0, *(until for until, _ in self.growth))))
 
     def size_at(self, done: float) -> tuple[int, int]:
         """(height, width) of what the network learns from once this share of the epochs is done.
@@ -135,8 +168,17 @@ class ScratchRecipe:
         return self.target_size if share == 1 else _scaled(self.target_size, share)
 
     def kept_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) that pictures are kept at, of which the network sees `size`."""
-        return size if self.margin == 1 else _scaled(size, self.margin)
+        """(height, width) that pictures are kept at, of which the network sees `size`.
+
+        None is kept larger than pictures can be: of large ones the margin is smaller, or none.
+
+        Example:
+            >>> recipe = ScratchRecipe(margin=1.25)
+            >>> recipe.kept_size((128, 128)), recipe.kept_size((960, 480))
+            ((160, 160), (1024, 512))
+        """
+        margin = min(self.margin, LARGEST / max(size))
+        return size if margin == 1 else _scaled(size, margin)
 
     @classmethod
     def auto(cls, train: Dataset | PixelStore, *, seed: int = 0) -> ScratchRecipe:
@@ -156,7 +198,7 @@ class ScratchRecipe:
         """
         store = train if isinstance(train, PixelStore) else PixelStore.build(train)
         count, counts = len(store), store.dataset.counts
-        side, resize, about_size = _size(store)
+        side, resize, about_size = usual_size(store)
         epochs, power = usual_epochs(count), usual_class_weights(counts)
         net = Net(target_size=(side, side))
         reasons = (
@@ -253,44 +295,33 @@ class ScratchRecipe:
             ) from error
 
 
-def usual_epochs(pictures: int) -> int:
-    """How many epochs are good for so many pictures: the fewer there are, the more often each is looked at.
-
-    Args:
-        pictures: to learn from.
-
-    Example:
-        >>> usual_epochs(2000)
-        48
-    """
-    return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // pictures))
-
-
-def usual_class_weights(counts: Mapping[str, int]) -> float:
-    """The power by which classes of such sizes are weighted; 0 where they hardly differ.
-
-    Args:
-        counts: training pictures of each class.
-    """
-    present = [count for count in counts.values() if count]
-    return IMBALANCE_POWER if max(present) >= IMBALANCE * min(present) else 0.0
+_KINDS: Mapping[str, tuple[type, bool, str]] = MappingProxyType(
+    {
+        "net": (Net, False, 'fg.Net("classic")'),
+        "augment": (Settings, True, 'preset_called("strong").settings of fieldguide.augmentation.presets'),
+        "mixing": (Mixing, False, 'fg.Mixing("mix_up")'),
+        "optimiser": (Optimiser, False, 'fg.Optimiser("sgd")'),
+        "stopping": (Stopping, True, "fg.Stopping(patience=5)"),
+        "targets": (Targets, True, "fg.Targets(0.95, 0.8)"),
+    }
+)
 
 
-def _size(store: PixelStore) -> tuple[int, str, str]:
-    """The input's side in pixels, the resize rule and the reason, from the sizes of the pictures."""
-    height, width = store.facts["height"], store.facts["width"]
-    short, aspect = np.minimum(height, width), float(np.median(np.maximum(height, width) / np.minimum(height, width)))
-    middle = int(np.median(short))
-    if middle < 64:
-        side, why = max(32, middle), f"half of the pictures are {middle} pixels or less on the shorter side"
-    else:
-        side = 128 if middle >= 112 else 96 if middle >= 84 else 64
-        why = f"what a small network makes good use of (the pictures' shorter side is {middle} in the median)"
-    resize = "pad" if aspect > LONG_ASPECT else "squash"
-    how = "bars added, since they are long and narrow" if resize == "pad" else "whole pictures, squeezed to a square"
-    return side, resize, f"input {side}x{side}, {how}: {why}"
+def _growth(given: Any) -> tuple[tuple[float, float], ...]:
+    """The pairs of a share of the epochs and one of the sides as floats, if they are such."""
+    try:
+        pairs = tuple((float(until), float(share)) for until, share in given)
+    except (TypeError, ValueError):
+        pairs = ((math.nan, math.nan),)
+    shares = [until for until, _ in pairs]
+    if not all(0 < until < 1 and 0 < share < 1 for until, share in pairs) or shares != sorted(set(shares)):
+        raise InputError(
+            f"growth is {given!r:.80}; expected pairs of shares between 0 and 1, those of the epochs rising, such as "
+            "((0.67, 0.75),), or () for none."
+        )
+    return pairs
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    height, width = (max(ROUNDED_TO, round(side * factor / ROUNDED_TO) * ROUNDED_TO) for side in size)
+    height, width = (max(SMALLEST, round(side * factor / ROUNDED_TO) * ROUNDED_TO) for side in size)
     return height, width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 
+from fieldguide.bounds import number, whole
 from fieldguide.errors import InputError
 from fieldguide.training.record import Epoch
 
@@ -36,10 +37,12 @@ class Stopping:
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise InputError(f"metric is {self.metric!r}; expected one of {', '.join(METRICS)}.")
-        if isinstance(self.patience, bool) or not isinstance(self.patience, int) or self.patience < 1:
-            raise InputError(f"patience is {self.patience!r}; expected a whole number of epochs, 1 or larger.")
-        if not 0 <= self.minimum < math.inf:
-            raise InputError(f"minimum is {self.minimum!r}; expected a number from 0, such as 0.001.")
+        patience = whole("patience", self.patience, "a whole number of epochs, 1 or larger")
+        minimum = number(
+            "minimum", self.minimum, "a number from 0, such as 0.001", lambda minimum: 0 <= minimum < math.inf
+        )
+        object.__setattr__(self, "patience", patience)
+        object.__setattr__(self, "minimum", minimum)
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether a value is better than the best one before by more than the minimum; NaN never is.
@@ -75,8 +78,13 @@ class Targets:
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "val_accuracy"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"the target for {name} is {getattr(self, name)!r}; expected a share from 0 to 1.")
+            share = number(
+                f"the target for {name}",
+                getattr(self, name),
+                "a share from 0 to 1, such as 0.8",
+                lambda share: 0 <= share <= 1,
+            )
+            object.__setattr__(self, name, share)
         if not (self.accuracy or self.val_accuracy):
             raise InputError("a target of 0 for both accuracies is reached at once; expected shares such as 0.95.")
 
@@ -100,6 +108,10 @@ class Progress:
     plateau: int = 0  # epochs since then, or since the last reduction
     reductions: int = 0  # of the rate, by "plateau"
 
+    def prolonged(self) -> Progress:
+        """The state with which a finished training goes on: the best epoch stays, and all counts begin anew."""
+        return Progress(best=self.best, best_epoch=self.best_epoch)
+
     def after(self, epoch: Epoch, stopping: Stopping | None) -> Progress:
         """The state after one more epoch, as far as early stopping is concerned."""
         if stopping is None:
@@ -110,7 +122,7 @@ class Progress:
         return replace(self, waited=self.waited + 1)
 
     def on_plateau(self, epoch: Epoch, patience: int) -> Progress:
-        """The state after one more epoch, as far as the schedule "plateau" is concerned."""
+        """The state after one more epoch, as far as the schedule "plateau" is concerned; not for those of a warm-up."""
         if math.isfinite(epoch.val_loss) and (self.lowest_loss is None or epoch.val_loss < self.lowest_loss):
             return replace(self, lowest_loss=epoch.val_loss, plateau=0)
         if self.plateau + 1 >= patience:

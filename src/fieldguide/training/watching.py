@@ -25,6 +25,7 @@ class Watched:
     held: np.ndarray  # int64, on which each epoch is measured too
     chooses: bool  # whether something is chosen on the held ones: they then measure nothing else
     how: str  # in words
+    sizes: tuple[tuple[str, int], ...] = ()  # of the parts, by name, in the order of the rows; () for one part only
 
 
 def watch(parts: Parts, recipe: ScratchRecipe) -> Watched:
@@ -56,7 +57,9 @@ def watch(parts: Parts, recipe: ScratchRecipe) -> Watched:
         how = f"the {counted(len(rows), 'picture')} that measure, which decided nothing"
     rows = np.sort(rng.permutation(rows)[:MOST_WATCHED])
     size = min(len(fitted), MOST_WATCHED, max(len(rows), FEWEST_SAMPLED))
-    return Watched(fitted, np.sort(rng.permutation(fitted)[:size]), rows, chooses, how)
+    sample = np.sort(rng.permutation(fitted)[:size])
+    sizes = (("train", count), ("validation", held), (parts.measured, len(parts.test)))
+    return Watched(fitted, sample, rows, chooses, how, sizes)
 
 
 def _measuring(parts: Parts) -> np.ndarray:

@@ -14,13 +14,9 @@ from fieldguide.errors import InputError
 from fieldguide.model.nets import Net
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
-from fieldguide.training.scratch_recipe import (
-    USUAL_AUGMENTATION,
-    ScratchRecipe,
-    usual_class_weights,
-    usual_epochs,
-)
+from fieldguide.training.scratch_recipe import USUAL_AUGMENTATION, ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.usual import usual_class_weights, usual_epochs
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 AUGMENTATIONS = ("none", *PRESETS)

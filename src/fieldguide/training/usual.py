@@ -1,0 +1,58 @@
+"""What is usual for pictures like these: how large, how long, and how far classes are evened out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fieldguide.data.pixels import PixelStore
+
+IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
+IMBALANCE_POWER = 0.5
+# Pictures looked at in all: the fewer there are, the more often each is looked at.
+LOOKS = 96_000
+FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
+LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
+
+
+def usual_epochs(pictures: int) -> int:
+    """How many epochs are good for so many pictures: the fewer there are, the more often each is looked at.
+
+    Args:
+        pictures: to learn from.
+
+    Example:
+        >>> usual_epochs(2000)
+        48
+    """
+    return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // pictures))
+
+
+def usual_class_weights(counts: Mapping[str, int]) -> float:
+    """The power by which classes of such sizes are weighted; 0 where they hardly differ.
+
+    Args:
+        counts: training pictures of each class.
+    """
+    present = [count for count in counts.values() if count]
+    return IMBALANCE_POWER if max(present) >= IMBALANCE * min(present) else 0.0
+
+
+def usual_size(store: PixelStore) -> tuple[int, str, str]:
+    """The input's side in pixels, the resize rule and the reason, from the sizes of the pictures.
+
+    Args:
+        store: of training pictures, at any size.
+    """
+    height, width = store.facts["height"], store.facts["width"]
+    short, aspect = np.minimum(height, width), float(np.median(np.maximum(height, width) / np.minimum(height, width)))
+    middle = int(np.median(short))
+    if middle < 64:
+        side, why = max(32, middle), f"half of the pictures are {middle} pixels or less on the shorter side"
+    else:
+        side = 128 if middle >= 112 else 96 if middle >= 84 else 64
+        why = f"what a small network makes good use of (the pictures' shorter side is {middle} in the median)"
+    resize = "pad" if aspect > LONG_ASPECT else "squash"
+    how = "bars added, since they are long and narrow" if resize == "pad" else "whole pictures, squeezed to a square"
+    return side, resize, f"input {side}x{side}, {how}: {why}"
