@@ -4,7 +4,8 @@ python benchmarks/resume_kills.py --data DATA [--kills 30] [--quick]
 
 One training from scratch runs through; then others, alike but for their folders, are killed (SIGKILL) at moments drawn
 evenly over its length, resumed, killed again, and so on until one ends and the next begins. Every checkpoint that a
-kill leaves is opened, and at each end all weights of `model.keras` are compared with the first one's, bit by bit.
+kill leaves is opened, and at each end all weights of `model.keras` are compared with the first one's, bit by bit, and
+all that the last checkpoint holds: early stopping keeps an earlier epoch, and the training goes on to the last one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy")
 SETTINGS = ["--recipe", "scratch", "--size", "tiny", "--side", "48", "--augment", "strong", "--mix", "both"]
-SETTINGS += ["--dropout", "0.3", "--block-dropout", "0.1", "--patience", "50", "--epochs"]
+SETTINGS += ["--dropout", "0.3", "--block-dropout", "0.1", "--patience", "50", "--minimum", "0.03"]
+SETTINGS += ["--epochs"]
 
 
 def main() -> None:
@@ -58,6 +60,7 @@ def main() -> None:
         "trainings": len(ends),
         "same_weights": sum(ends),
         "epochs": arguments.epochs,
+        "best_epoch": int(expected["best"]),
         **measure.hardware(),
         "versions": measure.versions(sys.executable, PACKAGES),
     }
@@ -113,11 +116,14 @@ def checked(folder: Path) -> int:
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
-    """All weights of a finished run."""
+    """All weights of a finished run, those that were kept and all that the last epoch left."""
     import fieldguide as fg
+    from fieldguide.training import checkpoint
 
-    guide = fg.load(folder)
-    return {**(guide.weights or {}), "head/kernel": guide.head.kernel, "head/bias": guide.head.bias}
+    guide, last = fg.load(folder), checkpoint.read(folder)
+    kept = {**(guide.weights or {}), "head/kernel": guide.head.kernel, "head/bias": guide.head.bias}
+    arrays = {f"last/{name}": value for name, value in last.arrays.items()}
+    return {**kept, **arrays, "best": np.array(last.progress.best_epoch)}
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,3 +244,14 @@ def test_a_network_too_large_to_be_kept_is_refused() -> None:
     with pytest.raises(InputError, match=r"the classic network, large would have .* parameters at \(512, 512\)"):
         Net("classic", "large", target_size=(512, 512))
     assert Net("classic", "large", target_size=(512, 512), pooling="average").features == 512
+
+
+def test_the_page_says_what_every_size_costs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "from-scratch.md").read_text(encoding="utf-8")
+    for family in FAMILIES:
+        nets = {size: Net(family, size) for size in sizes(family)}
+        costs = {size: (net.parameters(1), round(2 * net.multiply_adds(1) / 1e6)) for size, net in nets.items()}
+        cells = " | ".join(f"{costs[size][0]:,}; {costs[size][1]:,}" for size in SIZES)
+        assert f"| {family} | {cells} |" in page
+        if "deep" in costs:
+            assert f"{costs['deep'][0]:,}\nparameters and {costs['deep'][1]} million operations" in page

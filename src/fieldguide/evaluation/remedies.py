@@ -6,13 +6,15 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from fieldguide.augmentation.presets import PRESETS
 from fieldguide.evaluation.case import Setup
 from fieldguide.training.optimiser import LARGEST_RATE, USUAL_RATES
 from fieldguide.training.wishes import Wishes
 
 PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
 SIZES = ("tiny", "small", "medium", "large")
-AUGMENTATIONS = ("none", "light", "medium", "strong")  # from the weakest to the strongest
+STRONGER = {"none": "medium", "light": "strong", "medium": "strong", "crops": "wide"}
+WEAKER = {"light": "none", "medium": "light", "strong": "medium", "wide": "crops"}
 HELD_OUT = 0.3  # share of the pictures
 DROPOUT = 0.5  # what the literature has before a dense layer, and what is tried first
 
@@ -79,7 +81,7 @@ def _asked(setup: Setup) -> dict[str, Any]:
     known = {name: getattr(setup, name) for name in ("net", "size", "epochs", "optimiser", "schedule")}
     known |= {"dropout": setup.dropout or None, "l2": setup.l2 or None}
     known["rate"] = setup.rate if setup.rate is not None and setup.rate <= LARGEST_RATE else None
-    known["augment"] = setup.augment if setup.augment in AUGMENTATIONS else None
+    known["augment"] = setup.augment if setup.augment in ("none", *PRESETS) else None
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -95,7 +97,9 @@ def more_held_out(setup: Setup) -> Remedy:
 
 def against_heart(setup: Setup) -> Remedy:
     """Against learning by heart: more varied pictures, then dropout, then other people's pictures."""
-    stronger = {"none": "medium", "light": "strong", "medium": "strong", None: "medium"}.get(setup.augment)
+    stronger = {"none": "medium", "light": "strong", "medium": "strong", "crops": "wide", None: "medium"}.get(
+        setup.augment
+    )
     if stronger and setup.dropout < DROPOUT:
         return train(
             "Vary the pictures more, and drop half of the features out", setup, augment=stronger, dropout=DROPOUT
@@ -123,7 +127,7 @@ def more_room(setup: Setup, usual_epochs: int) -> Remedy:
         lighter["l2"] = 0
     if not lighter and setup.varies and (setup.epochs or usual_epochs) < usual_epochs:
         return train("Train for longer", setup, epochs=usual_epochs)
-    if setup.augment in ("strong", "crops"):
+    if setup.augment in ("strong", "crops", "wide"):
         lighter["augment"] = "light"
     if lighter:
         return train("Hold it back less", setup, **lighter)
@@ -135,8 +139,7 @@ def more_room(setup: Setup, usual_epochs: int) -> Remedy:
 
 def weaker_augmentation(setup: Setup) -> Remedy:
     """Augmentation one step weaker than it was; light where it was none of the presets."""
-    place = AUGMENTATIONS.index(setup.augment) if setup.augment in AUGMENTATIONS else 2
-    return train("Vary the pictures less", setup, augment=AUGMENTATIONS[max(0, place - 1)])
+    return train("Vary the pictures less", setup, augment=WEAKER.get(setup.augment or "", "light"))
 
 
 def other_rate(what: str, setup: Setup, factor: float, **changes: str) -> Remedy:

@@ -120,12 +120,12 @@ class Net:
             if min(self.target_size) < least:
                 raise InputError(
                     f"target_size is {self.target_size}; {self.name_in_words} takes pictures of {least} pixels or more "
-                    'on each side: make them larger, or use family="plain".'
+                    "on each side: make them larger, or take the plain network."
                 )
         if (count := self.parameters(units=1)) > MOST_PARAMETERS:
             raise InputError(
                 f"{self.name_in_words} would have {count:,} parameters at {self.target_size}; at most "
-                f"{MOST_PARAMETERS:,} are possible: make the pictures smaller, or use pooling='average'."
+                f"{MOST_PARAMETERS:,} are possible: make the pictures smaller, or pool by the average."
             )
 
     @property

@@ -106,7 +106,7 @@ class ScratchRecipe:
         object.__setattr__(self, "margin", margin)
         object.__setattr__(self, "growth", _growth(self.growth))
         if self.growth and self.net.pooling == "flatten":
-            raise InputError("growth needs a network that takes pictures of any size: give it pooling 'average'.")
+            raise InputError("growth needs a network that takes pictures of any size: pool by the average.")
         self._check_patience()
 
     def _check_kinds(self) -> None:
