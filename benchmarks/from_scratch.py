@@ -7,7 +7,7 @@ of rock, paper and scissors. Nothing is chosen on what measures. Rows: `scratch`
 scratch`, once for each seed; `classic`, the course's network with Keras's ImageDataGenerator, whose best epoch counts,
 and `quick`, how soon fieldguide, asked for few epochs, is as accurate; `overfitting`, the classic network without
 augmentation, and what fieldguide says of it; `rock_paper_scissors`, `fieldguide train HANDS --recipe scratch`, once for
-each seed, and `varied`, the same with what its diagnosis says to try next. With --only, other rows stay as they were.
+each seed. With --only, other rows stay as they were.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ from pathlib import Path
 import measure
 
 HERE = Path(__file__).resolve().parent
-ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors", "varied")
-OF_HANDS = ("rock_paper_scissors", "varied")
+ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors")
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy", "opencv-python-headless")
 QUICK_EPOCHS = 20  # of fieldguide, to be as accurate as the classic way
-VARIED = ["--augment", "wide", "--dropout", "0.5"]  # as the diagnosis of `rock_paper_scissors` says
 OVERFITTING = ["--net", "classic", "--side", "150", "--augment", "none", "--label-smoothing", "0", "--average", "0"]
 OVERFITTING += ["--optimiser", "adam", "--rate", "0.001", "--schedule", "constant", "--epochs", "20"]
 
@@ -41,9 +39,9 @@ def main() -> None:
         if name == "classic":
             rows += classic(arguments, work)
         else:
-            data = arguments.hands if name in OF_HANDS else arguments.data
+            data = arguments.hands if name == "rock_paper_scissors" else arguments.data
             seeds = arguments.seeds[:1] if name == "overfitting" else arguments.seeds
-            words = {"overfitting": OVERFITTING, "varied": VARIED}.get(name, [])
+            words = OVERFITTING if name == "overfitting" else []
             rows += [ours(name, data, work / f"{name}-{seed}", [*words, "--seed", str(seed)]) for seed in seeds]
         save(rows, arguments.results / "from_scratch.csv")
     print(f"written to {arguments.results}")
@@ -60,7 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="where to put a temporary folder (default: the system's)")
     arguments = parser.parse_args()
     if arguments.hands is None:
-        arguments.only = [name for name in arguments.only if name not in OF_HANDS]
+        arguments.only = [name for name in arguments.only if name != "rock_paper_scissors"]
     return arguments
 
 

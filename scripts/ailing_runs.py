@@ -141,6 +141,8 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
     asked = tuple((name, getattr(wishes, name)) for name in wishes.asked())
     if stopped is None and len(training.epochs) < recipe.epochs:
         stopped = "early"
+    if not training.epochs:
+        raise SystemExit(f"{plan.name} diverges in its first epoch: nothing can be said of it; give it a lower rate")
     found = training.result()
     said, labels = training.learner.logits(store, pictures.held), store.dataset.labels
     case = Case(

@@ -63,7 +63,7 @@ _SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
             "before the last layers: average or flatten",
             "average; of the classic network flatten",
         ),
-        "augment": ("text", "PRESET", "none, light, medium, strong, crops or wide", "crops"),
+        "augment": ("text", "PRESET", "none, light, medium, strong or crops", "crops; of small pictures strong"),
         "mix": ("text", "KIND", "mix pictures with one another: none, mix_up, cut_mix or both", "none"),
         "epochs": ("whole", "N", "at the most", "by the number of pictures"),
         "batch_size": ("whole", "N", "pictures learnt from at once", "32"),
@@ -212,7 +212,7 @@ def add_augment(augment: argparse.ArgumentParser) -> None:
     augment.add_argument("--draws", type=whole, metavar="N", default=6, help="how many of each (%(default)s)")
     augment.add_argument("--seed", type=whole, default=0, help="of the draws (%(default)s)")
     augment.add_argument(
-        "--preset", metavar="NAME", help="light, medium, strong, crops or wide; medium if nothing else is asked for"
+        "--preset", metavar="NAME", help="light, medium, strong or crops; medium if nothing else is asked for"
     )
     for setting, (flag, unit, text) in AMOUNTS.items():
         kind = _share_or_factors if flag == "--zoom" else _number

@@ -186,7 +186,7 @@ def test_every_note_is_a_sentence_that_names_a_setting() -> None:
 
 
 def test_presets_go_from_light_to_strong_and_know_their_names() -> None:
-    assert list(PRESETS) == ["light", "medium", "strong", "crops", "wide"]
+    assert list(PRESETS) == ["light", "medium", "strong", "crops"]
     assert DEFAULT in PRESETS
     turns = [PRESETS[name].settings.rotation_range for name in ("light", "medium", "strong")]
     assert turns == sorted(turns)

@@ -60,7 +60,7 @@ def setup_of(recipe: ScratchRecipe) -> Setup:
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_what_asks_for_a_recipe_gives_it_again(recipe: ScratchRecipe) -> None:
     usual = ScratchRecipe(
-        net=Net(target_size=recipe.net.target_size), augment=preset_called("crops").settings, epochs=96
+        net=Net(target_size=recipe.net.target_size), augment=preset_called("light").settings, epochs=7
     ).with_(class_weights=0.5)
     made = Wishes.of(recipe, COUNTS).apply(usual)
     for field in fields(ScratchRecipe):
@@ -101,9 +101,43 @@ def test_smaller_steps_are_smaller_and_larger_ones_larger(
 
 def test_an_augmentation_without_a_name_is_left_out() -> None:
     recipe = ScratchRecipe(augment=Settings(rotation_range=33), epochs=96, class_weights=0.5)
-    assert Wishes.of(recipe, COUNTS).words() == ["--recipe", "scratch", "--side", "128"]
+    assert Wishes.of(recipe, COUNTS).augment is None
+    assert Wishes.of(recipe.with_(augment=Settings()), COUNTS).augment == "none"
 
 
 def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() -> None:
     assert remedies.more_held_out(Setup()).command == "fieldguide train PHOTOS --recipe scratch --validation 0.3"
-    assert remedies.more_held_out(Setup(divided=True)).command == "fieldguide check PHOTOS"
+    for setup in (Setup(divided=True), Setup(held_out=0.4)):
+        assert remedies.more_held_out(setup).command == "fieldguide check PHOTOS"
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Net("classic", "medium", target_size=(256, 256)),
+        Net("classic", "small", target_size=(384, 384)),
+        Net("classic", "tiny", target_size=(512, 512)),
+        Net("classic", "deep", target_size=(512, 512)),
+        Net("classic", "small", target_size=(512, 512), pooling="average"),
+        Net("residual", "large", target_size=(16, 16)),
+    ],
+    ids=str,
+)
+def test_a_remedy_is_never_a_training_that_is_refused(net: Net) -> None:
+    """At the limits of what can be made something else is proposed, and nothing fails."""
+    recipe = ScratchRecipe(net=net, epochs=9_000)
+    setup = setup_of(recipe)
+    proposed = [
+        remedies.against_heart(setup),
+        remedies.more_room(setup, 200),
+        remedies.weaker_augmentation(setup),
+        remedies.other_rate("Go on", replace(setup, rate=9.0), 10),
+        remedies.longer(setup, 9_000),
+        remedies.more_held_out(setup),
+    ]
+    for remedy in proposed:
+        options = _parser().parse_args(shlex.split(remedy.command)[1:])
+        if remedy.command.startswith("fieldguide train") and options.recipe == "scratch":
+            asked(remedy.command).apply(ScratchRecipe())
+    bigger = remedies.more_room(setup, 200)
+    assert bigger.what in ("Try a larger network", "Train for longer")

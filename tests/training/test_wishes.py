@@ -86,7 +86,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"recipe": "features", "rate": 0.1, "block_dropout": 0.1}, "--block-dropout, --rate are for --recipe scratch"),
         (
             {"recipe": "scratch", "augment": "wild"},
-            "augment is 'wild'; expected one of none, light, medium, strong, crops, wide",
+            "augment is 'wild'; expected one of none, light, medium, strong, crops",
         ),
         ({"recipe": "scratch", "epochs": 0}, "epochs is 0; expected a whole number from 1"),
         ({"recipe": "scratch", "rate": -1.0}, "rate is -1.0"),

@@ -143,7 +143,7 @@ class Augment(keras.layers.Layer):
         """A layer with the settings of a preset; for others beside them, give `Augment` all settings by name.
 
         Args:
-            preset: "light", "medium", "strong", "crops" or "wide".
+            preset: "light", "medium", "strong" or "crops".
             seed: as for `Augment`, like everything below.
             data_format: likewise.
             name: likewise.

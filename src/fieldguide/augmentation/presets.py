@@ -73,23 +73,6 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
             "parts of the picture and other colours: what training from scratch takes",
         ),
-        "wide": Preset(
-            Settings(
-                rotation_range=15,
-                shear_range=6,
-                zoom_range=(0.8, 1.5),
-                horizontal_flip=True,
-                brightness_range=(0.6, 1.4),
-                contrast_range=(0.6, 1.4),
-                channel_shift_range=40,
-                erasing=0.5,
-                erasing_area=(0.02, 0.33),
-                fill_mode="reflect",
-                cval=110,
-                crop_area=(0.3, 1.0),
-            ),
-            "crops, smaller things too, and colours further off: where new pictures will be of other people or places",
-        ),
     }
 )
 

@@ -38,7 +38,7 @@ class Setup:
     """
 
     recipe: str = "scratch"
-    net: str | None = None  # "classic" or "residual"
+    net: str | None = None  # "plain", "classic" or "residual"
     size: str | None = None  # "tiny", "small", "medium" or "large"
     parameters: int | None = None  # of the network
     epochs: int | None = None  # asked for; fewer were done where it stopped early
@@ -53,6 +53,8 @@ class Setup:
     l2: float = 0.0
     label_smoothing: float = 0.0
     divided: bool = False  # whether the folder came divided into parts
+    held_out: float = 0.0  # share of all pictures that chose, where it did not
+    seed: int = 0
     # What asks for these settings on the command line, as pairs of a wish and its value; empty where that is not known.
     asked: tuple[tuple[str, Any], ...] = ()
     # Why it ended before the last epoch: "patience", "target" or "not finite"; "early" where that is not known.
@@ -162,7 +164,12 @@ class Case:
         held = run.parts.validation
         leaks = sum(held.name(row) in later for row in range(len(held)))
         epochs = tuple(epoch for epoch in run.epochs if epoch.phase == SCRATCH)
-        setup = replace(Setup.of(run.recipe.to_dict()), divided=run.parts.train.given is not None)
+        every = (run.parts.train, held, run.parts.test)
+        setup = replace(
+            Setup.of(run.recipe.to_dict()),
+            divided=len({part for data in every if data.given is not None for part in data.given.tolist()}) > 1,
+            held_out=len(held) / sum(map(len, every)),
+        )
         if isinstance(run.recipe, ScratchRecipe):
             wishes = Wishes.of(run.recipe, run.parts.train.counts)
             setup = replace(setup, asked=tuple((name, getattr(wishes, name)) for name in wishes.asked()))

@@ -1,20 +1,23 @@
-"""The next thing to try, as a command: what a training was set to, with one thing changed."""
+"""The next thing to try, as a command: what a training was set to, with the remedy in it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fieldguide.augmentation.presets import PRESETS
+from fieldguide.errors import InputError
 from fieldguide.evaluation.case import Setup
+from fieldguide.model.nets import SIZES
 from fieldguide.training.optimiser import LARGEST_RATE, USUAL_RATES
+from fieldguide.training.scratch_recipe import MOST_EPOCHS
 from fieldguide.training.wishes import Wishes
 
 PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
-SIZES = ("tiny", "small", "medium", "large")
-STRONGER = {"none": "medium", "light": "strong", "medium": "strong", "crops": "wide"}
-WEAKER = {"light": "none", "medium": "light", "strong": "medium", "wide": "crops"}
+STRONGER = {"none": "medium", "light": "strong", "medium": "strong"}
+WEAKER = {"light": "none", "medium": "light", "strong": "medium"}
 HELD_OUT = 0.3  # share of the pictures
 DROPOUT = 0.5  # what the literature has before a dense layer, and what is tried first
 
@@ -70,8 +73,23 @@ def train(what: str, setup: Setup, **changes: float | str) -> Remedy:
         >>> train("Go slower", setup, rate=0.001).command
         'fieldguide train PHOTOS --recipe scratch --net classic --size small --optimiser sgd --rate 0.001'
     """
-    words = Wishes("scratch", **{**_asked(setup), **changes}).words()
-    return Remedy(what, shlex.join(["fieldguide", "train", PHOTOS, *words]))
+    return _train(what, setup, changes) or _from_what_has_seen_more()
+
+
+def _train(what: str, setup: Setup, changes: Mapping[str, float | str], *more: str) -> Remedy | None:
+    """The remedy of `train`; None where no such training can be."""
+    try:
+        words = Wishes("scratch", **{**_asked(setup), **changes}).words()
+    except InputError:
+        return None
+    seed = ["--seed", str(setup.seed)] if setup.seed else []
+    return Remedy(what, shlex.join(["fieldguide", "train", PHOTOS, *words, *more, *seed]))
+
+
+def _from_what_has_seen_more() -> Remedy:
+    return Remedy(
+        "Start from a network that has seen a million pictures", f"fieldguide train {PHOTOS} --recipe features"
+    )
 
 
 def _asked(setup: Setup) -> dict[str, Any]:
@@ -87,19 +105,15 @@ def _asked(setup: Setup) -> dict[str, Any]:
 
 def more_held_out(setup: Setup) -> Remedy:
     """More pictures that are held out: another share, or, where the folder comes divided, another division of it."""
-    if setup.divided:
-        return check("Move more pictures into the part that is held out, and see that no copies stand in two parts")
-    words = Wishes("scratch", **_asked(setup)).words()
-    return Remedy(
-        "Hold more pictures out", shlex.join(["fieldguide", "train", PHOTOS, *words, "--validation", f"{HELD_OUT:g}"])
-    )
+    if setup.divided or setup.held_out >= HELD_OUT:
+        return check("Add pictures to what is held out, and see that no copies stand in two parts")
+    found = _train("Hold more pictures out", setup, {}, "--validation", f"{HELD_OUT:g}")
+    return found or check("Hold more pictures out, and see that no copies stand in two parts")
 
 
 def against_heart(setup: Setup) -> Remedy:
     """Against learning by heart: more varied pictures, then dropout, then other people's pictures."""
-    stronger = {"none": "medium", "light": "strong", "medium": "strong", "crops": "wide", None: "medium"}.get(
-        setup.augment
-    )
+    stronger = STRONGER.get(setup.augment or "none")
     if stronger and setup.dropout < DROPOUT:
         return train(
             "Vary the pictures more, and drop half of the features out", setup, augment=stronger, dropout=DROPOUT
@@ -108,9 +122,7 @@ def against_heart(setup: Setup) -> Remedy:
         return train("Vary the pictures more", setup, augment=stronger)
     if setup.dropout < DROPOUT:
         return train("Drop half of the features out", setup, dropout=DROPOUT)
-    return Remedy(
-        "Start from a network that has seen a million pictures", f"fieldguide train {PHOTOS} --recipe features"
-    )
+    return _from_what_has_seen_more()
 
 
 def more_room(setup: Setup, usual_epochs: int) -> Remedy:
@@ -127,14 +139,13 @@ def more_room(setup: Setup, usual_epochs: int) -> Remedy:
         lighter["l2"] = 0
     if not lighter and setup.varies and (setup.epochs or usual_epochs) < usual_epochs:
         return train("Train for longer", setup, epochs=usual_epochs)
-    if setup.augment in ("strong", "crops", "wide"):
+    if setup.augment in ("strong", "crops"):
         lighter["augment"] = "light"
     if lighter:
         return train("Hold it back less", setup, **lighter)
     larger = SIZES[min(SIZES.index(setup.size) + 1, len(SIZES) - 1)] if setup.size in SIZES else "medium"
-    if larger != setup.size:
-        return train("Try a larger network", setup, size=larger)
-    return train("Train for longer", setup, epochs=2 * (setup.epochs or 50))
+    found = _train("Try a larger network", setup, {"size": larger}) if larger != setup.size else None
+    return found or longer(setup, setup.epochs or usual_epochs)
 
 
 def weaker_augmentation(setup: Setup) -> Remedy:
@@ -166,4 +177,4 @@ def longer(setup: Setup, done: int) -> Remedy:
         setup: of the training that ails.
         done: epochs that there were.
     """
-    return train("Train for longer", setup, epochs=2 * done)
+    return train("Train for longer", setup, epochs=min(2 * done, MOST_EPOCHS))

@@ -21,16 +21,22 @@ from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
 from fieldguide.training.optimiser import USUAL_PATIENCE, Optimiser
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import USUAL_EPOCHS, usual_class_weights, usual_epochs, usual_size
+from fieldguide.training.usual import (
+    SMALL_SIDE,
+    USUAL_EPOCHS,
+    usual_augmentation,
+    usual_class_weights,
+    usual_epochs,
+    usual_margin,
+    usual_size,
+)
 from fieldguide.words import counted
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MOST_EPOCHS = 10_000
-USUAL_AUGMENTATION = "crops"
 ROUNDED_TO = 8  # pixels
-MARGIN, MOST_MARGIN = 1.25, 4.0
+MOST_MARGIN = 4.0
 GROWTH = ((2 / 3, 0.75),)
-SMALL_SIDE = 64  # pixels: nothing is gained by learning from even smaller pictures
 
 
 @dataclass(frozen=True)
@@ -201,21 +207,23 @@ class ScratchRecipe:
         side, resize, about_size = usual_size(store)
         epochs, power = usual_epochs(count), usual_class_weights(counts)
         net = Net(target_size=(side, side))
+        name = usual_augmentation(side)
+        augment = preset_called(name).settings
         reasons = (
             f"network from random weights: {net}",
             about_size,
-            f"augmentation by crops and colours: {counted(count, 'picture')} would be learnt by heart without",
+            f"augmentation {name}: {counted(count, 'picture')} would be learnt by heart without",
             f"{epochs} epochs, so that the pictures are looked at about {epochs * count:,} times in all",
             *(["classes differ in size: weighted by the root of it"] if power else []),
         )
         return cls(
             net=net,
             resize=resize,
-            augment=preset_called(USUAL_AUGMENTATION).settings,
+            augment=augment,
             epochs=epochs,
             class_weights=power,
-            margin=MARGIN,
-            growth=GROWTH if side > SMALL_SIDE else (),
+            margin=usual_margin(augment),
+            growth=GROWTH if side > SMALL_SIDE else (),  # nothing is gained by even smaller pictures
             seed=seed,
             reasons=reasons,
         )

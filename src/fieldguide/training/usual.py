@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fieldguide.augmentation.settings import Settings
 from fieldguide.data.pixels import PixelStore
 
 IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
@@ -13,6 +14,8 @@ IMBALANCE_POWER = 0.5
 # Pictures looked at in all: the fewer there are, the more often each is looked at.
 LOOKS = 96_000
 FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
+SMALL_SIDE = 64  # pixels
+MARGIN = 1.25  # of pictures that are cropped
 LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
 
 
@@ -27,6 +30,28 @@ def usual_epochs(pictures: int) -> int:
         48
     """
     return min(MOST_USUAL_EPOCHS, max(FEWEST_EPOCHS, LOOKS // pictures))
+
+
+def usual_augmentation(side: int) -> str:
+    """The preset that suits pictures which the network sees at this size.
+
+    Crops of photographs show parts that still tell the class. Of small pictures they tell little: those are seldom
+    more than the one thing itself.
+
+    Args:
+        side: of the network's input, in pixels.
+    """
+    return "crops" if side >= SMALL_SIDE else "strong"
+
+
+def usual_margin(augment: Settings | None) -> float:
+    """How many times as large pictures are kept as the network sees them: of those that are not cropped nothing is
+    gained by more pixels.
+
+    Args:
+        augment: how they are varied.
+    """
+    return MARGIN if augment is not None and augment.crop_area[0] < 1 else 1.0
 
 
 def usual_class_weights(counts: Mapping[str, int]) -> float:

@@ -8,15 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldguide.augmentation.presets import PRESETS, preset_called, preset_named
+from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Mixing
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import Net
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
-from fieldguide.training.scratch_recipe import USUAL_AUGMENTATION, ScratchRecipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import usual_class_weights, usual_epochs
+from fieldguide.training.usual import usual_class_weights, usual_margin
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 AUGMENTATIONS = ("none", *PRESETS)
@@ -102,7 +103,7 @@ class Wishes:
 
     @classmethod
     def of(cls, recipe: ScratchRecipe, counts: Mapping[str, int]) -> Wishes:
-        """What asks for this recipe on such pictures; what comes by itself is left out, but for the input's side.
+        """What asks for this recipe on such pictures; what comes by itself with any pictures is left out.
 
         An augmentation that is no preset cannot be asked for by name, and is left out too.
 
@@ -114,17 +115,14 @@ class Wishes:
             >>> Wishes.of(ScratchRecipe(net=Net(dropout=0.5), epochs=30), {"cat": 1000, "dog": 1000}).words()
             ['--recipe', 'scratch', '--side', '128', '--dropout', '0.5', '--augment', 'none', '--epochs', '30']
         """
-        net, usual = (
-            recipe.net,
-            ScratchRecipe(epochs=usual_epochs(sum(counts.values())), class_weights=usual_class_weights(counts)),
-        )
-        found = _other(_NET, net, Net(net.family, target_size=net.target_size)) | _other(_NET, net, usual.net, "net")
+        net, usual = recipe.net, ScratchRecipe(class_weights=usual_class_weights(counts))
+        found = _other(_NET, net, Net(net.family)) | _other(_NET, net, usual.net, "net")
         found |= _other(_OPTIMISER, recipe.optimiser, Optimiser(recipe.optimiser.name))
         found |= _other(_OPTIMISER, recipe.optimiser, usual.optimiser, "optimiser")
         found |= _other({name: name for name in _OWN}, recipe, usual)
-        found["side"] = net.target_size[0]
-        varied = "none" if recipe.augment is None else preset_named(recipe.augment)
-        found["augment"] = None if varied in (USUAL_AUGMENTATION, "") else varied
+        found |= {"side": net.target_size[0], "epochs": recipe.epochs}
+        varied = "none" if recipe.augment in (None, Settings()) else preset_named(recipe.augment or Settings())
+        found["augment"] = varied or None
         found["mix"] = None if recipe.mixing.kind == "none" else recipe.mixing.kind
         if recipe.stopping is not None:
             found |= _other(_STOPPING, recipe.stopping, Stopping()) | {"patience": recipe.stopping.patience}
@@ -170,9 +168,8 @@ class Wishes:
         else:
             changes["optimiser"] = replace(recipe.optimiser, **of_optimiser)
         if self.augment is not None:
-            changes["augment"] = None if self.augment == "none" else preset_called(self.augment).settings
-            if not (changes["augment"] and preset_called(self.augment).settings.crop_area[0] < 1):
-                changes["margin"] = 1.0  # of pictures that are not cropped nothing is gained by more pixels
+            augment = None if self.augment == "none" else preset_called(self.augment).settings
+            changes |= {"augment": augment, "margin": usual_margin(augment)}
         if self.mix is not None:
             changes["mixing"] = Mixing(self.mix)
         if self.patience is not None:
