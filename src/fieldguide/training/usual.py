@@ -15,6 +15,7 @@ IMBALANCE_POWER = 0.5
 LOOKS = 96_000
 FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
 SMALL_SIDE = 64  # pixels
+LEAST_SIDE = 48  # pixels: the plain network halves them five times
 MARGIN = 1.25  # of pictures that are cropped
 LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
 
@@ -74,7 +75,7 @@ def usual_size(store: PixelStore) -> tuple[int, str, str]:
     short, aspect = np.minimum(height, width), float(np.median(np.maximum(height, width) / np.minimum(height, width)))
     middle = int(np.median(short))
     if middle < 64:
-        side, why = max(32, middle), f"half of the pictures are {middle} pixels or less on the shorter side"
+        side, why = max(LEAST_SIDE, middle), f"half of the pictures are {middle} pixels or less on the shorter side"
     else:
         side = 128 if middle >= 112 else 96 if middle >= 84 else 64
         why = f"what a small network makes good use of (the pictures' shorter side is {middle} in the median)"
