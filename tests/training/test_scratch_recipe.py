@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide.augmentation.presets import preset_called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
@@ -61,14 +62,16 @@ def many(store: PixelStore, count: int) -> PixelStore:
         ((112, 400), 128, "pad"),
         ((90, 90), 96, "squash"),
         ((70, 64), 64, "squash"),
-        ((28, 28), 32, "squash"),
-        ((48, 60), 48, "squash"),
+        ((28, 28), 48, "squash"),
+        ((52, 60), 52, "squash"),
     ],
 )
 def test_the_input_fits_the_pictures(store: PixelStore, sides: tuple[int, int], side: int, resize: str) -> None:
     recipe = ScratchRecipe.auto(sized(store, *sides))
     assert (recipe.target_size, recipe.resize) == ((side, side), resize)
     assert recipe.growth == (((2 / 3, 0.75),) if side > 64 else ())
+    assert recipe.augment == preset_called("crops" if side >= 64 else "strong").settings
+    assert recipe.margin == (1.25 if side >= 64 else 1.0)
 
 
 @pytest.mark.parametrize(("count", "epochs"), [(60, 200), (600, 160), (2000, 48), (6000, 16), (9000, 15)])
