@@ -22,18 +22,18 @@ GOOD = "good fit"
 UNCLEAR = "cannot tell"
 
 # What explains the rest comes first. Without numbers there is nothing else to say. A split that leaks or shows next to
-# nothing makes the other figures worthless; wrong labels make a network learn by heart; one that jumps about forgets a
-# class here and there; and a rate or an augmentation that is wrong makes it learn too little.
+# nothing makes the other figures worthless; wrong labels make a network learn by heart; one that jumps about, or that
+# has not learnt enough for whatever reason, forgets a class here and there.
 KINDS = (
     RATE_TOO_HIGH,
     FEW_HELD,
     LEAK,
     LABELS,
     UNSTABLE,
-    COLLAPSED,
     AUGMENTATION,
     RATE_TOO_LOW,
     UNFINISHED,
+    COLLAPSED,
     OVERFITTING,
     UNDERFITTING,
     GOOD,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
-from fieldguide.evaluation.ailment import KINDS, Ailment
+from fieldguide.evaluation.ailment import KINDS, OVERFITTING, UNSTABLE, Ailment
 from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.signs import Signs
 
@@ -41,5 +43,17 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if not (signs.n and signs.val_n):
         return (fitting.unclear(signs),)
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
+    found = _gap_before_jumps(found, signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)
+
+
+def _gap_before_jumps(found: list[Ailment], signs: Signs) -> list[Ailment]:
+    """The same with overfitting before unstable training, where the gap is surely larger than any jump."""
+    jumps = [one for one in found if one.kind == UNSTABLE]
+    gap = [one for one in found if one.kind == OVERFITTING]
+    if not (jumps and gap and signs.gap.low > float(-np.diff(signs.accuracy).min())):
+        return found
+    others = [one for one in found if one.kind not in (UNSTABLE, OVERFITTING)]
+    before = [one for one in others if KINDS.index(one.kind) < KINDS.index(UNSTABLE)]
+    return [*before, *gap, *jumps, *others[len(before) :]]

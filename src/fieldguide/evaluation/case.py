@@ -50,6 +50,7 @@ class Setup:
     augmentation: str = ""  # the settings, as they print
     mixing: str | None = None  # "mix_up" or "cut_mix", where pictures were mixed
     dropout: float = 0.0
+    block_dropout: float = 0.0
     l2: float = 0.0
     label_smoothing: float = 0.0
     divided: bool = False  # whether the folder came divided into parts

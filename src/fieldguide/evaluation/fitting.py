@@ -29,7 +29,7 @@ WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
 MAY_BE = 0.10  # a gap that may be above it is not called small
 FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as a whole is better than chance
 FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
-MOSTLY_RIGHT = 0.5  # of the other classes' pictures: where less is, it is not one class that ails
+MOSTLY_RIGHT = 0.4  # of the other classes' pictures: where less is, it is not one class that ails
 RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
 PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
@@ -151,6 +151,9 @@ def collapsed(signs: Signs) -> Ailment | None:
         if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
             continue
         if chance(others, own) >= CHANCE / len(support):  # of many classes one fares badly by chance
+            continue
+        rare = signs.case.counts[place] < RARE * max(signs.case.counts)
+        if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
             continue
         return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))
     return None

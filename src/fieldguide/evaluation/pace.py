@@ -23,6 +23,7 @@ from fieldguide.evaluation.evidence import percent, points
 from fieldguide.evaluation.signs import FEW_EPOCHS, LEARNT, STILL_FALLING, Signs, smoothed
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
+from fieldguide.training.usual import LOOKS
 from fieldguide.words import counted
 
 HIGH = 5.0  # times the usual rate: one that has then learnt nothing has not learnt it because of that
@@ -32,6 +33,7 @@ SWINGS = 0.04  # median change of the training accuracy from one epoch to the ne
 BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
 # As `STILL_FALLING`, where the rate goes to nothing meanwhile: that lowers the loss of a finished training too.
 ANNEALED = 0.15
+FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
 FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
@@ -74,7 +76,7 @@ def unstable(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.count < FEWEST_TO_SWING:
+    if signs.count < FEWEST_TO_SWING or signs.nothing_learnt:
         return None
     steps = np.diff(signs.accuracy[signs.count // 2 - 1 :])
     swing, worst = float(np.median(np.abs(steps))), max(0.0, float(-steps.min()))
@@ -132,7 +134,8 @@ def unfinished(signs: Signs) -> Ailment | None:
     if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
         return None
     pace = signs.pace
-    brief = signs.count < FEW_EPOCHS and signs.val_loss[-1] < signs.val_loss[0]
+    brief = signs.count < FEW_EPOCHS or _looked_at_seldom(signs)
+    brief = brief and signs.val_loss[-1] < signs.val_loss[0]
     if not brief and not (signs.best_is_late and pace.steady):
         return None
     if not brief and pace.end < (ANNEALED if signs.case.setup.schedule in ("cosine", "one_cycle") else STILL_FALLING):
@@ -148,6 +151,13 @@ def unfinished(signs: Signs) -> Ailment | None:
         LIKELY,
         remedies.longer(signs.case.setup, signs.count),
     )
+
+
+def _looked_at_seldom(signs: Signs) -> bool:
+    """Whether varied pictures, that nothing else keeps from being learnt, were looked at far more seldom than usual."""
+    setup, looks = signs.case.setup, signs.count * sum(signs.case.counts)
+    held_back = setup.dropout > 0 or setup.block_dropout > 0 or setup.l2 > 0
+    return setup.varies and not held_back and signs.best_is_late and looks < FEW_LOOKS * LOOKS
 
 
 def _times_usual(setup: Setup) -> float:

@@ -135,6 +135,8 @@ def more_room(setup: Setup, usual_epochs: int) -> Remedy:
     lighter: dict[str, float | str] = {}
     if setup.dropout > 0:
         lighter["dropout"] = 0
+    if setup.block_dropout > 0:
+        lighter["block_dropout"] = 0
     if setup.l2 > 0:
         lighter["l2"] = 0
     if not lighter and setup.varies and (setup.epochs or usual_epochs) < usual_epochs:
