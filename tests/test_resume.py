@@ -24,6 +24,7 @@ from fieldguide.console import Progress
 from fieldguide.errors import FileError, InputError, ModelError
 from fieldguide.job import Outcome, resume_job, run_job
 from fieldguide.model.classifier import load
+from fieldguide.training.record import Schedule
 from fieldguide.training.wishes import Wishes
 
 pytestmark = [
@@ -100,6 +101,8 @@ def test_a_run_killed_before_its_report_gets_the_same_one(finished: Outcome, tmp
     folder = copy_of(finished, tmp_path / "run", without=MADE_LAST)
     again = resume_job(folder)
     assert_same(again, finished)
+    assert re.search(r"^Time .* now, .* before it was resumed \(reading", str(again), re.MULTILINE)
+    assert "before it was resumed" not in str(finished)
     assert again.score is not None
     assert finished.score is not None
     np.testing.assert_array_equal(again.score.probabilities, finished.score.probabilities)
@@ -125,7 +128,10 @@ def test_a_finished_run_is_prolonged_and_not_repeated(
     begun, added = card["command"].splitlines()
     assert begun.endswith("--epochs 2 --batch-size 16 --seed 2 --output RUN"), "its schedule was laid out for two"
     assert added == "fieldguide train --resume RUN --epochs 4"
-    assert "--epochs 4</code></pre>" in (prolonged.folder / "report.html").read_text(encoding="utf-8")
+    page = (prolonged.folder / "report.html").read_text(encoding="utf-8")
+    assert "--epochs 4</code></pre>" in page
+    assert prolonged.run.schedules == (Schedule(0, 2), Schedule(2, 2))
+    assert ">epochs added</span>" in page and ">epochs added</text>" in page
     (folder := tmp_path / "gone").mkdir()
     shutil.copy(finished.folder / "asked.json", folder)
     shutil.copy(finished.folder / "card.json", folder)

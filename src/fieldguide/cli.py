@@ -147,9 +147,11 @@ def _refuse_beside_resume(options: argparse.Namespace, asked: Mapping[str, Any])
 
 def _compare(options: argparse.Namespace) -> int:
     from fieldguide.comparison.compare import run_comparison
+    from fieldguide.comparison.plan import refuse_choosing
     from fieldguide.training.wishes import Wishes
 
     asked = wished(options)
+    refuse_choosing(asked)  # before what is missing beside them is asked for
     recipe = options.recipe or ("scratch" if options.kind != "data_size" else "auto")
     compared = run_comparison(
         options.folder,

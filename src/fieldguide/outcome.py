@@ -35,7 +35,7 @@ class Outcome:
     score: Score | None  # None where no picture was kept to measure with
     diagnosis: Diagnosis | None
     stages: tuple[Stage, ...]
-    seconds: float  # in all
+    seconds: float  # of this process
 
     def __str__(self) -> str:
         blocks = (self._data(), self._recipe(), self._result(), self._places())
@@ -104,8 +104,10 @@ class Outcome:
 
     def _places(self) -> list[str]:
         spent = "; ".join(f"{stage.name} {stage.seconds:.1f}" for stage in self.stages if stage.seconds >= 0.05)
+        earlier = sum(stage.before for stage in self.stages)
+        resumed = f" now, {clock(earlier)} before it was resumed" if earlier else ""
         return [
-            _line("Time", f"{clock(self.seconds)} ({spent})"),
+            _line("Time", f"{clock(self.seconds)}{resumed} ({spent})"),
             _whole("Report", str(self.folder / REPORT_FILE)),
             _whole("Model", str(self.folder / MODEL_FILE)),
             *self._next(),

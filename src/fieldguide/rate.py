@@ -11,11 +11,9 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
 from fieldguide.reporting.rates import write_rate_plot
-from fieldguide.training.rates import RateSearch, find_rate
+from fieldguide.training.rates import FEWEST_STEPS, RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
-
-FEWEST_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -62,5 +60,5 @@ def search_rate(
     store = PixelStore.build(parts.train, target_size=recipe.target_size, resize=recipe.resize)
     search = find_rate(store, recipe, steps=steps)
     plot = write_rate_plot(search, output)
-    words = replace(wishes, rate=search.suggested).words()
+    words = replace(wishes, rate=search.suggested).words() + (["--seed", str(seed)] if seed else [])
     return FoundRate(search, plot, shlex.join(["fieldguide", "train", str(source), *words]))

@@ -41,9 +41,9 @@ def taken_up(place: Path, epochs: int | None = None) -> tuple[Asked, bool]:
             )
         return (asked if epochs is None else replace(asked, wishes=replace(asked.wishes, epochs=epochs))), False
     found = checkpoints.read(place)
-    laid_out = sum(found.lengths)
+    laid_out = found.schedules[-1].end
     if epochs is not None:
-        begun = asked.prolonged[: len(found.lengths) - 1]  # a prolongation without an epoch yet may be thought over
+        begun = asked.prolonged[: len(found.schedules) - 1]  # a prolongation without an epoch yet may be thought over
         asked = replace(asked, prolonged=begun if epochs == laid_out else (*begun, epochs))
     wanted = asked.prolonged[-1] if asked.prolonged else laid_out
     if found.ended and wanted == laid_out and _epochs_of_card(place) == laid_out:

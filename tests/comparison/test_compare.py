@@ -13,13 +13,15 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fieldguide import files
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.cli import main
-from fieldguide.comparison.compare import compare, run_comparison
+from fieldguide.comparison.compare import ROOM_FOR_RESULTS, compare, run_comparison
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
@@ -27,8 +29,9 @@ from fieldguide.comparison.record import take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
-from fieldguide.errors import InputError, ModelError, TrainingError
+from fieldguide.errors import FileError, InputError, ModelError, TrainingError
 from fieldguide.model.nets import Net
+from fieldguide.training.checkpoint import room
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -275,6 +278,18 @@ def test_nothing_to_measure_on_is_refused(small_photos: Path, tmp_path: Path) ->
         run_comparison(small_photos, "data_size", folder=tmp_path / "run", test=0.0)
 
 
+def test_room_for_the_largest_network_is_asked_for_before_anything_slow(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = replace(SCRATCH.net, size="large").parameters(1)
+    free = room(largest) + ROOM_FOR_RESULTS
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free - 1))
+    monkeypatch.setenv("FIELDGUIDE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(FileError, match=rf"{files.size_text(free)} are needed: free some space"):
+        compare(parts, "complexity", folder=tmp_path / "run", recipe=SCRATCH)
+    assert not (tmp_path / "cache").exists(), "a picture was decoded"
+
+
 def test_what_leaks_is_not_measured(small_photos: Path, tmp_path: Path) -> None:
     divided = tmp_path / "divided"
     for name in ("horses", "humans"):
@@ -318,6 +333,12 @@ def test_the_command_prints_json_and_nothing_else(
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
         (["--complexity", "--patience", "3"], "--patience chooses on pictures that are held out of train"),
+        (["--complexity", "--minimum", "0.01"], "--minimum chooses on pictures that are held out of train"),
+        (["--data-size", "--metric", "loss"], "--metric chooses on pictures that are held out of train"),
+        (
+            ["--recipes", "--metric", "loss", "--minimum", "0.01", "--schedule", "plateau"],
+            "--metric, --minimum, --schedule plateau choose on pictures",
+        ),
     ],
 )
 def test_the_command_refuses_what_cannot_be(

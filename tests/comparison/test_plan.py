@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fieldguide.augmentation.presets import preset_called
-from fieldguide.comparison.plan import plan, points_of, recipe_for
+from fieldguide.comparison.plan import Planned, plan, recipe_for
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
@@ -35,6 +35,11 @@ def store(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pixel
 @pytest.fixture(scope="module")
 def parts(store: PixelStore) -> Parts:
     return split(store, test=0.25)
+
+
+def points_of(planned: list[Planned]) -> list[str]:
+    """Each once, in order."""
+    return list(dict.fromkeys(each.point for each in planned))
 
 
 def test_complexity_trains_every_size_for_every_seed(parts: Parts) -> None:

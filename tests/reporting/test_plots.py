@@ -17,7 +17,7 @@ from fieldguide.reporting import plots, svg
 from fieldguide.reporting.curves import PANEL_HEIGHT, curves
 from fieldguide.reporting.marks import LETTER, Marks
 from fieldguide.training.fit import Run
-from fieldguide.training.record import Epoch
+from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 
@@ -243,7 +243,7 @@ def test_the_labels_of_the_learning_rate_fit_into_the_margin(rate: float, labels
         ([1e-3, 1e-3, 1e-3, 2e-4, 2e-4, 2e-4], 1),
         ([1e-3, 1e-3, 2e-4, 2e-4, 4e-5, 4e-5], 2),
         ([1e-3, 8e-4, 5e-4, 2e-4, 5e-5, 0.0], 0),  # a cosine falls all the time
-        ([1e-3, 5e-4, 1e-5, 1e-3, 5e-4, 1e-5], 1),  # epochs were added, and it began anew
+        ([1e-4, 4e-4, 7e-4, 1e-3, 1e-3, 1e-3], 0),  # it warms up
     ],
 )
 def test_sudden_changes_of_the_learning_rate_are_marked(rates: list[float], marks: int) -> None:
@@ -307,9 +307,27 @@ def test_the_best_epoch_that_was_kept_has_one_name() -> None:
     assert not any("epoch 6, kept" in words for words in texts(loss))
 
 
-def from_scratch(recipe: ScratchRecipe, epochs: tuple[Epoch, ...]) -> Run:
+@pytest.mark.parametrize(
+    "rates",
+    [
+        [1e-3] * 6,  # constant: nothing but the schedules tells
+        [1e-3, 5e-4, 1e-5, 1e-3, 5e-4, 1e-5],  # it began anew
+        [1e-3, 2e-4, 2e-4, 1e-4, 1e-3, 1e-3],  # "plateau" had reduced it, and it warms up
+    ],
+)
+def test_where_epochs_were_added_there_is_one_mark(rates: list[float]) -> None:
+    loss, _, _ = curves(scratch(6, rates), Marks(added=(3,)))
+    xs = [x for x, _ in places(loss, "held")]
+    (line,) = (element for element in parsed(loss).iter("line") if element.get("class") == "change")
+    assert float(line.get("x1", 0)) == pytest.approx((xs[2] + xs[3]) / 2, abs=0.1)
+    assert line[0].text == "epochs were added"
+    assert "epochs added" in texts(loss)
+
+
+def from_scratch(recipe: ScratchRecipe, epochs: tuple[Epoch, ...], *added: Schedule) -> Run:
     photos = dataset(("cat", "dog"), np.arange(20) % 2)
-    return replace(finished_run(photos, photos), recipe=recipe, epochs=epochs)
+    schedules = added or (Schedule(0, recipe.epochs),)
+    return replace(finished_run(photos, photos), recipe=recipe, epochs=epochs, schedules=schedules)
 
 
 def test_the_marks_of_a_run_are_its_best_epoch_and_where_its_pictures_grew() -> None:
@@ -321,14 +339,26 @@ def test_the_marks_of_a_run_are_its_best_epoch_and_where_its_pictures_grew() -> 
     assert found.best == int(np.argmin(held))
     assert found.since is None
     assert Marks.of(from_scratch(recipe.with_(growth=()), scratch(12, falling))).grown == ()
+    assert Marks.of(replace(from_scratch(recipe, scratch(12, falling)), schedules=())).grown == (), "not known"
     assert (
         Marks.of(finished_run(*[dataset(("cat", "dog"), np.arange(20) % 2)] * 2, epochs=epochs([0.5, 0.3]))) == Marks()
     )
 
 
-def test_of_a_prolonged_run_the_pictures_grow_twice() -> None:
-    recipe = ScratchRecipe(Net(target_size=(128, 128)), epochs=18, growth=((2 / 3, 0.75),))
-    falling = [*(1e-3 * (1 - (place + 1) / 12) for place in range(12)), *(1e-3 * (1 - place / 6) for place in range(6))]
-    found = Marks.of(from_scratch(recipe, scratch(18, falling)))
-    assert [place for place, _ in found.grown] == [8, 12, 16]
-    assert found.grown[1][1] == "pictures 128 | 96 px"
+@pytest.mark.parametrize(
+    ("laid_out", "done", "added", "marks"),
+    [
+        (12, 12, 6, [(8, "96 | 128"), (12, "128 | 96"), (16, "96 | 128")]),
+        (48, 20, 40, [(47, "96 | 128")]),  # early stopping ended the first one before its pictures grew
+        (48, 40, 3, [(32, "96 | 128"), (40, "128 | 96"), (42, "96 | 128")]),
+    ],
+)
+def test_of_a_prolonged_run_every_schedule_has_its_own_sizes(
+    laid_out: int, done: int, added: int, marks: list[tuple[int, str]]
+) -> None:
+    recipe = ScratchRecipe(Net(target_size=(128, 128)), epochs=done + added, growth=((2 / 3, 0.75),))
+    constant = [1e-3] * (done + added)
+    run = from_scratch(recipe, scratch(done + added, constant), Schedule(0, laid_out), Schedule(done, added))
+    found = Marks.of(run)
+    assert found.grown == tuple((place, f"pictures {sizes} px") for place, sizes in marks)
+    assert found.added == (done,)

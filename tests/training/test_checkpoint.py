@@ -13,7 +13,7 @@ import pytest
 from fieldguide import files
 from fieldguide.errors import FileError, ModelError
 from fieldguide.training.checkpoint import FOLDER, LAST, Checkpoint, changes, read, room, tidy, write
-from fieldguide.training.record import Epoch
+from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.stopping import Progress
 
 
@@ -26,7 +26,7 @@ def checkpoint(epoch: int = 2) -> Checkpoint:
     arrays = {"weights/0": rng.normal(size=(3, 3)).astype(np.float32), "steps": np.array(14 * epoch)}
     return Checkpoint(
         epochs=tuple(done),
-        lengths=(5, 3),
+        schedules=(Schedule(0, 5), Schedule(1, 3)),
         progress=Progress(best=0.6, best_epoch=1, waited=1),
         ended="",
         seconds=1.25,
@@ -39,7 +39,7 @@ def checkpoint(epoch: int = 2) -> Checkpoint:
 def same(one: Checkpoint, other: Checkpoint) -> bool:
     plain = all(
         getattr(one, name) == getattr(other, name)
-        for name in ("epochs", "lengths", "progress", "ended", "seconds", "settings")
+        for name in ("epochs", "schedules", "progress", "ended", "seconds", "settings")
     )
     arrays = all(
         set(mine) == set(theirs) and all(np.array_equal(mine[name], theirs[name]) for name in mine)
@@ -118,7 +118,7 @@ def test_an_older_format_is_named(tmp_path: Path) -> None:
     arrays["state"] = np.frombuffer(json.dumps({"format": 1, "settings": {"pictures": "ab12"}}).encode(), np.uint8)
     with path.open("wb") as handle:
         np.savez(handle, **arrays)
-    with pytest.raises(ModelError, match="has format 1; this version reads format 2: train again in a new folder"):
+    with pytest.raises(ModelError, match="has format 1; this version reads format 3: train again in a new folder"):
         read(tmp_path)
 
 

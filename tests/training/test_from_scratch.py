@@ -21,6 +21,7 @@ from fieldguide.model.engine import NetEngine
 from fieldguide.model.nets import Net
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.record import Schedule, Stage, merged
 from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
@@ -123,7 +124,7 @@ def test_epochs_are_added_to_a_finished_training_with_a_schedule_of_their_own(
     longer = resumed(store, QUICK.with_(epochs=6), tmp_path)
     assert longer.epochs[:4] == quick.epochs
     assert len(longer.epochs) == 6
-    assert longer.lengths == (4, 2)
+    assert longer.schedules == (Schedule(0, 4), Schedule(4, 2))
     rates = [epoch.rate for epoch in longer.epochs]
     assert rates[3] is not None
     assert rates[4] is not None
@@ -135,6 +136,13 @@ def test_epochs_are_added_to_a_finished_training_with_a_schedule_of_their_own(
     begun.take_up(checkpoints.read(other))
     stopped(begun, 6)
     assert same_weights(resumed(store, QUICK.with_(epochs=6), other).result(), longer.result())
+
+
+def test_a_schedule_is_kept_as_laid_out_where_the_training_ended_early(store: PixelStore, tmp_path: Path) -> None:
+    recipe = QUICK.with_(epochs=30, stopping=Stopping("accuracy", patience=1, minimum=1.0))
+    assert len(trained(store, recipe, tmp_path).epochs) == 2
+    resumed(store, recipe.with_(epochs=33), tmp_path)
+    assert checkpoints.read(tmp_path).schedules == (Schedule(0, 30), Schedule(2, 31))
 
 
 def test_epochs_cannot_be_added_before_the_end_nor_taken_away(store: PixelStore, tmp_path: Path) -> None:
@@ -278,8 +286,9 @@ def test_the_time_of_a_resumed_run_holds_that_of_the_processes_before(small_phot
     stored = checkpoints.read(tmp_path)
     checkpoints.write(tmp_path, replace(stored, seconds=1000.0))
     again = fg.train(parts, recipe=QUICK, folder=tmp_path, resume=True)
-    (spent,) = (stage.seconds for stage in again.stages if stage.name == "training")
-    assert 1000 < spent < 1100
+    (spent,) = (stage for stage in again.stages if stage.name == "training")
+    assert 1000 < spent.seconds < 1100
+    assert merged([*again.stages, Stage("training", 2.0, 1.0)])[1].before == 1001
 
 
 def test_three_classes_train_with_a_softmax(store: PixelStore) -> None:

@@ -104,6 +104,14 @@ def test_every_change_of_the_pictures_is_named(photos: Path, change: Callable[[P
         refuse_changes(Path("runs/x"), before, began(photos))
 
 
+def test_files_may_be_renamed_as_long_as_their_order_stays(photos: Path) -> None:
+    before = began(photos)
+    for folder, stem, name in (("train/humans", "5", "8"), ("test/horses", "0", "00"), ("validation/humans", "2", "x")):
+        source = suffixed(photos / folder, stem)
+        source.rename(source.with_stem(name))
+    refuse_changes(photos, before, began(photos))
+
+
 def test_no_more_than_the_first_few_files_are_named(photos: Path) -> None:
     before = began(photos)
     for stem in "12345":

@@ -77,12 +77,13 @@ def test_the_plot_marks_the_lowest_loss_and_the_suggestion() -> None:
 def test_the_command_writes_a_plot_and_says_what_to_try(small_photos: Path, tmp_path: Path) -> None:
     wishes = Wishes("scratch", net="classic", size="tiny", side=32)
     photos = shutil.copytree(small_photos, tmp_path / "my photos")
-    found = search_rate(photos, wishes=wishes, output=tmp_path / "rates.svg", steps=80)
+    found = search_rate(photos, wishes=wishes, output=tmp_path / "rates.svg", seed=3, steps=80)
     drawn = ElementTree.fromstring((tmp_path / "rates.svg").read_text(encoding="utf-8"))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
     assert f"Plot       {tmp_path / 'rates.svg'}" in str(found)
     assert f"--rate {found.search.suggested}" in found.command
-    program, name, folder, *_ = shlex.split(found.command)
+    program, name, folder, *_, flag, seed = shlex.split(found.command)
+    assert (flag, seed) == ("--seed", "3")
     assert (program, name, folder) == ("fieldguide", "train", str(photos)), "whatever the folder is called"
     with pytest.raises(InputError, match=r"give it a name that ends in .svg"):
         search_rate(small_photos, wishes=wishes, output=tmp_path / "rates.png")

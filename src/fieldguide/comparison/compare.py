@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fieldguide.comparison.curve import learning_curve
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.page import write_page
 from fieldguide.comparison.pictures import Pictures
-from fieldguide.comparison.plan import USUAL_SEEDS, plain, plan, recipe_for, require_kind, require_wishes
+from fieldguide.comparison.plan import USUAL_SEEDS, Planned, plan, recipe_for, require_kind, require_wishes
 from fieldguide.comparison.point import points_of
 from fieldguide.comparison.record import require_place, take_up
 from fieldguide.comparison.running import run_all
@@ -25,12 +26,14 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
 from fieldguide.files import require_writable
+from fieldguide.model.head import units_for
+from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 from fieldguide.words import counted
 
-ROOM = 100_000_000  # bytes, for a checkpoint and the results
+ROOM_FOR_RESULTS = 20_000_000  # bytes: of every run, the tables and the page
 
 
 def compare(
@@ -82,9 +85,10 @@ def compare(
     if recipe is None:
         recipe = recipe_for(kind, PixelStore.build(parts.train), Wishes(), seed=parts.seed)
     planned = plan(kind, parts, recipe, seeds)
+    require_writable(place, _room(planned, len(parts.train.class_names)))
     pictures = Pictures.of(parts, recipe)
     take_up(place, _what(kind, recipe, pictures))
-    results = run_all(pictures, planned, require_writable(place, ROOM))
+    results = run_all(pictures, planned, place)
     order = {each.point: number for number, each in reversed(list(enumerate(planned)))}
     points = points_of(sorted(results, key=lambda result: (order[result.point], result.number)))
     curve = None
@@ -167,9 +171,16 @@ def _measurable(parts: Parts) -> Parts:
     return replace(parts, validation=parts.validation.select(none), test=parts.test.select(np.array(kept)), leaks=())
 
 
+def _room(planned: Sequence[Planned], classes: int) -> int:
+    """Bytes that are written at the most: the checkpoints of a run go when it ends, so that one network's count."""
+    nets = [each.recipe.net for each in planned if isinstance(each.recipe, ScratchRecipe)]
+    units = units_for(classes)
+    return ROOM_FOR_RESULTS + max((checkpoints.room(net.parameters(units)) for net in nets), default=0)
+
+
 def _what(kind: str, recipe: Recipe | ScratchRecipe, pictures: Pictures) -> dict[str, Any]:
     """What a comparison is of, as it is after a way through JSON; more seeds may be added to it."""
-    settings = {key: plain(value) for key, value in recipe.to_dict().items() if key != "reasons"}
+    settings = {key: checkpoints.plain(value) for key, value in recipe.to_dict().items() if key != "reasons"}
     return {"kind": kind, "recipe": settings, **pictures.digests()}
 
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.training.checkpoint import changes
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch import Kept
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.stores import store_of
+from fieldguide.training.stores import whole_store
 
 LEARNT, MEASURED, ALL = "pictures", "measured", "all_pictures"
 IN_ORDER = "_in_order"
@@ -44,8 +43,7 @@ class Pictures:
         Raises:
             InputError: a picture can no longer be read.
         """
-        whole = joined(parts.train, parts.test)
-        kept = cache(lambda size: store_of(whole, size, recipe.resize))
+        kept = cache(lambda size: whole_store(parts, size, recipe.resize))
         return cls(parts, kept(recipe.target_size), kept)
 
     def chosen(self, rows: np.ndarray, copies: int) -> Parts:
@@ -70,12 +68,6 @@ class Pictures:
             MEASURED + IN_ORDER: in_order(measured),
             ALL: self.store.fingerprint,
         }
-
-
-def joined(train: Dataset, test: Dataset) -> Dataset:
-    """Two parts of one data set, the second behind the first."""
-    labels = np.concatenate([train.labels, test.labels])
-    return replace(train, paths=train.paths + test.paths, labels=labels, given=None, skipped=())
 
 
 def in_order(store: PixelStore) -> str:

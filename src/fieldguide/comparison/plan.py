@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fieldguide.augmentation.presets import DEFAULT, preset_called
-from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Mixing
 from fieldguide.comparison.subsets import ladder, nested
 from fieldguide.data.pixels import PixelStore
@@ -17,9 +16,11 @@ from fieldguide.data.split import Parts
 from fieldguide.errors import InputError
 from fieldguide.model.head import units_for
 from fieldguide.model.nets import SIZES
+from fieldguide.training.checkpoint import plain
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.wishes import Wishes
+from fieldguide.training.usual import usual_margin
+from fieldguide.training.wishes import Wishes, flag
 
 KINDS = ("complexity", "data_size", "recipes")
 USUAL_SEEDS, MOST_SEEDS = 3, 100
@@ -28,6 +29,7 @@ USUAL_FAMILY, USUAL_SIDE, USUAL_EPOCHS = "classic", 64, 30
 USUAL_DROPOUT = 0.5
 # What a run takes besides: in multiply-adds for each picture, and in pictures that a head could be fitted to.
 WORK_BESIDES, PICTURES_BESIDES = 20_000_000, 200
+_CHOOSING = ("patience", "metric", "minimum", "target")  # of wishes: what chooses on held-out pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def recipe_for(kind: str, store: PixelStore, wishes: Wishes, *, seed: int) -> Re
     )
     made = wishes.recipe_for(store, seed=seed)
     assert isinstance(made, ScratchRecipe)
-    return made.with_(margin=_margin(made, made.augment))
+    return made
 
 
 def plan(kind: str, parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:
@@ -122,13 +124,7 @@ def require_wishes(kind: str, wishes: Wishes) -> None:
         InputError: unknown kind, or such a wish.
     """
     require_kind(kind)
-    choosing = {
-        "--patience": wishes.patience is not None,
-        "--target": wishes.target is not None,
-        "--schedule plateau": wishes.schedule == "plateau",
-    }
-    if given := [flag for flag, chooses in choosing.items() if chooses]:
-        raise InputError(f"{_choosing(given)}: leave {'it' if len(given) == 1 else 'them'} out.")
+    refuse_choosing(asdict(wishes))
     if kind == "data_size":
         if wishes.recipe == "finetune":
             raise InputError(
@@ -148,6 +144,21 @@ def require_wishes(kind: str, wishes: Wishes) -> None:
     if kind == "recipes" and (wishes.augment == "none" or wishes.dropout == 0):
         what = "--augment none" if wishes.augment == "none" else "--dropout 0"
         raise InputError(f"--recipes compares with and without augmentation and dropout: leave out {what}.")
+
+
+def refuse_choosing(asked: Mapping[str, Any]) -> None:
+    """Refuses settings by which a run would choose something on held-out pictures.
+
+    Args:
+        asked: of `Wishes`, by name; None where one was not asked for.
+
+    Raises:
+        InputError: there is one; the message names all of them.
+    """
+    given = [flag(name) for name in _CHOOSING if asked.get(name) is not None]
+    given += ["--schedule plateau"] if asked.get("schedule") == "plateau" else []
+    if given:
+        raise InputError(f"{_choosing(given)}: leave {'it' if len(given) == 1 else 'them'} out.")
 
 
 def _require_recipe(kind: str, recipe: Recipe | ScratchRecipe) -> None:
@@ -190,23 +201,21 @@ def _complexity(recipe: ScratchRecipe, parts: Parts) -> list[tuple[str, float, S
 
 def _recipes(recipe: ScratchRecipe) -> list[tuple[str, float, ScratchRecipe]]:
     """Plain, each cure by itself, and both; what the cures are, the recipe says."""
-    augment = recipe.augment or preset_called(DEFAULT).settings
+    augment, margin = recipe.augment, recipe.margin
+    if augment is None:
+        augment = preset_called(DEFAULT).settings
+        margin = usual_margin(augment)
     if not (recipe.net.dropout or recipe.net.block_dropout):
         recipe = recipe.with_(net=replace(recipe.net, dropout=USUAL_DROPOUT))
     dropped, whole = recipe.net, replace(recipe.net, dropout=0.0, block_dropout=0.0)
     plain = recipe.with_(net=whole, augment=None, mixing=Mixing(), margin=1.0, reasons=())
-    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=_margin(recipe, augment))
+    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=margin)
     return [
         ("plain", 0.0, plain),
         ("augmentation", 0.0, varied),
         ("dropout", 0.0, plain.with_(net=dropped)),
         ("both", 0.0, varied.with_(net=dropped)),
     ]
-
-
-def _margin(recipe: ScratchRecipe, augment: Settings | None) -> float:
-    """The recipe's margin where pictures are cropped: elsewhere nothing is gained by more pixels."""
-    return recipe.margin if augment is not None and augment.crop_area[0] < 1 else 1.0
 
 
 def _sizes(parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:
@@ -229,15 +238,3 @@ def _sizes(parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Pla
 
 def _seeded(recipe: Any, seed: int) -> Any:
     return recipe.with_(seed=recipe.seed + seed, reasons=())
-
-
-def plain(value: Any) -> Any:
-    """As it is after a way through JSON."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def points_of(planned: Sequence[Planned]) -> list[str]:
-    """The points in order, each once."""
-    return list(dict.fromkeys(each.point for each in planned))

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldguide import console
 from fieldguide.calibration import softmax
-from fieldguide.comparison.pictures import Pictures, joined
+from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import RUNS, Result
 from fieldguide.errors import TrainingError
@@ -23,6 +23,7 @@ from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.stores import whole
 from fieldguide.training.watching import Watched, watch
 from fieldguide.words import counted
 
@@ -109,9 +110,9 @@ def _network(pictures: Pictures, planned: Planned, recipe: ScratchRecipe, place:
     """A network from random weights, with a checkpoint after each epoch."""
     started = time.perf_counter()
     parts = pictures.chosen(planned.rows, planned.copies)
-    whole = joined(parts.train, parts.test)
-    store = pictures.store.select(whole)
-    kept = cache(lambda size: pictures.kept(size).select(whole))
+    every = whole(parts)
+    store = pictures.store.select(every)
+    kept = cache(lambda size: pictures.kept(size).select(every))
     training = Training(store, _fewer(watch(parts, recipe)), recipe, place, kept=kept)
     if (place / checkpoints.FOLDER / checkpoints.LAST).exists():
         training.take_up(checkpoints.read(place))

@@ -106,7 +106,7 @@ def _panel(epochs: Sequence[Epoch], curve: _Curve, marks: Marks) -> str:
     held = [within(value) if math.isfinite(value) else math.nan for value in curve.held]
     axes = (*_axis(epochs, spans, x, borders, PANEL_HEIGHT), *_sizes(marks, x))
     grid = svg.grid(curve.bounds, svg.ticks(*curve.bounds), y, PANEL_WIDTH, curve.shown)
-    parts = [*_by_heart(marks, x), grid, *bands, *raw, *axes, *lines, *_changes(epochs, x)]
+    parts = [*_by_heart(marks, x), grid, *bands, *raw, *axes, *lines, *_changes(epochs, marks, x)]
     parts += [*_best(marks, x, held), *_chosen(epochs, x, held)]
     labels = rows_of(_labels(epochs, marks, x), LEFT, PANEL_WIDTH - RIGHT)
     above = ROW_HEIGHT * max((row for _, _, row in labels), default=0)  # room for labels one above the other
@@ -197,13 +197,13 @@ def _axis(
     return parts
 
 
-def _changes(epochs: Sequence[Epoch], x: Sequence[float]) -> list[str]:
-    """A mark where the learning rate fell at once, or began anew."""
-    parts = []
-    for place in rate_changes(epochs):
-        told = f"learning rate from {epochs[place - 1].rate:.2g} to {epochs[place].rate:.2g}"
-        parts.append(_upright("change", (x[place - 1] + x[place]) / 2, told))
-    return parts
+def _changes(epochs: Sequence[Epoch], marks: Marks, x: Sequence[float]) -> list[str]:
+    """A mark where the learning rate fell at once, and where epochs were added."""
+    told = {
+        place: f"learning rate from {epochs[place - 1].rate:.2g} to {epochs[place].rate:.2g}"
+        for place in rate_changes(epochs)
+    } | dict.fromkeys(marks.added, "epochs were added")
+    return [_upright("change", (x[place - 1] + x[place]) / 2, words) for place, words in told.items()]
 
 
 def _sizes(marks: Marks, x: Sequence[float]) -> list[str]:
@@ -251,6 +251,7 @@ def _labels(epochs: Sequence[Epoch], marks: Marks, x: Sequence[float]) -> list[L
     if marks.since is not None:
         middle = (x[marks.since] + PANEL_WIDTH - RIGHT) / 2
         labels.append(Label(middle, f"by heart from epoch {epochs[marks.since].epoch} on", "since"))
+    labels += [Label((x[place - 1] + x[place]) / 2, "epochs added") for place in marks.added]
     return labels + [Label((x[place - 1] + x[place]) / 2, words) for place, words in marks.grown]
 
 

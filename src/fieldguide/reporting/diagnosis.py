@@ -80,8 +80,10 @@ def _curves(run: Run, diagnosis: Diagnosis | None) -> str:
     """The curves with what their lines are; nothing where there are none."""
     if not run.epochs:
         return ""
-    marks, changed = Marks.of(run, diagnosis), rate_changes(run.epochs)
-    keys = {"training": "training", "held": _held(run)} | ({"change": "learning rate changed"} if changed else {})
+    marks = Marks.of(run, diagnosis)
+    kinds = {"learning rate changed": {*rate_changes(run.epochs)} - {*marks.added}, "epochs added": marks.added}
+    changed = " or ".join(words for words, places in kinds.items() if places)
+    keys = {"training": "training", "held": _held(run)} | ({"change": changed} if changed else {})
     legend = "".join(f"<span>{plots.key(kind)}{what}</span>" for kind, what in keys.items())
     return (
         f'<figure><p class="legend">{legend}</p><div class="pair">{"".join(curves(run.epochs, marks))}</div>'

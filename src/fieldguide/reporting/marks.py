@@ -13,11 +13,10 @@ from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.signs import Signs
 from fieldguide.reporting import svg
 from fieldguide.training.fit import Run
-from fieldguide.training.record import Epoch
+from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 DROP = 0.7  # a rate that falls below this share of the one before, at once, is a change to be marked
-RISE = 5.0  # times the rate before: it began anew
 LETTER, GLYPH, APART = 7.2, 14.0, 10.0  # pixels: an average letter of a label, its sign, between two labels
 ROW_HEIGHT = 15
 
@@ -30,11 +29,13 @@ class Marks:
         best: the lowest loss on held-out pictures.
         since: the first epoch in which it learnt by heart.
         grown: the first epochs with pictures of another size, and both sizes in words.
+        added: the first epochs of those that were added to a training that had ended.
     """
 
     best: int | None = None
     since: int | None = None
     grown: tuple[tuple[int, str], ...] = ()
+    added: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, run: Run, diagnosis: Diagnosis | None = None) -> Marks:
@@ -53,39 +54,32 @@ class Marks:
         return cls(
             best=Signs(Case(epochs, tuple(run.parts.train.counts.values()))).best - 1 if known else None,
             since=since - 1 if since is not None else None,
-            grown=_grown(run.recipe, epochs),
+            grown=_grown(run.recipe, run.schedules, len(epochs)),
+            added=tuple(each.first for each in run.schedules if each.first),
         )
 
 
 def rate_changes(epochs: Sequence[Epoch]) -> list[int]:
-    """The places of epochs before which the learning rate fell at once, or began anew."""
-    return [place for place in range(2, len(epochs)) if _fell(epochs, place) or _anew(epochs, place)]
+    """The places of epochs before which the learning rate fell at once.
+
+    It had been steady: on a smooth schedule every epoch has a rate of its own.
+    """
+    return [place for place in range(2, len(epochs)) if _fell(epochs, place)]
 
 
 def _fell(epochs: Sequence[Epoch], place: int) -> bool:
-    """Whether the rate fell after having been steady: on a smooth schedule every epoch has a rate of its own."""
     first, before, now = (epoch.rate for epoch in epochs[place - 2 : place + 1])
     if not first or not before or now is None:
         return False
-    return 0.95 <= before / first <= 1.05 and not DROP <= now / before <= 1 / DROP
+    return 0.95 <= before / first <= 1.05 and now / before < DROP
 
 
-def _anew(epochs: Sequence[Epoch], place: int) -> bool:
-    before, now = epochs[place - 1].rate, epochs[place].rate
-    return before is not None and now is not None and now > RISE * before
-
-
-def _grown(recipe: ScratchRecipe, epochs: Sequence[Epoch]) -> tuple[tuple[int, str], ...]:
-    """Where the pictures began to be of another size.
-
-    Each schedule begins with small pictures again. Where epochs were added, its beginning shows in the learning rate.
-    """
-    begun = [0, *(place for place in rate_changes(epochs) if _anew(epochs, place))]
-    lengths = [end - first for first, end in zip(begun, [*begun[1:], recipe.epochs], strict=True)]
+def _grown(recipe: ScratchRecipe, schedules: Sequence[Schedule], epochs: int) -> tuple[tuple[int, str], ...]:
+    """Where the pictures began to be of another size; each schedule begins with small ones again."""
     sizes = []
-    for place in range(len(epochs)):
-        order = sum(first <= place for first in begun) - 1
-        sizes.append(recipe.size_at((place - begun[order]) / lengths[order]))
+    for one, following in itertools.zip_longest(schedules, schedules[1:]):
+        places = range(one.first, epochs if following is None else following.first)
+        sizes += [recipe.size_at((place - one.first) / one.epochs) for place in places]
     return tuple(
         (place, f"pictures {_side(one)} | {_side(other)} px")
         for place, (one, other) in enumerate(itertools.pairwise(sizes), 1)

@@ -15,10 +15,10 @@ import numpy as np
 
 from fieldguide.errors import FileError, ModelError
 from fieldguide.files import atomic, explained
-from fieldguide.training.record import Epoch
+from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.stopping import Progress
 
-FORMAT = 2
+FORMAT = 3
 FOLDER, LAST = "checkpoints", "last.npz"
 _TEMPORARY = re.compile(r"\.\d+-[0-9a-f]{8}\.npz")  # as `files.atomic` names it
 _STATE, _KEPT = "state", "kept/"
@@ -34,7 +34,7 @@ class Checkpoint:
     """A training after some whole epochs: all that the next epoch depends on."""
 
     epochs: tuple[Epoch, ...]
-    lengths: tuple[int, ...]  # epochs that each schedule was laid out for: the first one, and those added afterwards
+    schedules: tuple[Schedule, ...]  # the first one, and those of the epochs that were added afterwards
     progress: Progress
     ended: str  # why the training has ended; "" while it goes on
     seconds: float  # spent so far
@@ -61,7 +61,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     state = {
         "format": FORMAT,
         "epochs": [epoch.to_dict() for epoch in checkpoint.epochs],
-        "lengths": list(checkpoint.lengths),
+        "schedules": [asdict(schedule) for schedule in checkpoint.schedules],
         "progress": asdict(checkpoint.progress),
         "ended": checkpoint.ended,
         "seconds": checkpoint.seconds,
@@ -128,7 +128,7 @@ def read(folder: Path) -> Checkpoint:
                 )
             return Checkpoint(
                 epochs=tuple(Epoch(**fields) for fields in state["epochs"]),
-                lengths=tuple(state["lengths"]),
+                schedules=tuple(Schedule(**fields) for fields in state["schedules"]),
                 progress=Progress(**state["progress"]),
                 ended=state["ended"],
                 seconds=state["seconds"],
@@ -140,6 +140,18 @@ def read(folder: Path) -> Checkpoint:
             raise
         except _DAMAGE as error:
             raise ModelError(f"{path} is damaged: train again in a new folder.") from error
+
+
+def plain(value: Any) -> Any:
+    """A value as it is after a way through JSON, so that it can be compared with one that was kept.
+
+    Example:
+        >>> plain({"growth": ((0.5, 0.75),)})
+        {'growth': [[0.5, 0.75]]}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

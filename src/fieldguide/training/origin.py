@@ -10,7 +10,7 @@ from typing import Any
 
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
-from fieldguide.training.checkpoint import changes
+from fieldguide.training.checkpoint import changes, plain
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import Watched
 from fieldguide.words import counted
@@ -30,7 +30,7 @@ def origin(store: PixelStore, watched: Watched, recipe: ScratchRecipe, precision
     """
     settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "reasons")}
     return {
-        "recipe": _plain(settings),
+        "recipe": plain(settings),
         "precision": precision,
         "classes": list(store.dataset.class_names),
         "parts": dict(_parts(store, watched)),
@@ -83,19 +83,24 @@ def _digest(entries: Sequence[bytes] | Iterator[bytes]) -> str:
 
 
 def _changed_pictures(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One clause if the parts do not hold the same pictures in the same order, with what explains it."""
+    """One clause if the parts do not hold the same pictures in the same order, with what explains it.
+
+    What they are called changes nothing by itself.
+    """
     if before["classes"] != now["classes"]:
         return [f"the classes were {', '.join(before['classes'])} and are {', '.join(now['classes'])}"]
     had, has = before["parts"], now["parts"]
     names = [*had, *(name for name in has if name not in had)]
+    differ = [name for name in names if had.get(name, {}).get("digest") != has.get(name, {}).get("digest")]
+    if not differ:
+        return []
     counts = [(name, _count(has, name) - _count(had, name)) for name in names]
     found = [f"{name} has {counted(abs(more), 'picture')} {'more' if more > 0 else 'fewer'}" for name, more in counts]
     found = [clause for clause, (_, more) in zip(found, counts, strict=True) if more]
     found += _changed_files(_files(had), _files(has))
-    differ = [name for name in names if had.get(name, {}).get("digest") != has.get(name, {}).get("digest")]
-    if differ and not found:
+    if not found:
         found = [f"{' and '.join(differ)}: other pictures, other labels or another order"]
-    return [f"the pictures or their classes are not the same ({'; '.join(found)})"] if found else []
+    return [f"the pictures or their classes are not the same ({'; '.join(found)})"]
 
 
 def _changed_files(had: Mapping[str, tuple[str, str]], has: Mapping[str, tuple[str, str]]) -> list[str]:
@@ -131,10 +136,3 @@ def _files(parts: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def _first(names: Sequence[str]) -> str:
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _plain(value: Any) -> Any:
-    """As it is after a way through JSON."""
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -15,7 +15,7 @@ from fieldguide.training.precision import chosen_precision
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
-STEPS = 100
+FEWEST_STEPS, STEPS = 20, 100
 MEMORY = 0.9  # of the running mean of the loss
 BURST = 3.0  # a loss so many times the lowest one ends the search: beyond is nothing to be learnt
 SAFETY = 5.0  # what is suggested is the rate of the lowest loss divided by this
@@ -99,8 +99,8 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
         >>> 0 < fg.find_rate(store, recipe, steps=20).lowest <= 1
         True
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 20:
-        raise InputError(f"steps is {steps!r}; expected a whole number, 20 or larger.")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < FEWEST_STEPS:
+        raise InputError(f"steps is {steps!r}; expected a whole number, {FEWEST_STEPS} or larger.")
     if store.target_size != recipe.target_size:
         raise InputError(f"the pictures are kept at {store.target_size}, and the network takes {recipe.target_size}.")
     batches = recipe.batches(store, np.arange(len(store)))

@@ -36,6 +36,24 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """Epochs that learning rate and size of the pictures were laid out for; those that are added have another one.
+
+    Example:
+        >>> Schedule(20, 40).end
+        60
+    """
+
+    first: int  # epochs that were done before it began
+    epochs: int  # that it was laid out for; fewer were done where the training ended early
+
+    @property
+    def end(self) -> int:
+        """The number of its last epoch."""
+        return self.first + self.epochs
+
+
+@dataclass(frozen=True)
 class Trial:
     """One setting that was tried on pictures held out for choosing."""
 
@@ -77,14 +95,16 @@ class Stage:
 
     name: str
     seconds: float
+    before: float = 0.0  # of them, those that earlier processes have spent
 
 
 def merged(stages: Iterable[Stage]) -> tuple[Stage, ...]:
     """The stages with those of one name added up, in the order in which they began."""
-    seconds: dict[str, float] = {}
+    found: dict[str, Stage] = {}
     for stage in stages:
-        seconds[stage.name] = seconds.get(stage.name, 0.0) + stage.seconds
-    return tuple(Stage(name, spent) for name, spent in seconds.items())
+        known = found.get(stage.name, Stage(stage.name, 0.0))
+        found[stage.name] = Stage(stage.name, known.seconds + stage.seconds, known.before + stage.before)
+    return tuple(found.values())
 
 
 @dataclass
@@ -103,4 +123,4 @@ class Watch:
         """
         started = time.perf_counter()
         yield
-        self.stages.append(Stage(name, before + time.perf_counter() - started))
+        self.stages.append(Stage(name, before + time.perf_counter() - started, before))

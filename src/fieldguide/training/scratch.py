@@ -22,7 +22,7 @@ from fieldguide.training.choose import loss_and_accuracy
 from fieldguide.training.learner import Learner
 from fieldguide.training.origin import origin, refuse_changes
 from fieldguide.training.precision import chosen_precision
-from fieldguide.training.record import Answered, Epoch
+from fieldguide.training.record import Answered, Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Progress
 from fieldguide.training.watching import Watched
@@ -82,7 +82,7 @@ class Training:
         self._bearable = LATE + self.learner.penalty()
         self._origin = origin(store, watched, recipe, self.precision)
         self.epochs: list[Epoch] = []
-        self.lengths: tuple[int, ...] = (recipe.epochs,)
+        self.schedules: tuple[Schedule, ...] = (Schedule(0, recipe.epochs),)
         self.progress = Progress()
         self.ended = ""
         self.seconds = 0.0
@@ -103,21 +103,22 @@ class Training:
         refuse_changes(self.folder, found.settings, self._origin)
         self.learner.restore(found.arrays)
         self._last, self.kept = found.arrays, found.kept
-        self.epochs, self.lengths = list(found.epochs), found.lengths
+        self.epochs, self.schedules = list(found.epochs), found.schedules
         self.progress, self.ended, self.seconds = found.progress, found.ended, found.seconds
         if self.progress.best_epoch == len(self.epochs) > 0:
             self.kept = self.learner.answering()
-        added = self.recipe.epochs - sum(found.lengths)
+        laid_out = found.schedules[-1].end
+        added = self.recipe.epochs - laid_out
         if added == 0:
             return
         if added < 0:
             raise InputError(
-                f"epochs is {self.recipe.epochs}, and the run in {self.folder} was laid out for {sum(found.lengths)}: "
+                f"epochs is {self.recipe.epochs}, and the run in {self.folder} was laid out for {laid_out}: "
                 "give as many or more."
             )
         if not found.ended:
             raise InputError(
-                f"the run in {self.folder} has not finished its {sum(found.lengths)} epochs, for which its learning "
+                f"the run in {self.folder} has not finished its {laid_out} epochs, for which its learning "
                 "rate was laid out: resume it as it is, and add epochs afterwards."
             )
         if self.recipe.targets is not None and self.recipe.targets.reached(found.epochs[-1]):
@@ -127,7 +128,7 @@ class Training:
             )
         # The schedule begins anew for what is added (a warm restart), from where the training ended.
         done = len(found.epochs)
-        self.lengths = (*found.lengths[:-1], done - sum(found.lengths[:-1]), self.recipe.epochs - done)
+        self.schedules = (*found.schedules, Schedule(done, self.recipe.epochs - done))
         self.progress, self.ended = found.progress.prolonged(), ""
 
     def run(self) -> None:
@@ -143,7 +144,7 @@ class Training:
         settings = {name: self._origin[name] for name in ("recipe", "precision")}
         with (
             logs.opened(self.logged, self.folder or Path(), settings) as logging,
-            console.progress(self._title(), sum(self.lengths) * steps, done * steps) as bar,
+            console.progress(self._title(), self.schedules[-1].end * steps, done * steps) as bar,
         ):
             while not self.ended:
                 started = time.perf_counter()
@@ -192,18 +193,18 @@ class Training:
             return "Training"
         last = self.epochs[-1]
         figures = f"train {100 * last.accuracy:.0f}% val {100 * last.val_accuracy:.0f}%"
-        return f"{last.epoch}/{sum(self.lengths)} {figures}"
+        return f"{last.epoch}/{self.schedules[-1].end} {figures}"
 
     def _epoch(self, number: int, bar: console.Progress) -> Epoch:
         """One pass over the pictures, measured afterwards."""
         self.learner.begin(number)
-        steps, first = len(self.batches), sum(self.lengths[:-1])
+        steps, now = len(self.batches), self.schedules[-1]
         losses, rights, sizes, rate = [], [], [], 0.0
-        size = self.recipe.size_at((number - 1 - first) / self.lengths[-1])
+        size = self.recipe.size_at((number - 1 - now.first) / now.epochs)
         batches = replace(self.batches, store=self._stores[size], size=size)
         for place, batch in enumerate(batches.epoch(number)):
-            step = (number - 1 - first) * steps + place
-            rate = self.recipe.optimiser.rate_at(step, self.lengths[-1] * steps, self.progress.reductions)
+            step = (number - 1 - now.first) * steps + place
+            rate = self.recipe.optimiser.rate_at(step, now.epochs * steps, self.progress.reductions)
             loss, right = self.learner.learn(batch, rate)
             if not abs(loss) < self._bearable:  # also if it is no number
                 what = f"grew to {loss:.3g}" if np.isfinite(loss) else NO_NUMBER
@@ -242,11 +243,11 @@ class Training:
 
     def _judge(self, epoch: Epoch) -> None:
         """Takes the epoch down, and sees whether it is the best one and whether it is the last."""
-        recipe, steps = self.recipe, len(self.batches)
+        recipe, steps, now = self.recipe, len(self.batches), self.schedules[-1]
         self.epochs.append(epoch)
         self.progress = self.progress.after(epoch, recipe.stopping)
-        last_step = (epoch.epoch - sum(self.lengths[:-1])) * steps - 1
-        warming = recipe.optimiser.warming(last_step, self.lengths[-1] * steps)
+        last_step = (epoch.epoch - now.first) * steps - 1
+        warming = recipe.optimiser.warming(last_step, now.epochs * steps)
         if recipe.optimiser.schedule == "plateau" and not warming:
             self.progress = self.progress.on_plateau(epoch, recipe.plateau_patience)
         if self.progress.best_epoch == epoch.epoch:
@@ -255,13 +256,13 @@ class Training:
             self.ended, self.kept = f"epoch {epoch.epoch} reached the accuracies aimed at", {}
         elif recipe.stopping is not None and self.progress.waited >= recipe.stopping.patience:
             self.ended = f"{recipe.stopping.metric} had not improved for {counted(recipe.stopping.patience, 'epoch')}"
-        elif epoch.epoch >= sum(self.lengths):
+        elif epoch.epoch >= now.end:
             self.ended = f"all {counted(epoch.epoch, 'epoch')} were trained"
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
             tuple(self.epochs),
-            self.lengths,
+            self.schedules,
             self.progress,
             self.ended,
             self.seconds,

@@ -24,30 +24,34 @@ def whole_store(parts: Parts, target_size: tuple[int, int], resize: str) -> Pixe
     Raises:
         InputError: one cannot be read any more.
     """
+    return store_of(whole(parts), target_size, resize)
+
+
+def whole(parts: Parts) -> Dataset:
+    """The pictures of all parts as one data set: train, then validation, then test."""
     every = (parts.train, parts.validation, parts.test)
-    whole = replace(
+    return replace(
         parts.train,
         paths=sum((part.paths for part in every), ()),
         labels=np.concatenate([part.labels for part in every]),
         given=None,
         skipped=(),
     )
-    return store_of(whole, target_size, resize)
 
 
-def store_of(whole: Dataset, target_size: tuple[int, int], resize: str) -> PixelStore:
+def store_of(data: Dataset, target_size: tuple[int, int], resize: str) -> PixelStore:
     """The store of pictures that could all be read when they were divided.
 
     Args:
-        whole: these pictures.
+        data: these pictures.
         target_size: (height, width) they are brought to.
         resize: "crop", "squash" or "pad".
 
     Raises:
         InputError: one cannot be read any more.
     """
-    store = PixelStore.build(whole, target_size=target_size, resize=resize)
-    if len(store) < len(whole):
+    store = PixelStore.build(data, target_size=target_size, resize=resize)
+    if len(store) < len(data):
         lost = store.dataset.skipped[0]
         raise InputError(
             f"{lost.path} could be read when the pictures were divided and cannot be read now ({lost.reason}): "
