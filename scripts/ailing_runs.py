@@ -150,7 +150,6 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
         tuple(fitted.counts.values()),
         replace(setup, asked=asked, stopped=stopped),
         Answers.of(softmax(said, found.temperature), labels[pictures.held]),
-        Answers.of(found.trained.probabilities, found.trained.labels),
     )
     tested = None
     if len(pictures.test):

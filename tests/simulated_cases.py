@@ -87,7 +87,7 @@ def simulate(
     done[best] = replace(done[best], chosen=True)
     counts = tuple(n // classes for _ in range(classes))
     answers = answered(done[best].val_accuracy, val_n, classes, rng)
-    return Case(tuple(done), counts, setup, answers, answered(done[best].accuracy, n, classes, rng))
+    return Case(tuple(done), counts, setup, answers)
 
 
 def loss_of(share: float, blind: float, classes: int) -> float:

@@ -13,7 +13,6 @@ from fieldguide.augmentation.presets import PRESETS
 from fieldguide.data.split import Leak
 from fieldguide.errors import InputError
 from fieldguide.evaluation.case import CONFIDENCES, Answers, Case, Setup
-from fieldguide.training.record import Answered
 
 CATS = ("cat", "dog")
 
@@ -79,10 +78,8 @@ def test_a_runs_case_holds_its_curves_answers_and_leaks() -> None:
     train, test = dataset(CATS, np.arange(200) % 2), dataset(CATS, np.arange(50) % 2, first=200)
     leaks = [Leak(train.name(0), "train", test.name(row), "test") for row in range(4)]
     run = finished_run(train, test, epochs=[*epochs, replace(epochs[0], phase="head")], leaks=leaks)
-    answered = Answered(np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]), np.array([0, 1, 1]))
-    case = Case.of(replace(run, trained=answered), scored(run, range(10)))
-    assert case.trained is not None and case.trained.confusion == ((1, 0), (1, 1))
-    assert Case.of(run).trained is None and Case.of(run).held is None
+    case = Case.of(run, scored(run, range(10)))
+    assert Case.of(run).held is None
     assert case.epochs == epochs
     assert case.counts == (100, 100)
     assert case.class_names == CATS

@@ -311,9 +311,5 @@ def test_train_writes_a_classifier_that_says_what_was_measured(small_photos: Pat
     pixels = PixelStore.build(parts.test, target_size=SIDE).read(range(len(parts.test)))
     np.testing.assert_allclose(guide.probabilities(pixels), run.classifier.probabilities(pixels), atol=1e-6)
     assert guide.seen.size == len(parts.train) + len(parts.validation)
-    learnt = PixelStore.build(parts.train, target_size=SIDE).read(range(len(parts.train)))
-    assert run.trained is not None
-    np.testing.assert_array_equal(run.trained.labels, parts.train.labels)
-    np.testing.assert_allclose(run.trained.probabilities, run.classifier.probabilities(learnt), atol=1e-4)
     with pytest.raises(InputError, match="only a training from random weights with a folder can be resumed"):
         fg.train(parts, resume=True)

@@ -133,7 +133,6 @@ class Case:
         counts: training pictures of each class.
         setup: what was set.
         held: the kept weights' answers on held-out pictures; None where nobody asked.
-        trained: their answers on (a sample of) the training pictures, without augmentation.
         leaks: how many of the held-out pictures that each epoch was measured on are known to stand among the training
             ones too; None where nobody looked.
         class_names: as many as counts, or none.
@@ -148,7 +147,6 @@ class Case:
     counts: tuple[int, ...]
     setup: Setup = Setup()
     held: Answers | None = None
-    trained: Answers | None = None
     leaks: int | None = None
     class_names: tuple[str, ...] = ()
 
@@ -181,7 +179,6 @@ class Case:
             tuple(run.parts.train.counts.values()),
             setup,
             None if score is None else Answers.of(score.probabilities, score.labels),
-            None if run.trained is None else Answers.of(run.trained.probabilities, run.trained.labels),
             round(leaks * min(1.0, MOST_WATCHED / max(1, len(held)))),
             run.parts.train.class_names,
         )
@@ -208,7 +205,6 @@ class Case:
             "counts": list(self.counts),
             "setup": asdict(self.setup),
             "held": None if self.held is None else asdict(self.held),
-            "trained": None if self.trained is None else asdict(self.trained),
             "leaks": self.leaks,
             "class_names": list(self.class_names),
         }
@@ -228,9 +224,9 @@ class Case:
             Epoch(**{name: _read(name, value) for name, value in zip(columns, row, strict=True)})
             for row in zip(*columns.values(), strict=True)
         )
-        held, trained = (_answers(kept[name]) for name in ("held", "trained"))
+        held = _answers(kept["held"])
         names = tuple(kept.get("class_names", ()))
-        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, trained, kept["leaks"], names)
+        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names)
 
 
 def _augmentation(settings: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from fieldguide.training import features as frozen
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Answered, Choices, Epoch, Schedule, Stage, Watch
+from fieldguide.training.record import Choices, Epoch, Schedule, Stage, Watch
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stores import at_size, whole_store
@@ -61,7 +61,6 @@ class Run:
     agreement: float | None  # largest difference between the saved Keras model's probabilities and the engine's
     decoded: int = 0  # pictures that were decoded in this training; the others were kept from before
     computed: int = 0  # pictures that went through the frozen network now; likewise
-    trained: Answered | None = None  # of pictures that it learnt from; kept of a training from random weights
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
 
     def __str__(self) -> str:
@@ -193,7 +192,6 @@ def _from_scratch(
         agreement=agreement,
         decoded=store.decoded,
         computed=len(store),
-        trained=found.trained,
         schedules=training.schedules,
     )
 

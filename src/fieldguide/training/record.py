@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
-
 from fieldguide.intervals import Estimate
 
 
@@ -79,14 +77,6 @@ class Choices:
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
         return {**asdict(self), "held_out": self.held_out.to_dict()}
-
-
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """What the final classifier says of some pictures that it learnt from, as they are."""
-
-    probabilities: np.ndarray  # float64 (n, classes), rows summing to 1, calibrated
-    labels: np.ndarray  # int64 (n,)
 
 
 @dataclass(frozen=True)

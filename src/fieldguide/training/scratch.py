@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide import console
-from fieldguide.calibration import fit_temperature, softmax
+from fieldguide.calibration import fit_temperature
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, TrainingError
 from fieldguide.intervals import Estimate, wilson
@@ -22,7 +22,7 @@ from fieldguide.training.choose import loss_and_accuracy
 from fieldguide.training.learner import Learner
 from fieldguide.training.origin import origin, refuse_changes
 from fieldguide.training.precision import chosen_precision
-from fieldguide.training.record import Answered, Epoch, Schedule
+from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Progress
 from fieldguide.training.watching import Watched
@@ -44,7 +44,6 @@ class Scratched:
     temperature: float
     held_out: Estimate  # accuracy on the watched pictures
     train_accuracy: Estimate
-    trained: Answered  # the same pictures
     ended: str  # why, in a clause
 
 
@@ -183,7 +182,6 @@ class Training:
             temperature=temperature,
             held_out=wilson(self._right(logits, held), len(held)),
             train_accuracy=wilson(self._right(of_fitted, fitted), len(fitted)),
-            trained=Answered(softmax(of_fitted, temperature), self.store.dataset.labels[fitted]),
             ended=self.ended,
         )
 
