@@ -25,17 +25,17 @@ HIGHEST_LOSS = 2.5  # times a blind guess's: what lies above is cut off
 
 # The run that each section shows.
 SHOWN = {
-    "overfitting": "bare-places-1",
+    "overfitting": "bare-cats-1",
     "good-fit": "well-green-1",
-    "underfitting": "small-cats-1",
-    "unstable": "unsteady-green-1",
+    "underfitting": "weak-trash-1",
+    "unstable": "unsteady-trash-1",
     "rate-too-high": "diverging-rps-1",
     "rate-too-low": "slow-horses-1",
     "unfinished": "brief-trash-1",
-    "few-held-out": "tiny-trash-1",
+    "few-held-out": "tiny-cats-1",
     "leak": "leaked-cats-1",
     "labels": "shuffled-cats-1",
-    "part-of-the-labels": "mislabelled-green-1",
+    "part-of-the-labels": "mislabelled-horses-1",
     "collapsed": "rare-cats-1",
     "augmentation": "cruel-rps-1",
 }

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fieldguide.augmentation.presets import PRESETS
+from fieldguide.augmentation.presets import PRESETS, preset_called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.usual import GROWTH
 from fieldguide.training.wishes import Wishes
 
 
@@ -134,3 +135,22 @@ def test_classes_of_different_size_are_weighted(store: PixelStore) -> None:
     assert ScratchRecipe.auto(store).class_weights == 0
     assert ScratchRecipe.auto(few).class_weights == 0.5
     assert "classes differ in size" in " ".join(ScratchRecipe.auto(few).reasons)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "grows"),
+    [
+        (Wishes("scratch"), True),
+        (Wishes("scratch", augment="crops"), True),
+        (Wishes("scratch", augment="none"), False),
+        (Wishes("scratch", augment="medium"), False),
+        (Wishes("scratch", side=48), False),
+        (Wishes("scratch", net="classic"), False),
+        (Wishes("scratch", net="residual"), True),
+    ],
+    ids=lambda value: str(value.words()) if isinstance(value, Wishes) else None,
+)
+def test_only_large_pictures_that_are_cropped_begin_small(wishes: Wishes, grows: bool) -> None:
+    """What was seen at one size only is not recognised at another."""
+    usual = ScratchRecipe(augment=preset_called("crops").settings, growth=GROWTH, margin=1.25)
+    assert wishes.apply(usual).growth == (GROWTH if grows else ())

@@ -208,8 +208,8 @@ def _recipes(recipe: ScratchRecipe) -> list[tuple[str, float, ScratchRecipe]]:
     if not (recipe.net.dropout or recipe.net.block_dropout):
         recipe = recipe.with_(net=replace(recipe.net, dropout=USUAL_DROPOUT))
     dropped, whole = recipe.net, replace(recipe.net, dropout=0.0, block_dropout=0.0)
-    plain = recipe.with_(net=whole, augment=None, mixing=Mixing(), margin=1.0, reasons=())
-    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=margin)
+    plain = recipe.with_(net=whole, augment=None, mixing=Mixing(), margin=1.0, growth=(), reasons=())
+    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=margin, growth=recipe.growth)
     return [
         ("plain", 0.0, plain),
         ("augmentation", 0.0, varied),

@@ -22,11 +22,11 @@ from fieldguide.model.nets import LARGEST, SMALLEST, Net
 from fieldguide.training.optimiser import USUAL_PATIENCE, Optimiser
 from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.usual import (
-    SMALL_SIDE,
     USUAL_EPOCHS,
     usual_augmentation,
     usual_class_weights,
     usual_epochs,
+    usual_growth,
     usual_margin,
     usual_size,
 )
@@ -36,7 +36,6 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MOST_EPOCHS = 10_000
 ROUNDED_TO = 8  # pixels
 MOST_MARGIN = 4.0
-GROWTH = ((2 / 3, 0.75),)
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ class ScratchRecipe:
             epochs=epochs,
             class_weights=power,
             margin=usual_margin(augment),
-            growth=GROWTH if side > SMALL_SIDE else (),  # nothing is gained by even smaller pictures
+            growth=usual_growth(net, augment),
             seed=seed,
             reasons=reasons,
         )

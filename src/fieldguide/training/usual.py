@@ -8,6 +8,7 @@ import numpy as np
 
 from fieldguide.augmentation.settings import Settings
 from fieldguide.data.pixels import PixelStore
+from fieldguide.model.nets import Net
 
 IMBALANCE = 1.5  # largest class to smallest, from which classes are weighted
 IMBALANCE_POWER = 0.5
@@ -16,6 +17,7 @@ LOOKS = 96_000
 FEWEST_EPOCHS, USUAL_EPOCHS, MOST_USUAL_EPOCHS = 15, 48, 200
 SMALL_SIDE = 64  # pixels
 LEAST_SIDE = 48  # pixels: the plain network halves them five times
+GROWTH = ((2 / 3, 0.75),)
 MARGIN = 1.25  # of pictures that are cropped
 LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
 
@@ -53,6 +55,20 @@ def usual_margin(augment: Settings | None) -> float:
         augment: how they are varied.
     """
     return MARGIN if augment is not None and augment.crop_area[0] < 1 else 1.0
+
+
+def usual_growth(net: Net, augment: Settings | None) -> tuple[tuple[float, float], ...]:
+    """How pictures grow while it trains: see `ScratchRecipe.growth`.
+
+    Only crops, which come at all scales anyway, are shown smaller at first: a network that has seen things at one size
+    does not recognise them at another. Of small pictures nothing is gained by even smaller ones.
+
+    Args:
+        net: that learns.
+        augment: how pictures are varied.
+    """
+    cropped = augment is not None and augment.crop_area[0] < 1
+    return GROWTH if cropped and net.pooling != "flatten" and min(net.target_size) > SMALL_SIDE else ()
 
 
 def usual_class_weights(counts: Mapping[str, int]) -> float:

@@ -17,7 +17,7 @@ from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import usual_class_weights, usual_margin
+from fieldguide.training.usual import usual_class_weights, usual_growth, usual_margin
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 AUGMENTATIONS = ("none", *PRESETS)
@@ -160,16 +160,16 @@ class Wishes:
         net = replace(before, **of_net)
         changes: dict[str, object] = {name: getattr(self, name) for name in _OWN if getattr(self, name) is not None}
         changes["net"] = net
-        if net.pooling == "flatten":  # which takes pictures of one size only
-            changes["growth"] = ()
         of_optimiser = self._for(_OPTIMISER)
         if "name" in of_optimiser:  # the usual rate of one kind is not that of another
             changes["optimiser"] = Optimiser(**of_optimiser)
         else:
             changes["optimiser"] = replace(recipe.optimiser, **of_optimiser)
+        augment = recipe.augment
         if self.augment is not None:
             augment = None if self.augment == "none" else preset_called(self.augment).settings
             changes |= {"augment": augment, "margin": usual_margin(augment)}
+        changes["growth"] = usual_growth(net, augment)
         if self.mix is not None:
             changes["mixing"] = Mixing(self.mix)
         if self.patience is not None:
