@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--only", nargs="+", default=[plan.name for plan in PLANS], help="plans, in this order")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     RUNS.mkdir(exist_ok=True)

@@ -94,9 +94,7 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
     rate.add_argument("--steps", type=whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
-    title = (
-        "the network and its pictures, as for `train --recipe scratch` (in brackets what is taken if nothing is said)"
-    )
+    title = "as for `train --recipe scratch` (in brackets what is taken otherwise)"
     _add_scratch(rate, title, {**aside, "rate": "left aside here: it is what is looked for"})
 
 

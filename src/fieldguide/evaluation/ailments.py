@@ -49,10 +49,10 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
 
 
 def _gap_before_jumps(found: list[Ailment], signs: Signs) -> list[Ailment]:
-    """The same with overfitting before unstable training, where the gap is surely larger than any jump."""
+    """The same with overfitting before unstable training, where the gap is surely larger than the usual jump."""
     jumps = [one for one in found if one.kind == UNSTABLE]
     gap = [one for one in found if one.kind == OVERFITTING]
-    if not (jumps and gap and signs.gap.low > float(-np.diff(signs.accuracy).min())):
+    if not (jumps and gap and signs.gap.low > float(np.median(np.abs(np.diff(signs.accuracy))))):
         return found
     others = [one for one in found if one.kind not in (UNSTABLE, OVERFITTING)]
     before = [one for one in others if KINDS.index(one.kind) < KINDS.index(UNSTABLE)]

@@ -19,6 +19,7 @@ from fieldguide.evaluation.ailment import (
     Figure,
 )
 from fieldguide.evaluation.evidence import percent, points
+from fieldguide.evaluation.pace import FAR_APART
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.usual import usual_epochs
@@ -47,7 +48,7 @@ def overfitting(signs: Signs) -> Ailment | None:
     gap = signs.gap
     if gap.value < LARGE_GAP or gap.low <= 0 or signs.gap_by_chance >= CHANCE:
         return None
-    if signs.trained.high < LEARNT and signs.best_is_late:  # both are still getting better
+    if signs.trained.high < LEARNT and signs.best_is_late and gap.low <= FAR_APART:  # both are still getting better
         return None
     since, rose = _since(signs)
     best = signs.best
@@ -144,15 +145,18 @@ def collapsed(signs: Signs) -> Ailment | None:
     if answers is None:
         return None
     confusion = np.array(answers.confusion)
+    counts = np.array(signs.case.counts)
+    is_rare = counts < RARE * counts.max()
     support, hits = confusion.sum(axis=1), np.diag(confusion)
     for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
         own = wilson(int(hits[place]), int(support[place]))
         others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
         if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
             continue
-        if chance(others, own) >= CHANCE / len(support):  # of many classes one fares badly by chance
+        rare = bool(is_rare[place])
+        # Of many classes one fares badly by chance; of a rare one it was to be feared.
+        if chance(others, own) >= CHANCE / max(1, (is_rare if rare else ~is_rare).sum()):
             continue
-        rare = signs.case.counts[place] < RARE * max(signs.case.counts)
         if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
             continue
         return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))

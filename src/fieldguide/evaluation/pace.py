@@ -20,7 +20,7 @@ from fieldguide.evaluation.ailment import (
 )
 from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.signs import FEW_EPOCHS, LEARNT, STILL_FALLING, Signs, smoothed
+from fieldguide.evaluation.signs import FEW_EPOCHS, LEARNT, STILL_FALLING, STUCK, Signs, smoothed
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.usual import LOOKS
@@ -34,6 +34,8 @@ BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainin
 # As `STILL_FALLING`, where the rate goes to nothing meanwhile: that lowers the loss of a finished training too.
 ANNEALED = 0.15
 FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
+FAR_APART = 0.1  # training and held-out accuracy
+MUCH_DROPOUT, MUCH_L2 = 0.7, 0.02  # with more a network is held back by that, however long it trains
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
 FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
@@ -76,7 +78,7 @@ def unstable(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.count < FEWEST_TO_SWING or signs.nothing_learnt:
+    if signs.count < FEWEST_TO_SWING or signs.level("loss") > STUCK * signs.blind:  # chance jumps about too
         return None
     steps = np.diff(signs.accuracy[signs.count // 2 - 1 :])
     swing, worst = float(np.median(np.abs(steps))), max(0.0, float(-steps.min()))
@@ -134,8 +136,12 @@ def unfinished(signs: Signs) -> Ailment | None:
     if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
         return None
     pace = signs.pace
-    brief = signs.count < FEW_EPOCHS or _looked_at_seldom(signs)
-    brief = brief and signs.val_loss[-1] < signs.val_loss[0]
+    if _held_back(signs.case.setup, MUCH_DROPOUT, MUCH_L2):  # then it learns slowly because of that
+        return None
+    seldom = _looked_at_seldom(signs) and signs.val_loss[-1] < signs.val_loss[0]
+    brief = signs.count < FEW_EPOCHS or seldom
+    if not brief and signs.gap.low > FAR_APART:  # then more epochs would only widen the gap
+        return None
     if not brief and not (signs.best_is_late and pace.steady):
         return None
     if not brief and pace.end < (ANNEALED if signs.case.setup.schedule in ("cosine", "one_cycle") else STILL_FALLING):
@@ -156,8 +162,11 @@ def unfinished(signs: Signs) -> Ailment | None:
 def _looked_at_seldom(signs: Signs) -> bool:
     """Whether varied pictures, that nothing else keeps from being learnt, were looked at far more seldom than usual."""
     setup, looks = signs.case.setup, signs.count * sum(signs.case.counts)
-    held_back = setup.dropout > 0 or setup.block_dropout > 0 or setup.l2 > 0
-    return setup.varies and not held_back and signs.best_is_late and looks < FEW_LOOKS * LOOKS
+    return setup.varies and not _held_back(setup, 0.0, 0.0) and signs.best_is_late and looks < FEW_LOOKS * LOOKS
+
+
+def _held_back(setup: Setup, dropout: float, l2: float) -> bool:
+    return max(setup.dropout, setup.block_dropout) > dropout or setup.l2 > l2
 
 
 def _times_usual(setup: Setup) -> float:
