@@ -6,8 +6,9 @@ import numpy as np
 
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
-from fieldguide.evaluation.ailment import KINDS, OVERFITTING, UNSTABLE, Ailment
+from fieldguide.evaluation.ailment import COLLAPSED, KINDS, OVERFITTING, UNSTABLE, Ailment
 from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.pace import FAR_APART
 from fieldguide.evaluation.signs import Signs
 
 _RULES = (
@@ -43,17 +44,19 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if not (signs.n and signs.val_n):
         return (fitting.unclear(signs),)
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
-    found = _gap_before_jumps(found, signs)
+    found = _wide_gap_first(found, signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)
 
 
-def _gap_before_jumps(found: list[Ailment], signs: Signs) -> list[Ailment]:
-    """The same with overfitting before unstable training, where the gap is surely larger than the usual jump."""
-    jumps = [one for one in found if one.kind == UNSTABLE]
+def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:
+    """The same with overfitting before what a wide gap explains: smaller jumps, and a class that is not known."""
+    jump = float(np.median(np.abs(np.diff(signs.accuracy)))) if signs.count > 1 else 0.0
+    explained = {UNSTABLE: jump, COLLAPSED: FAR_APART}
     gap = [one for one in found if one.kind == OVERFITTING]
-    if not (jumps and gap and signs.gap.low > float(np.median(np.abs(np.diff(signs.accuracy))))):
+    if not gap:
         return found
-    others = [one for one in found if one.kind not in (UNSTABLE, OVERFITTING)]
-    before = [one for one in others if KINDS.index(one.kind) < KINDS.index(UNSTABLE)]
-    return [*before, *gap, *jumps, *others[len(before) :]]
+    after = [one for one in found if one.kind in explained and signs.gap.low > explained[one.kind]]
+    first = found.index(after[0]) if after else found.index(gap[0])
+    others = [one for one in found if one not in gap]
+    return [*others[:first], *gap, *others[first:]]

@@ -10,7 +10,7 @@ from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
 from fieldguide.evaluation.case import Answers
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import CHANCE, Signs, ranking, skill
+from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -25,8 +25,7 @@ ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
-ABOVE = 0.10  # training accuracy above a blind guess's by this much has learnt something
-NOT_ABOVE = 0.15  # held-out accuracy that may be above a blind guess's by more may have learnt something
+ABOVE = 0.15  # training accuracy above a blind guess's by this much has learnt something
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels leave 0.29 to 0.62.
 TELLING = 0.36
@@ -142,7 +141,7 @@ def labels(signs: Signs) -> Ailment | None:
     remedy = remedies.check(
         "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
-    blind = held.low <= signs.majority and held.high <= signs.majority + NOT_ABOVE and not _some_skill(signs.case.held)
+    blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not _some_skill(signs.case.held)
     if trained.low > signs.commonest + ABOVE and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
@@ -182,6 +181,8 @@ def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     """
     answers = signs.case.held
     if answers is None or sum(answers.wrong) < FEWEST_WRONG or skill(answers) < SKILLED:
+        return None
+    if signs.level("loss") > STUCK * signs.blind:  # it has learnt next to nothing, from right labels or wrong ones
         return None
     found, usual = ranking(answers), 0.5 + TELLING * skill(answers)
     if found.high >= usual:

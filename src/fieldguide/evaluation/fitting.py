@@ -30,7 +30,7 @@ WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
 MAY_BE = 0.10  # a gap that may be above it is not called small
 FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as a whole is better than chance
 FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
-MOSTLY_RIGHT = 0.4  # of the other classes' pictures: where less is, it is not one class that ails
+MOSTLY_RIGHT = 0.5  # of the other classes' pictures: where less is, it is not one class that ails
 RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
 PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
@@ -146,16 +146,14 @@ def collapsed(signs: Signs) -> Ailment | None:
         return None
     confusion = np.array(answers.confusion)
     counts = np.array(signs.case.counts)
-    is_rare = counts < RARE * counts.max()
     support, hits = confusion.sum(axis=1), np.diag(confusion)
     for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
         own = wilson(int(hits[place]), int(support[place]))
         others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
         if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
             continue
-        rare = bool(is_rare[place])
-        # Of many classes one fares badly by chance; of a rare one it was to be feared.
-        if chance(others, own) >= CHANCE / max(1, (is_rare if rare else ~is_rare).sum()):
+        rare = counts[place] < RARE * counts.max()
+        if chance(others, own) >= CHANCE / len(support):  # of many classes one fares badly by chance
             continue
         if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
             continue
