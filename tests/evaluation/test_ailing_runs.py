@@ -155,3 +155,5 @@ def test_the_page_gives_the_sums_too() -> None:
     assert f"{sum(run.named for run in tuned)} of {len(tuned)} with seeds 1 and 2" in text
     assert f"{sum(run.named for run in kept_back)} of {len(kept_back)} with seed 3" in text
     assert f"none of {len(WELL_RUNS)} healthy runs" in text
+    every = [run for run in ALL if run.ailment != HEALTHY]
+    assert f"with them it is {sum(run.named for run in every)} of {len(every)} ill runs" in text

@@ -27,7 +27,8 @@ FEWEST_EPOCHS = 3  # in which held-out pictures fared better
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
 ABOVE = 0.15  # training accuracy above a blind guess's by this much has learnt something
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
-# pictures. One that knows some pictures for certain and guesses the others has more; right labels leave 0.29 to 0.62.
+# pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
+# 0.62.
 TELLING = 0.36
 SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
 FEWEST_WRONG = 20  # answers
