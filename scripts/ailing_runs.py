@@ -68,6 +68,11 @@ class Pictures:
     held: np.ndarray
     test: np.ndarray
 
+    @property
+    def leaks(self) -> int:
+        """Held-out pictures with a copy among the fitted ones, as `fieldguide.split` finds them by their bytes."""
+        return int(np.isin(self.held, self.fitted).sum())
+
     def store(self, size: tuple[int, int], resize: str) -> PixelStore:
         """Their pixels."""
         return PixelStore.build(self.dataset, target_size=size, resize=resize)
@@ -150,6 +155,7 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
         tuple(fitted.counts.values()),
         replace(setup, asked=asked, stopped=stopped),
         Answers.of(softmax(said, found.temperature), labels[pictures.held]),
+        pictures.leaks,
     )
     tested = None
     if len(pictures.test):
