@@ -6,7 +6,7 @@ import numpy as np
 
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
-from fieldguide.evaluation.ailment import COLLAPSED, KINDS, OVERFITTING, UNSTABLE, Ailment
+from fieldguide.evaluation.ailment import COLLAPSED, KINDS, OVERFITTING, RATE_TOO_HIGH, UNSTABLE, Ailment
 from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.pace import FAR_APART
 from fieldguide.evaluation.signs import Signs
@@ -44,6 +44,8 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if not (signs.n and signs.val_n):
         return (fitting.unclear(signs),)
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
+    if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about
+        found = [one for one in found if one.kind != UNSTABLE]
     found = _wide_gap_first(found, signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)
@@ -52,7 +54,9 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
 def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:
     """The same with overfitting before what a wide gap explains: smaller jumps, and a class that is not known."""
     jump = float(np.median(np.abs(np.diff(signs.accuracy)))) if signs.count > 1 else 0.0
-    explained = {UNSTABLE: jump, COLLAPSED: FAR_APART}
+    explained = {UNSTABLE: jump}
+    if not any(fitting.very_rare(signs, place) for place in range(len(signs.case.counts))):
+        explained[COLLAPSED] = FAR_APART
     gap = [one for one in found if one.kind == OVERFITTING]
     if not gap:
         return found

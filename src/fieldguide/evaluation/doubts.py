@@ -10,7 +10,7 @@ from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
 from fieldguide.evaluation.case import Answers
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill
+from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -25,13 +25,18 @@ ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
-ABOVE = 0.15  # training accuracy above a blind guess's by this much has learnt something
+LEARNS = 0.10  # training accuracy above a blind guess's by this much has learnt something
+ABOVE = 0.15  # held-out accuracy above a blind guess's by this much has too
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
 # 0.62.
 TELLING = 0.36
 SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
 FEWEST_WRONG = 20  # answers
+# What all pictures of a class have in common is learnt first, and helps unseen ones alike: at their best the two
+# accuracies are at most `ALIKE` apart. Then comes what is left over, one by one: at least `LEFT_OVER` of the training
+# pictures, and unseen ones fare worse by `SPOILT` or more. Hard pictures with right labels part the two earlier.
+ALIKE, LEFT_OVER, SPOILT = 0.10, 0.10, 0.03
 
 
 def few_held(signs: Signs) -> Ailment | None:
@@ -104,7 +109,8 @@ def _keeping_up(signs: Signs) -> Ailment | None:
     loss, held = signs.level("loss") - least, signs.level("val_loss") - least
     if loss < AT_THE_FLOOR * signs.blind and least:  # there both lie at the floor, on whatever pictures
         return None
-    slowly = int((signs.loss > SLOWLY * signs.blind).sum())
+    quick = signs.loss <= SLOWLY * signs.blind
+    slowly = int(quick.argmax()) if quick.any() else signs.count
     if loss > BY_HEART * signs.blind or held > KEEPS_UP * loss or slowly < ONE_BY_ONE:
         return None
     floor = f", and with smoothed labels none is below {least:.3f}" if least else ""
@@ -160,7 +166,7 @@ def labels(signs: Signs) -> Ailment | None:
             POSSIBLE if few else LIKELY,
             remedy,
         )
-    return _partly(signs, remedy)
+    return _partly(signs, remedy) or _left_over(signs, remedy)
 
 
 def _some_skill(answers: Answers | None) -> bool:
@@ -199,6 +205,43 @@ def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
         (Figure.of("pairs of answers in which the right one is the surer", found),),
         LIKELY,
         remedy,
+    )
+
+
+def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
+    """Whether a part of the pictures was learnt by heart after the others, to the harm of unseen ones.
+
+    Source:
+        D. Arpit et al. (2017), "A closer look at memorization in deep networks", ICML: networks learn what is common to
+        their pictures before they learn wrong labels by heart, and lose some of it then.
+    """
+    trained, held = smoothed(signs.accuracy), smoothed(signs.val_accuracy)
+    peak = int(np.argmax(held))
+    first, later = float(trained[peak]), signs.trained.value
+    if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
+        return None
+    if held[peak] - signs.held.value < SPOILT:
+        return None
+    then = (
+        f"Around epoch {peak + 1} it recognised {100 * first:.1f}% of its training pictures and "
+        f"{100 * held[peak]:.1f}% of held-out ones; at the end {signs.trained.percent} and {signs.held.percent}."
+    )
+    why = (
+        "Hard pictures with right labels part the two from the beginning. Wrong labels are learnt last, one by one, "
+        "and spoil what was learnt before."
+    )
+    return Ailment(
+        LABELS,
+        "Part of the labels is suspect: what it learnt last, by heart, made it worse on unseen pictures.",
+        (then, why),
+        (
+            Figure.of("accuracy on training pictures", signs.trained),
+            Figure.of("accuracy on held-out pictures", signs.held),
+            Figure("held-out accuracy at its best", float(held[peak])),
+        ),
+        POSSIBLE,
+        remedy,
+        peak + 2,
     )
 
 

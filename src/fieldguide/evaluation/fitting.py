@@ -19,7 +19,7 @@ from fieldguide.evaluation.ailment import (
     Figure,
 )
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.pace import FAR_APART
+from fieldguide.evaluation.pace import FAR_APART, held_back
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.usual import usual_epochs
@@ -32,6 +32,7 @@ FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as
 FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
 MOSTLY_RIGHT = 0.5  # of the other classes' pictures: where less is, it is not one class that ails
 RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
+VERY_RARE = 0.1  # likewise: that few are seldom learnt from at all
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
 PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
 HALF_WAY = 0.5  # from a blind guess to all training pictures right: further, the augmentation can be learnt from
@@ -112,7 +113,8 @@ def underfitting(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.trained.high >= LEARNT:
+    surely = signs.trained.high < LEARNT
+    if not surely and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
         return None
     nothing = signs.nothing_learnt
     level = (
@@ -130,7 +132,7 @@ def underfitting(signs: Signs) -> Ailment | None:
         f"It underfits: it recognises only {percent(signs.trained)} of the very pictures it learns from.",
         tuple(evidence),
         (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
-        POSSIBLE if nothing else SHOWN,
+        POSSIBLE if nothing else SHOWN if surely else LIKELY,
         remedies.more_room(signs.case.setup, usual_epochs(sum(signs.case.counts))),
     )
 
@@ -153,12 +155,24 @@ def collapsed(signs: Signs) -> Ailment | None:
         if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
             continue
         rare = counts[place] < RARE * counts.max()
-        if chance(others, own) >= CHANCE / len(support):  # of many classes one fares badly by chance
+        # Of many classes one fares badly by chance; but not the very one that is by far the rarest.
+        among = 1 if place == counts.argmin() and very_rare(signs, place) else len(support)
+        if chance(others, own) >= CHANCE / among:
             continue
         if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
             continue
         return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))
     return None
+
+
+def very_rare(signs: Signs, place: int) -> bool:
+    """Whether a class has so few training pictures beside the largest that this alone explains its being forgotten.
+
+    Args:
+        signs: of the training.
+        place: of the class, from 0.
+    """
+    return signs.case.counts[place] < VERY_RARE * max(signs.case.counts)
 
 
 def _collapse(signs: Signs, place: int, own: Estimate, others: Estimate, named: int) -> Ailment:

@@ -28,6 +28,7 @@ from fieldguide.words import counted
 
 HIGH = 5.0  # times the usual rate: one that has then learnt nothing has not learnt it because of that
 LOW = 1 / 30  # likewise
+FAR_TOO_HIGH = 30.0  # likewise: then it jumps about because of that
 FEWEST_TO_SWING = 6  # epochs
 SWINGS = 0.04  # median change of the training accuracy from one epoch to the next: the pictures are the same
 BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
@@ -54,7 +55,7 @@ def rate_too_high(signs: Signs) -> Ailment | None:
         sentence = f"The learning rate is too high: in epoch {epoch} the loss was no longer a number."
         return Ailment(RATE_TOO_HIGH, sentence, (_set_to(setup),), (), SHOWN, lower, since=epoch)
     if not signs.nothing_learnt:
-        return None
+        return _too_high_to_settle(signs, lower)
     best = wilson(float(np.max(smoothed(signs.accuracy))) * signs.n, signs.n)
     lost = best.low > signs.trained.high
     if not lost and not _times_usual(setup) >= HIGH:
@@ -67,6 +68,22 @@ def rate_too_high(signs: Signs) -> Ailment | None:
         "The learning rate is too high: the training has not taken hold.",
         tuple(evidence),
         (Figure.of("accuracy on training pictures", signs.trained), Figure("training loss", signs.level("loss"))),
+        LIKELY,
+        lower,
+    )
+
+
+def _too_high_to_settle(signs: Signs, lower: remedies.Remedy) -> Ailment | None:
+    """Whether it jumps about instead of learning its pictures, at a rate far above what one begins with."""
+    jumps = unstable(signs)
+    if jumps is None or signs.trained.value >= LEARNT or not _times_usual(signs.case.setup) >= FAR_TOO_HIGH:
+        return None
+    return Ailment(
+        RATE_TOO_HIGH,
+        f"The learning rate is too high: the training jumps about, and at the end recognises {percent(signs.trained)} "
+        "of the pictures it learns from.",
+        jumps.evidence,
+        (Figure.of("accuracy on training pictures", signs.trained), *jumps.figures),
         LIKELY,
         lower,
     )
@@ -136,7 +153,7 @@ def unfinished(signs: Signs) -> Ailment | None:
     if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
         return None
     pace = signs.pace
-    if _held_back(signs.case.setup, MUCH_DROPOUT, MUCH_L2):  # then it learns slowly because of that
+    if held_back(signs.case.setup):  # then it learns slowly because of that
         return None
     seldom = _looked_at_seldom(signs) and signs.val_loss[-1] < signs.val_loss[0]
     brief = signs.count < FEW_EPOCHS or seldom
@@ -162,10 +179,17 @@ def unfinished(signs: Signs) -> Ailment | None:
 def _looked_at_seldom(signs: Signs) -> bool:
     """Whether varied pictures, that nothing else keeps from being learnt, were looked at far more seldom than usual."""
     setup, looks = signs.case.setup, signs.count * sum(signs.case.counts)
-    return setup.varies and not _held_back(setup, 0.0, 0.0) and signs.best_is_late and looks < FEW_LOOKS * LOOKS
+    return setup.varies and not held_back(setup, 0.0, 0.0) and signs.best_is_late and looks < FEW_LOOKS * LOOKS
 
 
-def _held_back(setup: Setup, dropout: float, l2: float) -> bool:
+def held_back(setup: Setup, dropout: float = MUCH_DROPOUT, l2: float = MUCH_L2) -> bool:
+    """Whether more than so much is taken out, or kernels are held to be small by more than so much.
+
+    Args:
+        setup: of a training.
+        dropout: share of the values.
+        l2: penalty.
+    """
     return max(setup.dropout, setup.block_dropout) > dropout or setup.l2 > l2
 
 

@@ -1,0 +1,103 @@
+"""Which of several findings is told first, and what tells one cause from another that leaves like curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated_cases import SETUP, level, rising, simulate
+
+from fieldguide.evaluation import ailment
+from fieldguide.evaluation.ailments import ailments
+from fieldguide.evaluation.case import Answers, Case
+
+SEEDS = range(5)
+
+
+def kinds(case: Case) -> list[str]:
+    return [found.kind for found in ailments(case)]
+
+
+def restless(seed: int, middle: float) -> Case:
+    jumps = np.random.default_rng(seed).normal(0, 0.1, 31)
+    return simulate(lambda epoch: middle + jumps[epoch], lambda epoch: middle + jumps[epoch], seed=seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_jumps_at_a_rate_far_above_the_usual_are_laid_to_the_rate(seed: int) -> None:
+    case = replace(restless(seed, 0.7), setup=replace(SETUP, rate=0.05))
+    found = ailments(case)
+    assert found[0].kind == ailment.RATE_TOO_HIGH
+    assert "jumps about" in found[0].sentence
+    assert str(found[0].remedy).count("--rate 0.001 ") == 1
+    assert ailment.UNSTABLE not in kinds(case)  # it is the same thing
+    assert kinds(replace(case, setup=SETUP))[0] == ailment.UNSTABLE
+
+
+def spoilt(first: float, last: float, seed: int = 0) -> Case:
+    """Both accuracies rise together to three quarters; then training pictures are learnt by heart."""
+
+    def trained(epoch: int) -> float:
+        return 0.5 + 0.25 * min(1.0, epoch / 10) + 0.25 * max(0.0, (epoch - 10) / 20)
+
+    def held(epoch: int) -> float:
+        return 0.5 + (first - 0.5) * min(1.0, epoch / 10) - (first - last) * max(0.0, (epoch - 10) / 20)
+
+    return simulate(trained, held, val_loss=lambda epoch: 0.55 + 0.02 * abs(epoch - 10), n=1000, val_n=600, seed=seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_learnt_last_to_the_harm_of_unseen_pictures_makes_labels_suspect(seed: int) -> None:
+    found = ailments(spoilt(0.75, 0.66, seed))
+    assert found[0].kind == ailment.LABELS
+    assert found[0].sure == ailment.POSSIBLE
+    assert found[0].since is not None and 9 <= found[0].since <= 16
+    assert ailment.OVERFITTING in [one.kind for one in found]
+
+
+def test_learning_by_heart_alone_is_no_sign_of_wrong_labels() -> None:
+    assert kinds(spoilt(0.75, 0.745)) == [ailment.OVERFITTING]  # unseen pictures do not suffer
+    assert kinds(spoilt(0.62, 0.58)) == [ailment.OVERFITTING]  # the two were apart from the beginning
+
+
+def test_a_rare_class_is_told_before_the_overfitting_that_does_not_explain_it() -> None:
+    wide = simulate(rising(0.6, 1.0, 4), level(0.8), val_loss=lambda epoch: 0.5 + 0.02 * epoch, val_n=210)
+    held = Answers(((84, 16, 0), (18, 84, 0), (5, 3, 0)), (0,) * 8 + (168, 0), (0,) * 5 + (42, 0, 0, 0, 0))
+    rare = replace(wide, counts=(390, 390, 20), held=held)
+    assert kinds(rare)[:2] == [ailment.COLLAPSED, ailment.OVERFITTING]
+    fairly_rare = replace(wide, counts=(350, 350, 100), held=held)
+    assert kinds(fairly_rare)[:2] == [ailment.OVERFITTING, ailment.COLLAPSED]
+
+
+def test_the_rarest_class_need_not_stand_out_among_many() -> None:
+    """Nobody has to search for it: its recall is one test, not one of six."""
+    case = simulate(rising(0.3, 0.7, 5), level(0.6), val_n=306)
+    confusion = np.full((6, 6), 5)
+    np.fill_diagonal(confusion, 35)
+    confusion[5] = (2, 2, 1, 0, 0, 0)
+    right = int(np.trace(confusion))
+    held = Answers(tuple(map(tuple, confusion.tolist())), (right,), (int(confusion.sum()) - right,))
+    assert ailment.COLLAPSED in kinds(replace(case, counts=(150, 150, 150, 150, 150, 10), held=held))
+    assert ailment.COLLAPSED not in kinds(replace(case, counts=(150, 150, 150, 150, 150, 60), held=held))
+
+
+def test_what_is_much_held_back_underfits_where_the_sample_alone_leaves_it_open() -> None:
+    case = simulate(level(0.88), level(0.83), n=300, val_n=300)
+    case = replace(case, epochs=tuple(replace(epoch, accuracy=0.88) for epoch in case.epochs))
+    assert ailment.UNDERFITTING not in kinds(case)
+    held_back = replace(case, setup=replace(SETUP, l2=0.05))
+    found = ailments(held_back)
+    assert found[0].kind == ailment.UNDERFITTING
+    assert found[0].sure == ailment.LIKELY
+    assert "--l2 0 " in str(found[0].remedy)
+
+
+def test_a_training_that_broke_down_now_and_then_has_not_learnt_its_pictures_one_by_one() -> None:
+    """A leak shows in a loss that falls slowly from the start, not in one that falls at once and jumps up again."""
+    case = simulate(rising(0.6, 1.0, 1.5), rising(0.6, 1.0, 1.5), epochs=30)
+    jumpy = tuple(
+        replace(one, loss=0.3, accuracy=0.93, val_loss=0.3, val_accuracy=0.93) if one.epoch in range(3, 26, 3) else one
+        for one in case.epochs
+    )
+    assert ailment.LEAK not in kinds(replace(case, epochs=jumpy))
