@@ -241,7 +241,7 @@ def test_pictures_too_small_for_the_poolings_are_refused() -> None:
 
 
 def test_a_network_too_large_to_be_kept_is_refused() -> None:
-    with pytest.raises(InputError, match=r"the classic network, large would have .* parameters at \(512, 512\)"):
+    with pytest.raises(InputError, match=r"the classic network, large would have .* parameters at 512 x 512 pixels"):
         Net("classic", "large", target_size=(512, 512))
     assert Net("classic", "large", target_size=(512, 512), pooling="average").features == 512
 

@@ -96,7 +96,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"recipe": "scratch", "patience": 0}, "patience is 0"),
         ({"recipe": "scratch", "metric": "val_loss"}, "say with --patience how long it waits"),
         ({"recipe": "scratch", "net": "resnet"}, "family is 'resnet'"),
-        ({"recipe": "scratch", "side": 4}, "target_size is"),
+        ({"recipe": "scratch", "side": 4}, "side is 4; expected a whole number of pixels from 16"),
         ({"recipe": "scratch", "mix": "cutout"}, "mixing is 'cutout'"),
         ({"recipe": "scratch", "label_smoothing": 1.0}, "label_smoothing is 1.0; expected a number from 0 to below 1"),
         ({"recipe": "scratch", "class_weights": 2.0}, "class_weights is 2.0; expected a number from 0 to 1"),

@@ -118,13 +118,15 @@ class Net:
         if self.family == "classic":
             least = _least_side(len(CLASSIC[self.size][0]))
             if min(self.target_size) < least:
+                height, width = self.target_size
                 raise InputError(
-                    f"target_size is {self.target_size}; {self.name_in_words} takes pictures of {least} pixels or more "
-                    "on each side: make them larger, or take the plain network."
+                    f"{self.name_in_words} takes pictures of {least} pixels or more on each side, and was given "
+                    f"{height} x {width} (--side, target_size): make them larger, or take the plain network."
                 )
         if (count := self.parameters(units=1)) > MOST_PARAMETERS:
+            height, width = self.target_size
             raise InputError(
-                f"{self.name_in_words} would have {count:,} parameters at {self.target_size}; at most "
+                f"{self.name_in_words} would have {count:,} parameters at {height} x {width} pixels; at most "
                 f"{MOST_PARAMETERS:,} are possible: make the pictures smaller, or pool by the average."
             )
 

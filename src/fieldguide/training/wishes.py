@@ -10,9 +10,10 @@ from typing import Any
 from fieldguide.augmentation.presets import PRESETS, preset_called, preset_named
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Mixing
+from fieldguide.bounds import whole
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
-from fieldguide.model.nets import Net
+from fieldguide.model.nets import LARGEST, SMALLEST, Net
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -154,7 +155,9 @@ class Wishes:
         """The recipe with what was asked for in it."""
         of_net, before = self._for(_NET), recipe.net
         if self.side is not None:
-            of_net["target_size"] = (self.side, self.side)
+            expected = f"a whole number of pixels from {SMALLEST} to {LARGEST}"
+            side = whole("side", self.side, expected, SMALLEST, LARGEST)
+            of_net["target_size"] = (side, side)
         if "family" in of_net:  # the defaults of one family are not those of another
             before = Net(of_net.pop("family"), target_size=before.target_size)
         net = replace(before, **of_net)
