@@ -124,21 +124,18 @@ def scores(runs: Sequence[Kept]) -> str:
     healthy = [run for run in standing if run.ailment == HEALTHY]
     wronged = sum(not run.named for run in healthy)
     missed = ", ".join(f"{run.name} ({run.verdict})" for run in ill if not run.named)
-    lines += [
-        "",
-        f"Named rightly: {_share(ill, 'ill runs')}; {_share(_ill(tuned), 'with seeds 1 to 3')} and "
-        f"{_share(_ill(held_back), 'with seed 4')}.",
-        "",
-        f"By the curves alone, without what comparing the pictures tells of copies, {_share(seen, 'ill runs')}; of "
-        f"the leaks {_named([run.by_curves for run in leaking])}.",
-        "",
+    halves = f"{_share(_ill(tuned), 'with seeds 1 to 3')} and {_share(_ill(held_back), 'with seed 4')}"
+    by_curves = f"{_share(seen, 'ill runs')}; of the leaks {_named([run.by_curves for run in leaking])}"
+    left_out = f"{len(every) - len(ill)} more ill runs did not come to what was meant and are left out"
+    paragraphs = (
+        f"Named rightly: {_share(ill, 'ill runs')}; {halves}.",
+        f"By the curves alone, without what comparing the pictures tells of copies, {by_curves}.",
         f"Called ill: {wronged or 'none'} of {len(healthy)} healthy runs ({_interval(wronged, len(healthy))}).",
-        "",
-        f"{len(every) - len(ill)} more ill runs did not come to what was meant and are left out; with them "
-        f"{_share(every, 'ill runs')} are named rightly.",
-        "",
+        f"{left_out}; with them {_share(every, 'ill runs')} are named rightly.",
         f"Missed: {missed}.",
-    ]
+    )
+    for paragraph in paragraphs:
+        lines += ["", paragraph]
     return "\n".join(lines) + "\n"
 
 
