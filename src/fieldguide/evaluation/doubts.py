@@ -25,8 +25,7 @@ ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
-LEARNS = 0.10  # training accuracy above a blind guess's by this much has learnt something
-ABOVE = 0.15  # held-out accuracy above a blind guess's by this much has too
+ABOVE = 0.15  # accuracy above a blind guess's by this much has learnt something
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
 # 0.62.
