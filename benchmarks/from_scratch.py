@@ -24,6 +24,7 @@ import measure
 
 HERE = Path(__file__).resolve().parent
 ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors")
+WRITTEN = ("scratch", "classic", "quick", "overfitting", "rock_paper_scissors")
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy", "opencv-python-headless")
 QUICK_EPOCHS = 20  # of fieldguide, to be as accurate as the classic way
 OVERFITTING = ["--net", "classic", "--side", "150", "--augment", "none", "--label-smoothing", "0", "--average", "0"]
@@ -146,11 +147,12 @@ def parameters(folder: Path) -> int:
 
 
 def save(rows: list[dict[str, object]], path: Path) -> None:
-    """These rows, in the place of rows of the same names that stand there."""
+    """These rows, in the place of rows of the same names that stand there, in the order of `WRITTEN`."""
     fixed = {**measure.hardware(), "versions": measure.versions(sys.executable, PACKAGES)}
     known = list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
     kept = [row for row in known if row["row"] not in {row["row"] for row in rows}]
-    measure.write_csv(path, [*kept, *({"times_quick": "", **row, **fixed} for row in rows)])
+    every = [*kept, *({"times_quick": "", **row, **fixed} for row in rows)]
+    measure.write_csv(path, sorted(every, key=lambda row: WRITTEN.index(str(row["row"]))))
 
 
 if __name__ == "__main__":

@@ -67,11 +67,12 @@ class Pictures:
     fitted: np.ndarray  # int64; those that leak are among them, as often as they are copied
     held: np.ndarray
     test: np.ndarray
+    groups: np.ndarray  # of near-copies, as `find_twins` numbers them, frames of films too
 
     @property
     def leaks(self) -> int:
-        """Held-out pictures with a copy among the fitted ones, as `fieldguide.split` finds them by their bytes."""
-        return int(np.isin(self.held, self.fitted).sum())
+        """Held-out pictures with a copy or near-copy among the fitted ones, as `fieldguide.split` finds them."""
+        return int(np.isin(self.groups[self.held], self.groups[self.fitted]).sum())
 
     def store(self, size: tuple[int, int], resize: str) -> PixelStore:
         """Their pixels."""
@@ -79,19 +80,20 @@ class Pictures:
 
 
 @functools.cache
-def grouped(folder: Path) -> tuple[Dataset, np.ndarray]:
-    """A whole set, and for each picture the number of its group of near-copies."""
+def grouped(folder: Path) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """A whole set, and for each picture the number of its group of near-copies: without frames of films, and with."""
     store = PixelStore.build(Dataset.from_directory(folder), target_size=(32, 32), resize="squash")
-    groups = find_twins(store).groups
+    twins = find_twins(store).groups
+    groups = twins.copy()
     film = np.flatnonzero(np.bincount(groups)[groups] > MOST_COPIES)
     groups[film] = groups.max() + 1 + np.arange(len(film))
-    return store.dataset, groups
+    return store.dataset, groups, twins
 
 
 def divided(plan: Plan, folder: Path) -> Pictures:
     """The plan's pictures, copies and near-copies on one side, but for the leaks that it asks for."""
     name, _, wanted = plan.pictures.partition(":")
-    dataset, groups = grouped(folder / name)
+    dataset, groups, twins = grouped(folder / name)
     names = tuple(wanted.split(",")) if wanted else dataset.class_names
     classes = [dataset.class_names.index(one) for one in names]
     rows = np.flatnonzero(np.isin(dataset.labels, classes))
@@ -115,7 +117,7 @@ def divided(plan: Plan, folder: Path) -> Pictures:
     kept = replace(dataset.select(every), labels=labels[every], class_names=names, given=None)
     fitted, held, test = np.split(np.arange(len(every)), np.cumsum([len(members) for members in picked])[:2])
     leaked = rng.permutation(held)[: round(plan.copied * len(held))] if plan.copies else held[:0]
-    return Pictures(kept, np.concatenate([fitted, *[leaked] * plan.copies]), held, test)
+    return Pictures(kept, np.concatenate([fitted, *[leaked] * plan.copies]), held, test, twins[rows][every])
 
 
 def run(plan: Plan, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fieldguide.evaluation import ailment
+from fieldguide.evaluation import ailment, doubts
 from fieldguide.evaluation.ailment import WELL
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Case
@@ -67,7 +67,13 @@ class Kept:
 
     @property
     def stands(self) -> bool:
-        """Whether what was meant came about, by the pictures that neither the training nor the verdict sees."""
+        """Whether what was meant came about, and no leak besides.
+
+        Mostly told by the pictures that neither the training nor the verdict sees; a collapsed class, underfitting and
+        half of what makes a run healthy by figures that the verdict sees too.
+        """
+        if self.leaks != (self.ailment == LEAKED):
+            return False
         kept = next((epoch for epoch in self.case.epochs if epoch.chosen), self.case.epochs[-1])
         if self.test_accuracy is None:
             return True
@@ -85,6 +91,11 @@ class Kept:
         if self.ailment == LEAKED:
             return kept.val_accuracy - self.test_accuracy >= CLEARLY
         return True
+
+    @property
+    def leaks(self) -> bool:
+        """Whether more of the held-out pictures have a copy or near-copy among the training ones than may be."""
+        return (self.case.leaks or 0) > doubts.LEAKED * self.case.epochs[-1].val_n
 
     @cached_property
     def verdict(self) -> str:
@@ -125,13 +136,19 @@ def scores(runs: Sequence[Kept]) -> str:
     wronged = sum(not run.named for run in healthy)
     missed = ", ".join(f"{run.name} ({run.verdict})" for run in ill if not run.named)
     halves = f"{_share(_ill(tuned), 'with seeds 1 to 3')} and {_share(_ill(held_back), 'with seed 4')}"
-    by_curves = f"{_share(seen, 'ill runs')}; of the leaks {_named([run.by_curves for run in leaking])}"
-    left_out = f"{len(every) - len(ill)} more ill runs did not come to what was meant and are left out"
+    by_curves = f"{_share(seen, 'ill runs')}; {_share([run for run in seen if run.held_back], 'with seed 4')}"
+    of_leaks = f"Of the leaks the curves tell {_named([run.by_curves for run in leaking])}"
+    films = [run for run in runs if run.leaks and run.ailment != LEAKED]
+    others = [run for run in every if not run.stands and run not in films]
+    left_out = (
+        f"Left out: {len(_ill(films))} ill and {len(films) - len(_ill(films))} healthy runs that leak besides, since "
+        f"frames of films were divided; and {len(others)} ill ones that did not come to what was meant"
+    )
     paragraphs = (
-        f"Named rightly: {_share(ill, 'ill runs')}; {halves}.",
-        f"By the curves alone, without what comparing the pictures tells of copies, {by_curves}.",
+        f"Named rightly by curves and answers alone: {by_curves}.",
+        f"{of_leaks}. Where pictures are compared, and copies known: {_share(ill, 'ill runs')}; {halves}.",
         f"Called ill: {wronged or 'none'} of {len(healthy)} healthy runs ({_interval(wronged, len(healthy))}).",
-        f"{left_out}; with them {_share(every, 'ill runs')} are named rightly.",
+        f"{left_out}. With the latter, {_share([*ill, *others], 'ill runs')} are named rightly.",
         f"Missed: {missed}.",
     )
     for paragraph in paragraphs:

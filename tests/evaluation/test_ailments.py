@@ -296,8 +296,9 @@ def test_whatever_comes_something_is_said(
         seed=seed,
     )
     found = ailments(case)
-    places = [KINDS.index(one.kind) for one in found]
-    assert places and places == sorted(places)
+    assert found
+    places = [KINDS.index(one.kind) for one in found if one.kind != ailment.OVERFITTING]  # which a wide gap moves up
+    assert places == sorted(places)
     assert all(one.ill for one in found) or len(found) == 1
     assert all(one.sentence.endswith(".") and one.evidence for one in found)
     assert json.loads(json.dumps([one.to_dict() for one in found], allow_nan=False))

@@ -101,3 +101,74 @@ def test_a_training_that_broke_down_now_and_then_has_not_learnt_its_pictures_one
         for one in case.epochs
     )
     assert ailment.LEAK not in kinds(replace(case, epochs=jumpy))
+
+
+def test_an_easy_training_with_smoothed_labels_is_no_leak() -> None:
+    """The least loss that smoothed labels allow lies near a fifth of a blind guess's where classes are unequal."""
+    case = simulate(rising(0.85, 0.998, 2), rising(0.85, 0.996, 2), epochs=30)
+    epochs = tuple(
+        replace(one, loss=0.0655 + 0.1 / one.epoch**2, val_loss=0.067 + 0.1 / one.epoch**2, val_accuracy=one.accuracy)
+        for one in case.epochs
+    )
+    smoothed = replace(case, epochs=epochs, counts=(720, 80), setup=replace(SETUP, label_smoothing=0.1))
+    assert ailment.LEAK not in kinds(smoothed)
+
+
+def test_a_few_epochs_that_only_made_it_worse_are_not_to_become_more() -> None:
+    overfit = simulate(rising(0.6, 0.86, 2), level(0.57), val_loss=lambda epoch: 0.7 + 0.1 * epoch, epochs=6)
+    assert kinds(overfit)[0] != ailment.UNFINISHED
+    rising_loss = simulate(lambda epoch: 0.86 - 0.04 * epoch, lambda epoch: 0.84 - 0.04 * epoch, epochs=5)
+    assert ailment.UNFINISHED not in kinds(rising_loss)
+
+
+def test_spikes_of_the_loss_do_not_hide_that_it_jumps_about() -> None:
+    case = restless(0, 0.75)
+    spiky = replace(case, epochs=tuple(replace(one, loss=2.5 if one.epoch % 2 else 0.3) for one in case.epochs))
+    assert kinds(replace(spiky, setup=SETUP))[0] == ailment.UNSTABLE
+    assert kinds(replace(spiky, setup=replace(SETUP, rate=0.05)))[0] == ailment.RATE_TOO_HIGH
+
+
+def test_labels_come_before_a_rate_that_is_only_somewhat_low() -> None:
+    case = simulate(
+        lambda epoch: 0.5 + 0.008 * epoch,
+        level(0.5),
+        val_loss=lambda epoch: 0.7,
+        n=1000,
+        setup=replace(SETUP, rate=5e-4),
+    )
+    assert kinds(case)[0] == ailment.LABELS
+    assert ailment.RATE_TOO_LOW not in kinds(case)
+
+
+def test_jitter_of_the_held_out_accuracy_is_no_harm_done() -> None:
+    falling = spoilt(0.75, 0.68)
+    assert kinds(falling)[0] == ailment.LABELS
+    restive = tuple(
+        replace(one, val_accuracy=one.val_accuracy + (0.05 if one.epoch % 2 else -0.05)) for one in falling.epochs
+    )
+    assert ailment.LABELS not in kinds(replace(falling, epochs=restive))
+
+
+def test_breakdowns_larger_than_the_gap_come_before_it() -> None:
+    case = simulate(rising(0.6, 0.995, 3), rising(0.6, 0.9, 3), val_loss=lambda epoch: 0.3 + 0.01 * epoch, val_n=600)
+    broken = tuple(
+        replace(one, accuracy=0.55, val_accuracy=0.53) if one.epoch in (18, 21, 24) else one for one in case.epochs
+    )
+    assert kinds(replace(case, epochs=broken))[:2] == [ailment.UNSTABLE, ailment.OVERFITTING]
+
+
+def test_a_rare_class_elsewhere_does_not_change_what_explains_another() -> None:
+    wide = simulate(rising(0.6, 1.0, 4), level(0.75), val_loss=lambda epoch: 0.5 + 0.02 * epoch, val_n=320)
+    confusion = ((96, 4, 0, 0), (90, 6, 4, 0), (4, 0, 96, 0), (0, 0, 2, 18))
+    held = Answers(confusion, (0,) * 8 + (216, 0), (0,) * 5 + (104, 0, 0, 0, 0))
+    for rarest in (300, 20):
+        case = replace(wide, counts=(300, 300, 300, rarest), held=held)
+        assert kinds(case)[:2] == [ailment.OVERFITTING, ailment.COLLAPSED], rarest
+
+
+def test_weighted_classes_that_are_each_recognised_have_been_learnt() -> None:
+    case = simulate(level(0.865), level(0.863), val_n=300)
+    epochs = tuple(replace(one, loss=0.33, val_loss=0.34, chosen=one is case.epochs[-1]) for one in case.epochs)
+    held = Answers(((235, 35), (6, 24)), (0,) * 8 + (259, 0), (0,) * 5 + (41, 0, 0, 0, 0))
+    found = ailments(replace(case, epochs=epochs, counts=(900, 100), held=held))
+    assert not any("next to nothing" in line for one in found for line in one.evidence)

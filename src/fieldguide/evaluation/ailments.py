@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
 from fieldguide.evaluation.ailment import COLLAPSED, KINDS, OVERFITTING, RATE_TOO_HIGH, UNSTABLE, Ailment
@@ -53,9 +51,9 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
 
 def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:
     """The same with overfitting before what a wide gap explains: smaller jumps, and a class that is not known."""
-    jump = float(np.median(np.abs(np.diff(signs.accuracy)))) if signs.count > 1 else 0.0
-    explained = {UNSTABLE: jump}
-    if not any(fitting.very_rare(signs, place) for place in range(len(signs.case.counts))):
+    explained = {one.kind: pace.jump(signs) for one in found if one.kind == UNSTABLE}
+    place = fitting.forgotten(signs)
+    if place is not None and not fitting.very_rare(signs, place):
         explained[COLLAPSED] = FAR_APART
     gap = [one for one in found if one.kind == OVERFITTING]
     if not gap:

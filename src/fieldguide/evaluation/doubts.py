@@ -8,9 +8,8 @@ import numpy as np
 
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
-from fieldguide.evaluation.case import Answers
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill, smoothed
+from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill, smoothed, some_skill
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -36,6 +35,7 @@ FEWEST_WRONG = 20  # answers
 # accuracies are at most `ALIKE` apart. Then comes what is left over, one by one: at least `LEFT_OVER` of the training
 # pictures, and unseen ones fare worse by `SPOILT` or more. Hard pictures with right labels part the two earlier.
 ALIKE, LEFT_OVER, SPOILT = 0.10, 0.10, 0.03
+JITTERS = 2.0  # times the median change from epoch to epoch: what the held-out accuracy must have fallen by, besides
 
 
 def few_held(signs: Signs) -> Ailment | None:
@@ -108,8 +108,8 @@ def _keeping_up(signs: Signs) -> Ailment | None:
     loss, held = signs.level("loss") - least, signs.level("val_loss") - least
     if loss < AT_THE_FLOOR * signs.blind and least:  # there both lie at the floor, on whatever pictures
         return None
-    quick = signs.loss <= SLOWLY * signs.blind
-    slowly = int(quick.argmax()) if quick.any() else signs.count
+    quick = signs.loss - least <= SLOWLY * signs.blind
+    slowly = int(quick.argmax()) if quick.any() else signs.count  # epochs before it was so low
     if loss > BY_HEART * signs.blind or held > KEEPS_UP * loss or slowly < ONE_BY_ONE:
         return None
     floor = f", and with smoothed labels none is below {least:.3f}" if least else ""
@@ -117,7 +117,7 @@ def _keeping_up(signs: Signs) -> Ailment | None:
         f"At the end the loss is {loss + least:.3f} on training pictures and {held + least:.3f} on held-out ones; a "
         f"blind guess has {signs.blind:.3f}{floor}. Unseen pictures have a clearly larger loss by then."
     )
-    slow = f"It took {slowly} epochs to bring the training loss below {SLOWLY:g} times a blind guess's: hard pictures."
+    slow = f"For {slowly} epochs the training loss was above {SLOWLY:g} times a blind guess's: hard pictures."
     return _leak(
         "A leak is suspected: held-out pictures keep up with training ones even where these are learnt by heart.",
         (alike, slow),
@@ -147,7 +147,7 @@ def labels(signs: Signs) -> Ailment | None:
     remedy = remedies.check(
         "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
-    blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not _some_skill(signs.case.held)
+    blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not some_skill(signs.case.held)
     if trained.low > signs.commonest + ABOVE and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
@@ -166,18 +166,6 @@ def labels(signs: Signs) -> Ailment | None:
             remedy,
         )
     return _partly(signs, remedy) or _left_over(signs, remedy)
-
-
-def _some_skill(answers: Answers | None) -> bool:
-    """Whether the mean recall of the classes is surely above a blind guess's, though the accuracy may not be."""
-    if answers is None:
-        return False
-    confusion = np.array(answers.confusion, np.float64)
-    support = confusion.sum(axis=1)
-    present = support > 0
-    recall = np.diag(confusion)[present] / support[present]
-    error = math.sqrt(float((recall * (1 - recall) / support[present]).sum())) / present.sum()
-    return bool(recall.mean() - 1.96 * error > 1 / present.sum())
 
 
 def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
@@ -219,7 +207,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     first, later = float(trained[peak]), signs.trained.value
     if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
         return None
-    if held[peak] - signs.held.value < SPOILT:
+    jitter = float(np.median(np.abs(np.diff(signs.val_accuracy))))
+    if held[peak] - signs.held.value < max(SPOILT, JITTERS * jitter):
         return None
     then = (
         f"Around epoch {peak + 1} it recognised {100 * first:.1f}% of its training pictures and "

@@ -143,11 +143,25 @@ def collapsed(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    answers = signs.case.held
-    if answers is None:
+    place = forgotten(signs)
+    if place is None or signs.case.held is None:
         return None
-    confusion = np.array(answers.confusion)
-    counts = np.array(signs.case.counts)
+    confusion = np.array(signs.case.held.confusion)
+    support, hits = confusion.sum(axis=1), np.diag(confusion)
+    own = wilson(int(hits[place]), int(support[place]))
+    others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
+    return _collapse(signs, place, own, others, int(confusion[:, place].sum()))
+
+
+def forgotten(signs: Signs) -> int | None:
+    """The place of the class that is hardly ever recognised while the others are, from 0; None where there is none.
+
+    Args:
+        signs: of the training.
+    """
+    if signs.case.held is None:
+        return None
+    confusion, counts = np.array(signs.case.held.confusion), np.array(signs.case.counts)
     support, hits = confusion.sum(axis=1), np.diag(confusion)
     for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
         own = wilson(int(hits[place]), int(support[place]))
@@ -161,7 +175,7 @@ def collapsed(signs: Signs) -> Ailment | None:
             continue
         if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
             continue
-        return _collapse(signs, int(place), own, others, int(confusion[:, place].sum()))
+        return int(place)
     return None
 
 

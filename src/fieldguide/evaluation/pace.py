@@ -37,6 +37,7 @@ ANNEALED = 0.15
 FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
 FAR_APART = 0.1  # training and held-out accuracy
 MUCH_DROPOUT, MUCH_L2 = 0.7, 0.02  # with more a network is held back by that, however long it trains
+ABOVE_CHANCE = 0.15  # training accuracy above naming the commonest class, by which something has been learnt
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
 FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
@@ -95,12 +96,12 @@ def unstable(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.count < FEWEST_TO_SWING or signs.level("loss") > STUCK * signs.blind:  # chance jumps about too
+    stuck = signs.level("loss") > STUCK * signs.blind and signs.trained.value < signs.commonest + ABOVE_CHANCE
+    if signs.count < FEWEST_TO_SWING or stuck:  # chance jumps about too; a few spikes lift the mean of a loss
         return None
-    steps = np.diff(signs.accuracy[signs.count // 2 - 1 :])
+    steps = _late_steps(signs)
     swing, worst = float(np.median(np.abs(steps))), max(0.0, float(-steps.min()))
-    swings = swing >= SWINGS and (steps <= -SWINGS / 2).sum() >= 2  # up alone is learning
-    if not swings and (steps <= -BREAKS).sum() < 2:
+    if not _swings(steps) and (steps <= -BREAKS).sum() < 2:
         return None
     setup = signs.case.setup
     half = counted(len(steps), "epoch")
@@ -120,6 +121,25 @@ def unstable(signs: Signs) -> Ailment | None:
     )
 
 
+def jump(signs: Signs) -> float:
+    """By how much an unstable training jumps: the usual change of its accuracy, or the worst of a few breakdowns.
+
+    Args:
+        signs: of a training that is unstable.
+    """
+    steps = _late_steps(signs)
+    return float(np.median(np.abs(steps)) if _swings(steps) else -steps.min())
+
+
+def _late_steps(signs: Signs) -> np.ndarray:
+    """Changes of the training accuracy from epoch to epoch in the second half, float64."""
+    return np.diff(signs.accuracy[signs.count // 2 - 1 :])
+
+
+def _swings(steps: np.ndarray) -> bool:
+    return bool(np.median(np.abs(steps)) >= SWINGS and (steps <= -SWINGS / 2).sum() >= 2)  # up alone is learning
+
+
 def rate_too_low(signs: Signs) -> Ailment | None:
     """Whether the steps are so small that hardly anything was learnt in all these epochs.
 
@@ -132,6 +152,8 @@ def rate_too_low(signs: Signs) -> Ailment | None:
     slow = _times_usual(setup) <= LOW
     even = pace.steady and pace.last >= EVEN_PACE * pace.first and signs.level("loss") > FAR_TO_GO * signs.blind
     if not slow and not (even and not setup.varies and _times_usual(setup) < 1):
+        return None
+    if not slow and signs.gap.low > FAR_APART:  # what it learns helps no unseen pictures, however quickly it comes
         return None
     return Ailment(
         RATE_TOO_LOW,
@@ -156,7 +178,9 @@ def unfinished(signs: Signs) -> Ailment | None:
     if held_back(signs.case.setup):  # then it learns slowly because of that
         return None
     seldom = _looked_at_seldom(signs) and signs.val_loss[-1] < signs.val_loss[0]
-    brief = signs.count < FEW_EPOCHS or seldom
+    worse = signs.rose_again and signs.gap.low > FAR_APART
+    few = signs.count < FEW_EPOCHS and bool(signs.loss[-1] < signs.loss[0]) and not worse
+    brief = few or seldom
     if not brief and signs.gap.low > FAR_APART:  # then more epochs would only widen the gap
         return None
     if not brief and not (signs.best_is_late and pace.steady):

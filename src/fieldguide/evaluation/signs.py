@@ -121,8 +121,13 @@ class Signs:
 
     @cached_property
     def nothing_learnt(self) -> bool:
-        """Whether not even the training pictures are recognised better than by naming one class each time."""
-        return self.trained.low <= self.commonest and self.level("loss") > STUCK * self.blind
+        """Whether not even the training pictures are recognised better than by naming one class each time.
+
+        Weighted classes may each be recognised, though naming the commonest one would be right more often.
+        """
+        better = self.trained.low > self.commonest or self.level("loss") <= STUCK * self.blind
+        kept = [epoch.epoch for epoch in self.case.epochs if epoch.chosen] or [self.count]
+        return not better and not (kept[-1] == self.count and some_skill(self.case.held))
 
     @cached_property
     def pace(self) -> Pace:
@@ -209,6 +214,22 @@ def skill(answers: Answers) -> float:
     """
     commonest = max(map(sum, answers.confusion)) / answers.n
     return 1.0 if commonest == 1 else (sum(answers.right) / answers.n - commonest) / (1 - commonest)
+
+
+def some_skill(answers: Answers | None) -> bool:
+    """Whether the mean recall of the classes is surely above a blind guess's, though the accuracy may not be.
+
+    Args:
+        answers: on one set of pictures; None shows no skill.
+    """
+    if answers is None:
+        return False
+    confusion = np.array(answers.confusion, np.float64)
+    support = confusion.sum(axis=1)
+    present = support > 0
+    recall = np.diag(confusion)[present] / support[present]
+    error = math.sqrt(float((recall * (1 - recall) / support[present]).sum())) / present.sum()
+    return bool(recall.mean() - 1.96 * error > 1 / present.sum())
 
 
 def ranking(answers: Answers) -> Estimate:

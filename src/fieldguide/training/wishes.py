@@ -172,7 +172,8 @@ class Wishes:
         if self.augment is not None:
             augment = None if self.augment == "none" else preset_called(self.augment).settings
             changes |= {"augment": augment, "margin": usual_margin(augment)}
-        changes["growth"] = usual_growth(net, augment)
+        if of_net or self.net is not None or self.augment is not None:
+            changes["growth"] = usual_growth(net, augment)
         if self.mix is not None:
             changes["mixing"] = Mixing(self.mix)
         if self.patience is not None:
