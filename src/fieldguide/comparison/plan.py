@@ -19,7 +19,7 @@ from fieldguide.model.nets import SIZES
 from fieldguide.training.checkpoint import plain
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.usual import usual_growth, usual_margin
+from fieldguide.training.usual import usual_margin
 from fieldguide.training.wishes import Wishes, flag
 
 KINDS = ("complexity", "data_size", "recipes")
@@ -205,7 +205,6 @@ def _recipes(recipe: ScratchRecipe) -> list[tuple[str, float, ScratchRecipe]]:
     if augment is None:
         augment = preset_called(DEFAULT).settings
         margin = usual_margin(augment)
-        recipe = recipe.with_(growth=usual_growth(recipe.net, augment))
     if not (recipe.net.dropout or recipe.net.block_dropout):
         recipe = recipe.with_(net=replace(recipe.net, dropout=USUAL_DROPOUT))
     dropped, whole = recipe.net, replace(recipe.net, dropout=0.0, block_dropout=0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import CHANCE, STUCK, Signs, ranking, skill, smoothed, some_skill
+from fieldguide.evaluation.signs import ABOVE, CHANCE, STUCK, Signs, ranking, skill, smoothed, some_skill
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -24,7 +24,6 @@ ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
-ABOVE = 0.15  # accuracy above a blind guess's by this much has learnt something
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
 # 0.62.

@@ -20,7 +20,7 @@ from fieldguide.evaluation.ailment import (
 )
 from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.signs import FEW_EPOCHS, LEARNT, STILL_FALLING, STUCK, Signs, smoothed
+from fieldguide.evaluation.signs import ABOVE, FEW_EPOCHS, LEARNT, STILL_FALLING, STUCK, Signs, smoothed
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.usual import LOOKS
@@ -37,7 +37,6 @@ ANNEALED = 0.15
 FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
 FAR_APART = 0.1  # training and held-out accuracy
 MUCH_DROPOUT, MUCH_L2 = 0.7, 0.02  # with more a network is held back by that, however long it trains
-ABOVE_CHANCE = 0.15  # training accuracy above naming the commonest class, by which something has been learnt
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
 FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
@@ -96,7 +95,7 @@ def unstable(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    stuck = signs.level("loss") > STUCK * signs.blind and signs.trained.value < signs.commonest + ABOVE_CHANCE
+    stuck = signs.level("loss") > STUCK * signs.blind and signs.trained.value < signs.commonest + ABOVE
     if signs.count < FEWEST_TO_SWING or stuck:  # chance jumps about too; a few spikes lift the mean of a loss
         return None
     steps = _late_steps(signs)

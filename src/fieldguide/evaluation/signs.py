@@ -13,6 +13,7 @@ from fieldguide.intervals import Estimate, chance, difference, wilson
 
 LEARNT = 0.90  # of the training pictures right: below it has not even learnt what it was shown
 CHANCE = 0.025  # one-sided
+ABOVE = 0.15  # accuracy above a blind guess's by this much has learnt something
 STUCK = 0.95  # of a blind guess's loss: above it next to nothing has been learnt
 STEADY = 0.75  # share of epochs in which the training loss falls, where it falls for good
 RISEN = 1.10  # times its lowest: a smoothed loss on held-out pictures that has risen again
