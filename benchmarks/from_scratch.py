@@ -7,7 +7,8 @@ of rock, paper and scissors. Nothing is chosen on what measures. Rows: `scratch`
 scratch`, once for each seed; `classic`, the course's network with Keras's ImageDataGenerator, whose best epoch counts,
 and `quick`, how soon fieldguide, asked for few epochs, is as accurate; `overfitting`, the classic network without
 augmentation, and what fieldguide says of it; `rock_paper_scissors`, `fieldguide train HANDS --recipe scratch`, once for
-each seed. With --only, other rows stay as they were.
+each seed, and `grey_hands`, the same with the settings that benchmarks/unseen_hands.py found. With --only, other rows
+stay as they were.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from pathlib import Path
 import measure
 
 HERE = Path(__file__).resolve().parent
-ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors")
-WRITTEN = ("scratch", "classic", "quick", "overfitting", "rock_paper_scissors")
+ROWS = ("scratch", "classic", "overfitting", "rock_paper_scissors", "grey_hands")
+WRITTEN = ("scratch", "classic", "quick", "overfitting", "rock_paper_scissors", "grey_hands")
+OF_HANDS = ("rock_paper_scissors", "grey_hands")
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy", "opencv-python-headless")
 QUICK_EPOCHS = 20  # of fieldguide, to be as accurate as the classic way
 OVERFITTING = ["--net", "classic", "--side", "150", "--augment", "none", "--label-smoothing", "0", "--average", "0"]
 OVERFITTING += ["--optimiser", "adam", "--rate", "0.001", "--schedule", "constant", "--epochs", "20"]
+WORDS = {"overfitting": OVERFITTING, "grey_hands": ["--grayscale", "--dropout", "0.5"]}
 
 
 def main() -> None:
@@ -40,9 +43,9 @@ def main() -> None:
         if name == "classic":
             rows += classic(arguments, work)
         else:
-            data = arguments.hands if name == "rock_paper_scissors" else arguments.data
+            data = arguments.hands if name in OF_HANDS else arguments.data
             seeds = arguments.seeds[:1] if name == "overfitting" else arguments.seeds
-            words = OVERFITTING if name == "overfitting" else []
+            words = WORDS.get(name, [])
             rows += [ours(name, data, work / f"{name}-{seed}", [*words, "--seed", str(seed)]) for seed in seeds]
         save(rows, arguments.results / "from_scratch.csv")
     print(f"written to {arguments.results}")
@@ -59,7 +62,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="where to put a temporary folder (default: the system's)")
     arguments = parser.parse_args()
     if arguments.hands is None:
-        arguments.only = [name for name in arguments.only if name != "rock_paper_scissors"]
+        arguments.only = [name for name in arguments.only if name not in OF_HANDS]
     return arguments
 
 

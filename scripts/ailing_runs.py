@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ailing_plans import PLANS, Plan
+from ailing_plans import PLANS, UNSTEADY, Plan
 
 from fieldguide.calibration import softmax
 from fieldguide.data.dataset import Dataset
@@ -29,6 +29,8 @@ from fieldguide.data.split import assign
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import TrainingError
 from fieldguide.evaluation.case import Answers, Case, Setup
+from fieldguide.training.choose import loss_and_accuracy
+from fieldguide.training.record import Epoch
 from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import FEWEST_SAMPLED, Watched
@@ -36,7 +38,6 @@ from fieldguide.training.wishes import Wishes
 
 RUNS = Path(__file__).resolve().parent.parent / "tests" / "evaluation" / "runs"
 TESTED = 1000  # pictures, at the most, that measure the truth of an ailment
-MOST_COPIES = 10  # of one picture: larger groups are frames of a film, and count as pictures of their own
 FIGURES = 4  # significant figures of what is kept
 
 
@@ -67,7 +68,7 @@ class Pictures:
     fitted: np.ndarray  # int64; those that leak are among them, as often as they are copied
     held: np.ndarray
     test: np.ndarray
-    groups: np.ndarray  # of near-copies, as `find_twins` numbers them, frames of films too
+    groups: np.ndarray  # int64; of near-copies, as `find_twins` numbers them
 
     @property
     def leaks(self) -> int:
@@ -79,21 +80,35 @@ class Pictures:
         return PixelStore.build(self.dataset, target_size=size, resize=resize)
 
 
+class Tested(Training):
+    """A training that is measured after each epoch on pictures that neither it nor the verdict sees."""
+
+    def __init__(self, *args: Any, test: np.ndarray, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._test, self.tested = test, list[float]()
+
+    def _measured(self, *args: Any) -> Epoch:
+        self.tested.append(accuracy_on(self, self._test))
+        return super()._measured(*args)
+
+
+def accuracy_on(training: Training, rows: np.ndarray) -> float:
+    """The share of some pictures that the network gets right as it stands."""
+    store = training.store
+    return loss_and_accuracy(training.learner.logits(store, rows), store.dataset.labels[rows])[1]
+
+
 @functools.cache
-def grouped(folder: Path) -> tuple[Dataset, np.ndarray, np.ndarray]:
-    """A whole set, and for each picture the number of its group of near-copies: without frames of films, and with."""
+def grouped(folder: Path) -> tuple[Dataset, np.ndarray]:
+    """A whole set, and for each picture the number of its group of near-copies, frames of a film that are alike too."""
     store = PixelStore.build(Dataset.from_directory(folder), target_size=(32, 32), resize="squash")
-    twins = find_twins(store).groups
-    groups = twins.copy()
-    film = np.flatnonzero(np.bincount(groups)[groups] > MOST_COPIES)
-    groups[film] = groups.max() + 1 + np.arange(len(film))
-    return store.dataset, groups, twins
+    return store.dataset, find_twins(store).groups
 
 
 def divided(plan: Plan, folder: Path) -> Pictures:
     """The plan's pictures, copies and near-copies on one side, but for the leaks that it asks for."""
     name, _, wanted = plan.pictures.partition(":")
-    dataset, groups, twins = grouped(folder / name)
+    dataset, groups = grouped(folder / name)
     names = tuple(wanted.split(",")) if wanted else dataset.class_names
     classes = [dataset.class_names.index(one) for one in names]
     rows = np.flatnonzero(np.isin(dataset.labels, classes))
@@ -117,7 +132,7 @@ def divided(plan: Plan, folder: Path) -> Pictures:
     kept = replace(dataset.select(every), labels=labels[every], class_names=names, given=None)
     fitted, held, test = np.split(np.arange(len(every)), np.cumsum([len(members) for members in picked])[:2])
     leaked = rng.permutation(held)[: round(plan.copied * len(held))] if plan.copies else held[:0]
-    return Pictures(kept, np.concatenate([fitted, *[leaked] * plan.copies]), held, test, twins[rows][every])
+    return Pictures(kept, np.concatenate([fitted, *[leaked] * plan.copies]), held, test, groups[rows][every])
 
 
 def run(plan: Plan, folder: Path) -> dict[str, Any]:
@@ -135,9 +150,12 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
     sample = np.random.default_rng(plan.seed).permutation(len(pictures.fitted))
     sample = pictures.fitted[np.sort(sample[: max(len(pictures.held), FEWEST_SAMPLED)])]
     watched = Watched(pictures.fitted, sample, pictures.held, chooses=recipe.stopping is not None, how="as planned")
-    training = Training(
-        store, watched, recipe, None, kept=functools.cache(lambda size: pictures.store(size, recipe.resize))
-    )
+    kept_at = functools.cache(lambda size: pictures.store(size, recipe.resize))
+    training: Training
+    if plan.ailment == UNSTEADY:
+        training = Tested(store, watched, recipe, None, kept=kept_at, test=pictures.test)
+    else:
+        training = Training(store, watched, recipe, None, kept=kept_at)
     stopped = None
     try:
         training.run()
@@ -159,11 +177,10 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
         Answers.of(softmax(said, found.temperature), labels[pictures.held]),
         pictures.leaks,
     )
-    tested = None
-    if len(pictures.test):
-        answers = softmax(training.learner.logits(store, pictures.test)).argmax(axis=1)
-        tested = float((answers == labels[pictures.test]).mean())
-    truth = {"n": len(pictures.test), "kept": tested}
+    tested = accuracy_on(training, pictures.test) if len(pictures.test) else None
+    truth: dict[str, Any] = {"n": len(pictures.test), "kept": tested}
+    if isinstance(training, Tested):
+        truth["epochs"] = training.tested
     usual = {field.name: field.default for field in fields(Plan)}
     unusual = {name: value for name, value in vars(plan).items() if name not in ("wishes", "augment")}
     unusual = {name: value for name, value in unusual.items() if name == "seed" or value != usual[name]}

@@ -21,6 +21,7 @@ RUNS = Path(__file__).resolve().parent / "evaluation" / "runs"
 HEALTHY, LEAKED = "healthy", "leaked split"
 HELD_BACK = 4  # the seed of runs that were first looked at when all rules stood
 CLEARLY = 0.05  # of accuracy, between pictures that were learnt or chosen from and others
+JUMPY = 0.03  # of accuracy on other pictures, from one epoch to the next: settled trainings change by a point or two
 
 # What was done to a run, and the main verdicts that name it rightly.
 RIGHT: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -52,13 +53,15 @@ class Kept:
     seed: int
     test_accuracy: float | None
     case: Case
+    tested: tuple[float, ...] = ()  # accuracy on such pictures after each epoch, where it was measured
 
     @classmethod
     def read(cls, path: Path) -> Kept:
         """A run from its file."""
         kept = json.loads(path.read_text(encoding="utf-8"))
         plan, truth = kept["plan"], kept["truth"]
-        return cls(path.stem, plan["ailment"], plan["seed"], truth["kept"], Case.from_dict(kept["case"]))
+        case, tested = Case.from_dict(kept["case"]), tuple(truth.get("epochs", ()))
+        return cls(path.stem, plan["ailment"], plan["seed"], truth["kept"], case, tested)
 
     @property
     def held_back(self) -> bool:
@@ -82,7 +85,8 @@ class Kept:
         if self.ailment in ("too few pictures", "no augmentation"):
             return kept.accuracy - self.test_accuracy >= CLEARLY
         if self.ailment == "unsteady rate":  # some settle after all
-            return kept.accuracy < 0.9 or kept.accuracy - self.test_accuracy >= CLEARLY
+            late = self.tested[len(self.tested) // 2 :]
+            return len(late) > 1 and float(np.median(np.abs(np.diff(late)))) >= JUMPY
         if self.ailment == "one class collapsed":
             confusion = np.array(self.case.held.confusion if self.case.held else [[1]])
             return bool((np.diag(confusion) <= 0.1 * confusion.sum(axis=1)).any())
