@@ -25,9 +25,10 @@ def weights_of(learner: Learner) -> list[np.ndarray]:
 
 
 def test_the_averaged_weights_are_those_made_by_hand(small_store: PixelStore) -> None:
-    begun = training(small_store, QUICK.with_(average=0.8))
+    begun = training(small_store, QUICK.with_(average=0.8, batch_size=2))
     learner, averaged, steps = begun.learner, None, 0
-    for epoch in (1, 2, 3, 4):
+    assert len(begun.batches) >= 16
+    for epoch in (1, 2):
         for batch in begun.batches.epoch(epoch):
             learner.learn(batch, 0.01)
             steps += 1
@@ -48,6 +49,18 @@ def test_the_averaged_weights_are_those_made_by_hand(small_store: PixelStore) ->
     np.testing.assert_array_equal(body["conv1/kernel"], found["weights/0"])
 
 
+@pytest.mark.parametrize("batch_size", [2, 8, 64])
+def test_every_epoch_is_judged_by_weights_of_its_own(batch_size: int, small_store: PixelStore) -> None:
+    begun = training(small_store, QUICK.with_(average=0.99, batch_size=batch_size))
+    answered = []
+    for epoch in (1, 2, 3):
+        for batch in begun.batches.epoch(epoch):
+            begun.learner.learn(batch, 0.01)
+        answered.append(begun.learner.answering()["weights/0"])
+    assert not np.array_equal(answered[0], answered[1])
+    assert not np.array_equal(answered[1], answered[2])
+
+
 def test_without_averaging_the_weights_themselves_answer(small_store: PixelStore) -> None:
     begun = training(small_store, QUICK.with_(average=0.0))
     for batch in begun.batches.epoch(1):
@@ -59,14 +72,14 @@ def test_without_averaging_the_weights_themselves_answer(small_store: PixelStore
 
 def test_the_penalty_is_what_l2_says(small_store: PixelStore) -> None:
     net = replace(QUICK.net, l2=0.01)
-    learner = Learner(QUICK.with_(net=net), 2)
+    learner = Learner(QUICK.with_(net=net), 2, steps=8)
     kernels = [value for value in weights_of(learner) if value.ndim > 1]
     assert learner.penalty() == pytest.approx(0.01 * sum(float((kernel**2).sum()) for kernel in kernels), rel=1e-5)
-    assert Learner(QUICK, 2).penalty() == 0
+    assert Learner(QUICK, 2, steps=8).penalty() == 0
 
 
 def test_a_weight_that_is_no_number_is_found() -> None:
-    learner = Learner(QUICK.with_(net=Net("classic", "tiny", target_size=(32, 32))), 2)
+    learner = Learner(QUICK.with_(net=Net("classic", "tiny", target_size=(32, 32))), 2, steps=8)
     assert learner.finite()
     arrays = learner.arrays()
     arrays["weights/2"][0, 0, 0, 0] = np.nan
@@ -80,6 +93,6 @@ def test_a_weight_that_is_no_number_is_found() -> None:
 def test_the_loss_is_scaled_where_small_gradients_would_be_lost(precision: str, scaled: bool) -> None:
     import keras
 
-    learner = Learner(QUICK, 2, precision=precision)
+    learner = Learner(QUICK, 2, steps=8, precision=precision)
     assert isinstance(learner._optimiser, keras.optimizers.LossScaleOptimizer) == scaled
     assert learner._model.optimizer is learner._optimiser

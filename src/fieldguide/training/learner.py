@@ -19,7 +19,8 @@ from fieldguide.training.scratch_recipe import ScratchRecipe
 if TYPE_CHECKING:
     import keras
 
-AVERAGED_EVERY = 4  # steps: what lies between two of them hardly differs
+AVERAGED_EVERY = 4  # steps, at the most: what lies between two of them hardly differs
+AVERAGED_AN_EPOCH = 4  # times, at the least, if it has so many steps: each epoch is judged by weights of its own
 FORWARD_BATCH = 128
 
 
@@ -30,15 +31,17 @@ class Learner:
     the averaged weights. Dropout is drawn from the seed and the epoch.
     """
 
-    def __init__(self, recipe: ScratchRecipe, classes: int, *, precision: str = "float32") -> None:
+    def __init__(self, recipe: ScratchRecipe, classes: int, *, steps: int, precision: str = "float32") -> None:
         """A network with random weights, which the recipe's seed decides.
 
         Args:
             recipe: for the network, the optimiser, the averaging and the seed.
             classes: two or more.
+            steps: in an epoch.
             precision: "float32", or a Keras policy such as "mixed_bfloat16".
         """
         self.recipe = recipe
+        self._averaged_every = max(1, min(AVERAGED_EVERY, steps // AVERAGED_AN_EPOCH))
         self._model = scratch_model(recipe.net, units_for(classes), seed=recipe.seed, precision=precision)
         self._seeds = dropout_seeds(self._model)
         self._optimiser: Any = _scaled(recipe.optimiser.build(), precision)
@@ -64,7 +67,7 @@ class Learner:
         found = self._model.train_on_batch(batch.pixels, batch.targets, sample_weight=batch.weights)
         loss, accuracy = float(found[0]), float(found[1])
         self._steps += 1
-        if self.recipe.average and self._steps % AVERAGED_EVERY == 0 and math.isfinite(loss):
+        if self.recipe.average and self._steps % self._averaged_every == 0 and math.isfinite(loss):
             self._average()
         return loss, accuracy
 
@@ -131,7 +134,7 @@ class Learner:
         if self._averaged is None:
             self._averaged = now
             return
-        kept = min(self.recipe.average, (1 + self._steps) / (10 + self._steps)) ** AVERAGED_EVERY
+        kept = min(self.recipe.average, (1 + self._steps) / (10 + self._steps)) ** self._averaged_every
         pairs = zip(self._averaged, now, strict=True)
         self._averaged = [np.float32(kept) * average + np.float32(1 - kept) * value for average, value in pairs]
 

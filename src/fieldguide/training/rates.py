@@ -104,7 +104,8 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
     if store.target_size != recipe.target_size:
         raise InputError(f"the pictures are kept at {store.target_size}, and the network takes {recipe.target_size}.")
     batches = recipe.batches(store, np.arange(len(store)))
-    learner = Learner(recipe.with_(average=0.0), batches.classes, precision=chosen_precision(recipe.precision))
+    precision = chosen_precision(recipe.precision)
+    learner = Learner(recipe.with_(average=0.0), batches.classes, steps=len(batches), precision=precision)
     rates: list[float] = []
     losses: list[float] = []
     running, epoch = 0.0, 0

@@ -77,7 +77,7 @@ class Training:
         self.batches = recipe.batches(store, watched.fitted)
         self._stores = {size: kept(recipe.kept_size(size)) if kept else store for size in recipe.sizes}
         self.precision = chosen_precision(recipe.precision)
-        self.learner = Learner(recipe, classes, precision=self.precision)
+        self.learner = Learner(recipe, classes, steps=len(self.batches), precision=self.precision)
         self._bearable = LATE + self.learner.penalty()
         self._origin = origin(store, watched, recipe, self.precision)
         self.epochs: list[Epoch] = []
