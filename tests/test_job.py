@@ -272,6 +272,21 @@ def test_where_every_measured_picture_leaks_nothing_is_measured(tmp_path: Path) 
     assert "every one of the 4 validation pictures stands in another part too" in page
 
 
+@pytest.mark.keras
+def test_a_training_from_scratch_is_judged_without_a_measuring_part(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 12, "dogs": 12})
+    wishes = Wishes("scratch", size="tiny", side=32, epochs=2)
+    outcome = run_job(photos, folder=tmp_path / "run", wishes=wishes, test=0.0)
+    assert outcome.score is None and outcome.diagnosis is not None
+    said = " ".join(str(outcome).split())
+    assert f"Verdict {outcome.diagnosis.verdict}" in said
+    card = json.loads((outcome.folder / "card.json").read_text())
+    assert card["diagnosis"]["ailments"][0]["sentence"] == outcome.diagnosis.verdict
+    assert outcome.diagnosis.verdict in (outcome.folder / "report.html").read_text()
+    remedies = [one.remedy.command for one in outcome.diagnosis.ailments if one.remedy is not None]
+    assert all("--test 0" in command for command in remedies if command.startswith("fieldguide train"))
+
+
 def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Outcome) -> None:
     ill = Ailment(
         OVERFITTING, "It overfits.", ("Evidence.",), (), SHOWN, Remedy("Vary more", "fieldguide train 'my p' --x")

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from fieldguide.errors import FileError, InputError, ModelError
 from fieldguide.files import explained, write_text
+from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
 
 FILE = "asked.json"
 FORMAT = 1
 RUN = "RUN"  # stands for a run's folder, as in the help of the command line
-TEST_SHARE = 0.2  # where none is given
-VALIDATION_SHARE, SCRATCH_VALIDATION_SHARE = 0.0, 0.15  # likewise
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,10 @@ def _trained(
     with under_way(asked, place) if resumable else nullcontext():
         run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs)
         watch.stages += run.stages
-        score, diagnosis = None, None
-        if len(parts.test):
-            with watch.stage("measuring"):
-                score = _measured(run)
-                diagnosis = diagnose(run, score) if score is not None else None
+        with watch.stage("measuring"):
+            score = _measured(run)
+            # Without a picture to measure with, only the curves of a training from scratch tell anything.
+            diagnosis = diagnose(run, score) if score is not None or resumable else None
         again = asked.command()
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))

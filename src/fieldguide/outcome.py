@@ -79,7 +79,7 @@ class Outcome:
     def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [_line("Result", why_unmeasured(self.run))]
+            return [_line("Result", why_unmeasured(self.run)), *self._verdict()]
         before, after = score.calibration_error_before, score.calibration_error
         scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
         lines = [

@@ -297,7 +297,8 @@ def test_whatever_comes_something_is_said(
     )
     found = ailments(case)
     assert found
-    places = [KINDS.index(one.kind) for one in found if one.kind != ailment.OVERFITTING]  # which a wide gap moves up
+    moved = (ailment.OVERFITTING, ailment.FEW_HELD)  # by a wide gap, and by what few pictures tell after all
+    places = [KINDS.index(one.kind) for one in found if one.kind not in moved]
     assert places == sorted(places)
     assert all(one.ill for one in found) or len(found) == 1
     assert all(one.sentence.endswith(".") and one.evidence for one in found)

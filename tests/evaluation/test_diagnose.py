@@ -239,3 +239,27 @@ def test_mistakes_as_sure_as_right_answers_make_labels_suspect() -> None:
 
 def test_other_trainings_have_no_ailments() -> None:
     assert verdict(2000, 1000, 120).ailments == ()
+
+
+def test_without_a_picture_to_measure_with_the_curves_are_judged() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
+    found = diagnose(run_of(2000, 0, epochs=epochs.epochs), None)
+    assert [one.kind for one in found.ailments] == ["overfitting"]
+    assert found.verdict == found.ailments[0].sentence
+    assert found.evidence == ("No unseen picture was there to measure with: none was kept.",)
+
+
+def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:
+    train, copies = dataset(CATS, np.arange(200) % 2), dataset(CATS, np.arange(60) % 2, first=200)
+    epochs = simulate(rising(0.6, 0.99, 6), rising(0.6, 0.99, 6), n=200, val_n=60).epochs
+    run = finished_run(train, copies, epochs=epochs)
+    leaks = tuple(Leak(train.name(row), "train", copies.name(row), "validation") for row in range(60))
+    run = replace(run, parts=replace(run.parts, validation=copies, leaks=leaks))
+    found = diagnose(run, None)
+    assert found.verdict == "The split leaks: 60 of 60 held-out pictures stand among the training ones."
+
+
+def test_a_run_without_curves_or_measured_pictures_says_that_nothing_is_known() -> None:
+    found = diagnose(run_of(20, 0), None)
+    assert found.verdict == "Nothing is known: no unseen picture was measured."
+    assert (found.overfits, found.ailments) == ("cannot tell", ())

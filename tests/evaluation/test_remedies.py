@@ -18,6 +18,7 @@ from fieldguide.model.nets import Net
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE
 from fieldguide.training.wishes import Wishes
 
 COUNTS = {"cat": 700, "dog": 300}
@@ -109,6 +110,18 @@ def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() 
     assert remedies.more_held_out(Setup()).command == "fieldguide train PHOTOS --recipe scratch --validation 0.3"
     for setup in (Setup(divided=True), Setup(held_out=0.4)):
         assert remedies.more_held_out(setup).command == "fieldguide check PHOTOS"
+
+
+def test_what_is_tried_next_is_measured_on_the_same_pictures() -> None:
+    """By the same shares: with others, another accuracy would come of other pictures."""
+    setup = Setup(shares=(0.1, 0.4), seed=3)
+    assert remedies.against_heart(setup).command.endswith(" --validation 0.1 --test 0.4 --seed 3")
+    assert remedies.more_held_out(setup).command.endswith(" --recipe scratch --validation 0.3 --test 0.4 --seed 3")
+    assert remedies.more_held_out(Setup(shares=(0.1, 0.7))).command == "fieldguide check PHOTOS"  # nothing is left
+    usual = Setup(shares=(SCRATCH_VALIDATION_SHARE, TEST_SHARE))
+    assert not {"--validation", "--test"} & {*remedies.against_heart(usual).command.split()}
+    seen_more = remedies.against_heart(replace(setup, augment="strong", dropout=0.5))
+    assert seen_more.command == "fieldguide train PHOTOS --recipe features --test 0.4 --seed 3"
 
 
 @pytest.mark.parametrize(

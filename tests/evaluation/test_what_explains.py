@@ -172,3 +172,47 @@ def test_weighted_classes_that_are_each_recognised_have_been_learnt() -> None:
     held = Answers(((235, 35), (6, 24)), (0,) * 8 + (259, 0), (0,) * 5 + (41, 0, 0, 0, 0))
     found = ailments(replace(case, epochs=epochs, counts=(900, 100), held=held))
     assert not any("next to nothing" in line for one in found for line in one.evidence)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_gap_that_few_held_out_pictures_show_is_told_before_their_being_few(seed: int) -> None:
+    case = simulate(rising(0.6, 1.0, 4), rising(0.55, 0.76, 4), val_n=46, seed=seed)
+    assert kinds(case)[:2] == [ailment.OVERFITTING, ailment.FEW_HELD]
+    fewer = simulate(rising(0.6, 1.0, 4), rising(0.55, 0.76, 4), val_n=24, seed=seed)
+    assert kinds(fewer)[0] == ailment.FEW_HELD  # of so few nothing is believed
+
+
+def test_a_rate_is_judged_without_held_out_pictures() -> None:
+    slow = simulate(rising(0.5, 0.55, 30), rising(0.5, 0.55, 30), val_n=12, setup=replace(SETUP, rate=1e-6))
+    assert kinds(slow)[:2] == [ailment.RATE_TOO_LOW, ailment.FEW_HELD]
+
+
+@pytest.mark.parametrize("share", [0.9, 0.95, 0.99])
+def test_a_network_that_names_the_commonest_class_alone_is_never_called_well(share: float) -> None:
+    """Whatever the accuracy is: it is what that class is of all pictures."""
+    blind = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    common, rare = round(1000 * share), round(1000 * (1 - share))
+    flat = simulate(level(share), level(share), val_loss=level(blind), n=1000, val_n=500)
+    epochs = tuple(replace(one, loss=blind, accuracy=share, val_accuracy=share) for one in flat.epochs)
+    found = ailments(replace(flat, epochs=epochs, counts=(common, rare)))
+    assert [one.kind for one in found] == [ailment.UNDERFITTING]
+    assert found[0].sentence == "It underfits: it does no better than naming the commonest class each time."
+    assert found[0].sure == ailment.POSSIBLE
+
+
+def test_what_was_lost_again_at_the_usual_rate_is_laid_to_the_rate_as_a_possibility() -> None:
+    def broken(epoch: int) -> float:
+        return 0.9 if epoch < 20 else 0.5
+
+    found = ailments(simulate(broken, broken))[0]
+    assert (found.kind, found.sure) == (ailment.RATE_TOO_HIGH, ailment.POSSIBLE)
+    higher = ailments(simulate(broken, broken, setup=replace(SETUP, rate=2e-3)))[0]
+    assert (higher.kind, higher.sure) == (ailment.RATE_TOO_HIGH, ailment.LIKELY)
+
+
+def test_what_two_epochs_did_is_said_as_it_was() -> None:
+    case = simulate(rising(0.5, 0.6, 3), rising(0.5, 0.6, 3), epochs=2)
+    first, second = case.epochs
+    case = replace(case, epochs=(replace(first, loss=0.693), replace(second, loss=0.671)))
+    found = next(one for one in ailments(case) if one.kind == ailment.UNFINISHED)
+    assert found.evidence[0].startswith("The loss on training pictures fell in 1 of 1 epochs, from 0.693 to 0.671;")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Parts:
     how: str  # how it was divided, in a sentence
     measured: str = "test"  # what the part that measures is called where it came from
     leaks: tuple[Leak, ...] = ()
+    shares: tuple[float, float] | None = None  # that were to choose and to measure; None where it came divided
 
     def __str__(self) -> str:
         named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]
@@ -112,7 +113,7 @@ def split(
     part_of = assign(dataset.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
     sizes = (f"{100 * test:.2g}% to measure", f"{100 * validation:.2g}% to choose" if validation else "")
     how = f"at random by class (seed {seed}), {', '.join(size for size in sizes if size)}; copies stay together"
-    return _parts(dataset, part_of, twins, seed, how)
+    return replace(_parts(dataset, part_of, twins, seed, how), shares=(validation, test))
 
 
 def assign(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:

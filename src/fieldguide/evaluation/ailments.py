@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
-from fieldguide.evaluation.ailment import COLLAPSED, KINDS, OVERFITTING, RATE_TOO_HIGH, UNSTABLE, Ailment
+from fieldguide.evaluation.ailment import (
+    COLLAPSED,
+    FEW_HELD,
+    KINDS,
+    OVERFITTING,
+    POSSIBLE,
+    RATE_TOO_HIGH,
+    RATE_TOO_LOW,
+    UNSTABLE,
+    Ailment,
+)
 from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.doubts import FEWEST_HELD
 from fieldguide.evaluation.pace import FAR_APART
 from fieldguide.evaluation.signs import Signs
 
+_OF_RATE = (RATE_TOO_HIGH, RATE_TOO_LOW)  # kinds that rest on the training pictures and the rate alone
 _RULES = (
     pace.rate_too_high,
     pace.rate_too_low,
@@ -44,9 +56,25 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
     if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about
         found = [one for one in found if one.kind != UNSTABLE]
-    found = _wide_gap_first(found, signs)
+    found = _told_by_few(_wide_gap_first(found, signs), signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)
+
+
+def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:
+    """The same with what few held-out pictures tell after all before their being few.
+
+    A rate is judged without them. What else is more than possible was said with regard to how few they are: a gap whose
+    interval excludes chance is one, though the accuracy's own interval is wide. Of fewer than `FEWEST_HELD` nothing is
+    believed.
+    """
+    few = [one for one in found if one.kind == FEW_HELD]
+    if not few:
+        return found
+    enough = signs.val_n >= FEWEST_HELD
+    told = [one for one in found if one.kind in _OF_RATE or (enough and one.ill and one.sure != POSSIBLE)]
+    told = [one for one in told if one not in few]
+    return [*told, *few, *(one for one in found if one not in told and one not in few)]
 
 
 def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:

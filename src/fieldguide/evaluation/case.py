@@ -55,6 +55,7 @@ class Setup:
     label_smoothing: float = 0.0
     divided: bool = False  # whether the folder came divided into parts
     held_out: float = 0.0  # share of all pictures that chose, where it did not
+    shares: tuple[float, float] | None = None  # that were to choose and to measure, where that is known
     seed: int = 0
     # What asks for these settings on the command line, as pairs of a wish and its value; empty where that is not known.
     asked: tuple[tuple[str, Any], ...] = ()
@@ -168,6 +169,7 @@ class Case:
             Setup.of(run.recipe.to_dict()),
             divided=len({part for data in every if data.given is not None for part in data.given.tolist()}) > 1,
             held_out=len(held) / sum(map(len, every)),
+            shares=run.parts.shares,
         )
         if isinstance(run.recipe, ScratchRecipe):
             wishes = Wishes.of(run.recipe, run.parts.train.counts)
@@ -252,7 +254,8 @@ def _read(name: str, value: Any) -> Any:
 
 def _setup(kept: Mapping[str, Any]) -> Setup:
     pairs = ((name, tuple(value) if isinstance(value, list) else value) for name, value in kept.get("asked", ()))
-    return Setup(**{**kept, "asked": tuple(pairs)})
+    shares = kept.get("shares")
+    return Setup(**{**kept, "asked": tuple(pairs), "shares": tuple(shares) if shares else None})
 
 
 def _answers(kept: Mapping[str, Any] | None) -> Answers | None:

@@ -10,7 +10,7 @@ import numpy as np
 from fieldguide.evaluation import evidence
 from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.ailments import ailments
-from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
@@ -68,7 +68,7 @@ class Diagnosis:
         }
 
 
-def diagnose(run: Run, score: Score) -> Diagnosis:
+def diagnose(run: Run, score: Score | None) -> Diagnosis:
     """Whether the run's classifier overfits and what else ails it, with the evidence, and what would help.
 
     Overfitting shows as a gap between the accuracy on the pictures it learnt from and on pictures it has not seen.
@@ -78,47 +78,74 @@ def diagnose(run: Run, score: Score) -> Diagnosis:
 
     Args:
         run: from `train`.
-        score: of its classifier on pictures that chose nothing.
+        score: of its classifier on pictures that chose nothing; None where there were none. Then only the curves of a
+            training from scratch can tell anything.
+
+    Returns:
+        The verdict in a sentence, with its evidence.
 
     Example:
         >>> import fieldguide as fg
         >>> fg.diagnose(run, score).overfits in ("no", "mild", "yes", "cannot tell")
         True
     """
+    measured = _nothing_measured(run) if score is None else _from_what_was_measured(run, score)
+    case = Case.of(run, score)
+    if not case.epochs:
+        return measured
+    photos = str(run.parts.train.root)
+    found = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
+    return _led_by(tuple(found), measured)
+
+
+def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
+    """What the accuracy on unseen pictures tells beside that on the pictures it learnt from."""
     unseen, leaked = _without_leaks(run, score)
     if unseen is None:
         return _nothing_unseen(run, score)
     gap = difference(run.train_accuracy, unseen)
     overfits = _judge(gap, chance(run.train_accuracy, unseen))
     learnt = run.train_accuracy.value >= NOT_LEARNT
-    case = Case.of(run, score)
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     findings = [
         evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits),
         evidence.on_leaks(run.parts, score, unseen, leaked),
         evidence.on_chance(score),
-        evidence.on_the_curves(() if case.epochs else run.epochs),  # of a training from scratch the ailments tell
+        _on_the_curves(run),
         evidence.on_the_number_of_pictures(score),
         evidence.on_balance(score),
         evidence.on_confusion(score),
         evidence.on_calibration(score),
     ]
-    diagnosis = Diagnosis(
+    return Diagnosis(
         verdict=_verdict(overfits, learnt, gap, unseen),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
         advice=tuple(_advice(score, overfits, learnt, bool(leaks))),
     )
-    if not case.epochs:
-        return diagnosis
-    photos = str(run.parts.train.root)
-    found = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
-    return _led_by(tuple(found), diagnosis)
+
+
+def _on_the_curves(run: Run) -> str:
+    """What the curves of a head or of fine-tuning tell; of a training from scratch the ailments tell it."""
+    return evidence.on_the_curves(tuple(epoch for epoch in run.epochs if epoch.phase != SCRATCH))
 
 
 def _led_by(found: tuple[Ailment, ...], measured: Diagnosis) -> Diagnosis:
     """What the curves of a training from scratch tell leads; what was measured at the end comes after it."""
     return replace(measured, verdict=found[0].sentence, ailments=found)
+
+
+def _nothing_measured(run: Run) -> Diagnosis:
+    """Of a run without a picture to measure with."""
+    count, measured = len(run.parts.test), run.parts.measured
+    why = f"every one of the {count:,} {measured} pictures stands in another part too" if count else "none was kept"
+    lines = (f"No unseen picture was there to measure with: {why}.", _on_the_curves(run))
+    return Diagnosis(
+        verdict="Nothing is known: no unseen picture was measured.",
+        overfits="cannot tell",
+        evidence=tuple(line for line in lines if line),
+        advice=("Measure with pictures that stand in no other part.",),
+    )
 
 
 def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
@@ -127,7 +154,7 @@ def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
     chose = " or made choices" if "choices" in where else ""
     lines = (
         f"Every one of the {score.n:,} {score.part} pictures stands in another part too ({where}): none is unseen.",
-        evidence.on_the_curves(run.epochs),
+        _on_the_curves(run),
     )
     return Diagnosis(
         verdict=f"Nothing is known: every measured picture was learnt from{chose} too.",

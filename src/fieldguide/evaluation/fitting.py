@@ -73,7 +73,7 @@ def overfitting(signs: Signs) -> Ailment | None:
     return Ailment(
         OVERFITTING,
         f"It overfits: {began}it learns its pictures by heart ({percent(signs.trained)} of them right at the end, "
-        f"{percent(signs.held)} of unseen ones).",
+        f"{percent(signs.held)} of {signs.val_n:,} held-out ones).",
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
@@ -113,10 +113,9 @@ def underfitting(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    surely = signs.trained.high < LEARNT
-    if not surely and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
+    surely, nothing = signs.trained.high < LEARNT, signs.nothing_learnt
+    if not surely and not nothing and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
         return None
-    nothing = signs.nothing_learnt
     level = (
         f"At the end it recognises {signs.trained.percent} of the pictures it learns from as they are, and "
         f"{percent(signs.held)} of {counted(signs.val_n, 'held-out picture')}."
@@ -127,9 +126,12 @@ def underfitting(signs: Signs) -> Ailment | None:
             f"Naming the commonest class each time would be right for {100 * signs.commonest:.1f}%: it has learnt next "
             "to nothing. The curves do not say why: the rate, the labels and the network may all be at fault."
         )
+    sentence = f"It underfits: it recognises only {percent(signs.trained)} of the very pictures it learns from."
+    if signs.trained.value >= LEARNT:  # which is what one class is of all
+        sentence = "It underfits: it does no better than naming the commonest class each time."
     return Ailment(
         UNDERFITTING,
-        f"It underfits: it recognises only {percent(signs.trained)} of the very pictures it learns from.",
+        sentence,
         tuple(evidence),
         (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
         POSSIBLE if nothing else SHOWN if surely else LIKELY,
@@ -259,14 +261,15 @@ def well_fitted(signs: Signs) -> Ailment | None:
         signs: of the training.
     """
     gap = signs.gap
-    if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE:
+    if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE or signs.nothing_learnt:
         return None
     surely = gap.high <= LARGE_GAP
-    about = "" if surely else f", as far as {counted(signs.val_n, 'held-out picture')} can show"
+    about = "" if surely else ", as far as so many can show"
     return Ailment(
         GOOD,
-        f"It fits well: over its last epochs it recognised {percent(signs.held)} of unseen pictures, hardly fewer than "
-        f"of those it learnt from ({percent(signs.trained)}){about}.",
+        f"It fits well: over its last epochs it recognised {percent(signs.held)} of "
+        f"{counted(signs.val_n, 'held-out picture')}, hardly fewer than of those it learnt from "
+        f"({percent(signs.trained)}){about}.",
         (f"Over the last epochs the gap was {points(gap.value)} ({_interval(gap)}).",),
         (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),
         SHOWN if surely else LIKELY,

@@ -68,7 +68,7 @@ def rate_too_high(signs: Signs) -> Ailment | None:
         "The learning rate is too high: the training has not taken hold.",
         tuple(evidence),
         (Figure.of("accuracy on training pictures", signs.trained), Figure("training loss", signs.level("loss"))),
-        LIKELY,
+        LIKELY if _times_usual(setup) > 1 else POSSIBLE,
         lower,
     )
 
@@ -238,7 +238,7 @@ def _blind(signs: Signs) -> str:
 
 
 def _fall(signs: Signs) -> str:
-    loss = smoothed(signs.loss)
+    loss = signs.shown_loss
     falls = int((np.diff(signs.loss) < 0).sum())
     return (
         f"The loss on training pictures fell in {falls} of {signs.count - 1} epochs, from {loss[0]:.3f} to "

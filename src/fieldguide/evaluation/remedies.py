@@ -13,6 +13,7 @@ from fieldguide.evaluation.case import Setup
 from fieldguide.model.nets import SIZES
 from fieldguide.training.optimiser import LARGEST_RATE, USUAL_RATES
 from fieldguide.training.scratch_recipe import MOST_EPOCHS
+from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
 
 PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
@@ -73,23 +74,34 @@ def train(what: str, setup: Setup, **changes: float | str) -> Remedy:
         >>> train("Go slower", setup, rate=0.001).command
         'fieldguide train PHOTOS --recipe scratch --net classic --size small --optimiser sgd --rate 0.001'
     """
-    return _train(what, setup, changes) or _from_what_has_seen_more()
+    return _train(what, setup, changes) or _from_what_has_seen_more(setup)
 
 
-def _train(what: str, setup: Setup, changes: Mapping[str, float | str], *more: str) -> Remedy | None:
-    """The remedy of `train`; None where no such training can be."""
+def _train(
+    what: str, setup: Setup, changes: Mapping[str, float | str], *, held_out: float | None = None
+) -> Remedy | None:
+    """The remedy of `train`, perhaps with another share of the pictures held out; None where it cannot be."""
     try:
         words = Wishes("scratch", **{**_asked(setup), **changes}).words()
     except InputError:
         return None
-    seed = ["--seed", str(setup.seed)] if setup.seed else []
-    return Remedy(what, shlex.join(["fieldguide", "train", PHOTOS, *words, *more, *seed]))
+    divided = _division(setup, SCRATCH_VALIDATION_SHARE, held_out)
+    return Remedy(what, shlex.join(["fieldguide", "train", PHOTOS, *words, *divided]))
 
 
-def _from_what_has_seen_more() -> Remedy:
-    return Remedy(
-        "Start from a network that has seen a million pictures", f"fieldguide train {PHOTOS} --recipe features"
-    )
+def _from_what_has_seen_more(setup: Setup) -> Remedy:
+    divided = _division(setup, VALIDATION_SHARE, VALIDATION_SHARE)  # it chooses out of fold
+    words = ["fieldguide", "train", PHOTOS, "--recipe", "features", *divided]
+    return Remedy("Start from a network that has seen a million pictures", shlex.join(words))
+
+
+def _division(setup: Setup, usual: float, held_out: float | None = None) -> list[str]:
+    """The flags that divide the pictures as they were, so that what comes is measured on the same ones."""
+    chosen, measured = setup.shares or (usual, TEST_SHARE)
+    chosen = chosen if held_out is None else held_out
+    words = [] if chosen == usual else ["--validation", f"{chosen:g}"]
+    words += [] if measured == TEST_SHARE else ["--test", f"{measured:g}"]
+    return words + (["--seed", str(setup.seed)] if setup.seed else [])
 
 
 def _asked(setup: Setup) -> dict[str, Any]:
@@ -105,9 +117,10 @@ def _asked(setup: Setup) -> dict[str, Any]:
 
 def more_held_out(setup: Setup) -> Remedy:
     """More pictures that are held out: another share, or, where the folder comes divided, another division of it."""
-    if setup.divided or setup.held_out >= HELD_OUT:
+    measured = setup.shares[1] if setup.shares else TEST_SHARE
+    if setup.divided or setup.held_out >= HELD_OUT or HELD_OUT + measured >= 1:
         return check("Add pictures to what is held out, and see that no copies stand in two parts")
-    found = _train("Hold more pictures out", setup, {}, "--validation", f"{HELD_OUT:g}")
+    found = _train("Hold more pictures out", setup, {}, held_out=HELD_OUT)
     return found or check("Hold more pictures out, and see that no copies stand in two parts")
 
 
@@ -122,7 +135,7 @@ def against_heart(setup: Setup) -> Remedy:
         return train("Vary the pictures more", setup, augment=stronger)
     if setup.dropout < DROPOUT:
         return train("Drop half of the features out", setup, dropout=DROPOUT)
-    return _from_what_has_seen_more()
+    return _from_what_has_seen_more(setup)
 
 
 def more_room(setup: Setup, usual_epochs: int) -> Remedy:

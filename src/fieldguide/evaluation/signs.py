@@ -131,9 +131,14 @@ class Signs:
         return not better and not (kept[-1] == self.count and some_skill(self.case.held))
 
     @cached_property
+    def shown_loss(self) -> np.ndarray:
+        """The training loss of each epoch, smoothed where there are enough epochs: medians of few hide what it did."""
+        return smoothed(self.loss) if self.count >= 2 * NEIGHBOURS else self.loss
+
+    @cached_property
     def pace(self) -> Pace:
         """How the training loss fell."""
-        loss = smoothed(self.loss) if self.count >= 2 * NEIGHBOURS else self.loss
+        loss = self.shown_loss
         third = max(1, self.count // 3)
         falls = int((np.diff(self.loss) < 0).sum())
         often = falls >= STEADY * (self.count - 1) and (coin(falls, self.count - 1) < CHANCE or falls == self.count - 1)

@@ -47,7 +47,7 @@ def report(
         score: of its classifier on `run.parts.test`; None where no pictures were kept to measure with.
         path: of the page.
         findings: from `check`, if the data was checked.
-        diagnosis: from `diagnose`; by default it is made here.
+        diagnosis: from `diagnose`; by default it is made here where there is a score.
         command: that makes the same run again, to be shown in the page; a line for each step.
 
     Returns:

@@ -19,6 +19,8 @@ SMALL_SIDE = 64  # pixels
 LEAST_SIDE = 48  # pixels: the plain network halves them five times
 GROWTH = ((2 / 3, 0.75),)
 MARGIN = 1.25  # of pictures that are cropped
+TEST_SHARE = 0.2  # of all pictures, where none is given
+VALIDATION_SHARE, SCRATCH_VALIDATION_SHARE = 0.0, 0.15  # likewise
 LONG_ASPECT = 2.0  # longer pictures are not squeezed to a square
 
 
