@@ -47,6 +47,8 @@ CLASSIC = Wishes(
 )
 RESIDUAL = replace(CLASSIC, net="residual")
 USUAL = Wishes("scratch", size="tiny", side=48, epochs=40)  # all else is what a person gets who sets nothing
+# The same at ten times the usual rate, with nothing that evens out what comes of it.
+UNEVEN = replace(USUAL, rate=0.03, schedule="constant", average=0.0, augment="light", epochs=20)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ PLANS = (
     Plan("unsteady-rps", UNSTEADY, RPS, classic(optimiser="sgd", rate=0.08, epochs=25)),
     Plan("unsteady-green", UNSTEADY, GREEN, residual(rate=0.1, batch_size=16, augment="light")),
     Plan("unsteady-trash", UNSTEADY, TRASH, residual(rate=0.05, batch_size=16)),
+    Plan("unsteady-cats-usual", UNSTEADY, CATS, UNEVEN),
+    Plan("unsteady-trash-usual", UNSTEADY, TRASH, replace(UNEVEN, augment="medium")),
+    Plan(
+        "unsteady-horses-usual", UNSTEADY, HORSES, replace(UNEVEN, rate=0.05, augment="crops", batch_size=8, epochs=14)
+    ),
     Plan("slow-cats", LOW, CATS, classic(rate=3e-6)),
     Plan("slow-horses", LOW, HORSES, classic(rate=1e-5, augment="light")),
     Plan("slow-rps", LOW, RPS, residual(optimiser="sgd", rate=1e-4)),
@@ -136,6 +143,8 @@ PLANS = (
     Plan("leaked-cats", LEAKED, CATS, classic(epochs=30), copies=1),
     Plan("leaked-trash", LEAKED, TRASH, residual(epochs=30), copies=1),
     Plan("leaked-places", LEAKED, PLACES, classic(epochs=30, augment="light"), 600, copies=1),
+    Plan("leaked-part-cats", LEAKED, CATS, classic(epochs=30), copies=1, copied=0.4),
+    Plan("leaked-part-trash", LEAKED, TRASH, residual(epochs=25), copies=1, copied=0.3),
     Plan("copies-cats", LEAKED, CATS, classic(epochs=25), 700, 150, copies=4),
     Plan("copies-trash", LEAKED, TRASH, classic(epochs=25), 700, 150, copies=4),
     Plan("copies-usual", LEAKED, CATS, usual(augment="light"), 700, 200, copies=4),
@@ -174,5 +183,7 @@ PLANS = (
     Plan("well-green-strong", WELL, GREEN, classic(augment="strong", epochs=30, schedule="cosine"), 1000, 400),
     Plan("well-green-usual", WELL, GREEN, usual(), 900, 400),
     Plan("well-green-mixed", WELL, GREEN, usual(mix="both", epochs=30), 900, 400),
+    Plan("well-waste-usual", WELL, f"{TRASH}:cardboard,metal", usual(), 450, 200),
+    Plan("well-glass-usual", WELL, f"{TRASH}:glass,paper", usual(), 600, 250),
     Plan("well-two-usual", WELL, f"{GREEN}:rock,paper", usual(epochs=60, patience=15), 600, 300),
 )

@@ -55,6 +55,7 @@ def test_tensorboard_reads_what_was_logged(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not (installed("mlflow") and installed("sqlalchemy")), reason="MLflow with a database is not installed"
 )
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SQLAlchemy 2.1, which only MLflow can heed
 def test_mlflow_reads_what_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
     from mlflow import MlflowClient
@@ -86,6 +87,7 @@ def test_tensorboard_goes_on_in_the_same_folder(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not (installed("mlflow") and installed("sqlalchemy")), reason="MLflow with a database is not installed"
 )
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SQLAlchemy 2.1, which only MLflow can heed
 def test_mlflow_goes_on_in_the_same_run_and_knows_how_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
     from mlflow import MlflowClient
