@@ -216,3 +216,19 @@ def test_what_two_epochs_did_is_said_as_it_was() -> None:
     case = replace(case, epochs=(replace(first, loss=0.693), replace(second, loss=0.671)))
     found = next(one for one in ailments(case) if one.kind == ailment.UNFINISHED)
     assert found.evidence[0].startswith("The loss on training pictures fell in 1 of 1 epochs, from 0.693 to 0.671;")
+
+
+def test_what_the_fit_itself_has_learnt_is_not_laid_to_the_rate() -> None:
+    """Without the dropout that the fit sees, its norms may be so far off that all it learnt is lost."""
+
+    def broken(epoch: int) -> float:
+        return 0.9 if epoch < 20 else 0.5
+
+    case = simulate(broken, broken, fitted=level(0.8), setup=replace(SETUP, block_dropout=0.6))
+    assert kinds(case)[0] == ailment.UNDERFITTING
+    assert kinds(simulate(broken, broken, fitted=broken))[0] == ailment.RATE_TOO_HIGH
+
+
+def test_labels_are_suspect_before_all_of_them_are_learnt() -> None:
+    case = simulate(rising(0.5, 0.69, 15), level(0.5), val_loss=level(0.75))
+    assert kinds(case)[0] == ailment.LABELS

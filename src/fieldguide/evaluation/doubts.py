@@ -23,6 +23,7 @@ SLOWLY = 0.20  # of a blind guess's loss: where the training loss stays above it
 ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
+SOME = 0.10  # training pictures right beyond naming the commonest class: something is being learnt
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
@@ -147,7 +148,7 @@ def labels(signs: Signs) -> Ailment | None:
         "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
     blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not some_skill(signs.case.held)
-    if trained.low > signs.commonest + ABOVE and blind:
+    if trained.low > signs.commonest + SOME and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
             f"{counted(held.n, 'held-out picture')}, where naming the commonest class is right for "

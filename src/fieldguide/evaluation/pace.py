@@ -60,6 +60,9 @@ def rate_too_high(signs: Signs) -> Ailment | None:
     lost = best.low > signs.trained.high
     if not lost and not _times_usual(setup) >= HIGH:
         return None
+    fitted = signs.level("fitted_accuracy")
+    if fitted > 0 and wilson(fitted * signs.n, signs.n).low > signs.commonest + ABOVE:
+        return None  # the fit itself took hold: what it learnt is lost without the dropout that it saw
     evidence = [_blind(signs), _set_to(setup)]
     if lost:
         evidence.insert(1, f"It had recognised {best.percent} of them before, and lost that again.")
