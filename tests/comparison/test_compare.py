@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from fieldguide import files
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.cli import main
-from fieldguide.comparison.compare import ROOM_FOR_RESULTS, compare, run_comparison
+from fieldguide.comparison.compare import ROOM_FOR_RESULTS, _folder, compare, run_comparison
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
@@ -29,7 +30,7 @@ from fieldguide.comparison.record import take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
-from fieldguide.errors import FileError, InputError, ModelError, TrainingError
+from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
 from fieldguide.model.nets import Net
 from fieldguide.training.checkpoint import room
 from fieldguide.training.optimiser import Optimiser
@@ -247,6 +248,32 @@ def test_a_folder_of_something_else_is_left_alone(parts: Parts, tmp_path: Path) 
     with pytest.raises(InputError, match="holds something else already: name a new folder with --output"):
         compare(parts, "data_size", folder=tmp_path, recipe=HEAD)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_comparison_goes_nowhere_among_the_pictures(
+    parts: Parts, small_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "would be taken for pictures of a class the next time"
+    with pytest.raises(InputError, match=said):
+        run_comparison(small_photos, "data_size", folder=small_photos / "sizes")
+    with pytest.raises(InputError, match=said):
+        compare(parts, "data_size", folder=small_photos / "horses" / "sizes", recipe=HEAD)
+    monkeypatch.chdir(small_photos)
+    assert _folder(".", "data_size", None) == Path("../runs") / f"{small_photos.name}-data-size"
+    assert not list(small_photos.rglob("sizes"))
+
+
+@pytest.mark.parametrize(
+    ("data", "recipe", "said"),
+    [
+        ("two", None, r"data is 'two' \(str\); .* such as fg.Dataset.from_directory\('two'\)"),
+        (None, "scratch", r"recipe is 'scratch' \(str\); .* such as fg.Recipe.auto\(parts.train\) or fg.Scratch"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(parts: Parts, tmp_path: Path, data: Any, recipe: Any, said: str) -> None:
+    with pytest.raises(InputTypeError, match=said):
+        compare(data or parts, "data_size", folder=tmp_path / "run", recipe=recipe)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("text", ['{"format": 1', '{"kind": "recipes"}', "[1]"])

@@ -27,7 +27,9 @@ from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
 from fieldguide.files import require_writable
 from fieldguide.model.head import units_for
+from fieldguide.place import require_outside, runs_folder
 from fieldguide.training import checkpoint as checkpoints
+from fieldguide.training.arguments import folder_of, require_recipe
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
@@ -55,7 +57,7 @@ def compare(
         data: pictures, a fifth of which measures, or parts from `fieldguide.split`.
         kind: "complexity" trains every size of a family of networks, "data_size" trains on more and more of the
             pictures, "recipes" with and without augmentation and dropout.
-        folder: new, or that of the same comparison.
+        folder: new, or that of the same comparison; outside of the pictures' folder.
         seeds: runs of each point; with one, intervals do not cover other seeds.
         recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
             backbone. Of "recipes" it says which augmentation and which dropout. It must not choose anything on
@@ -66,8 +68,10 @@ def compare(
         A Comparison; `comparison.html`, `comparison.csv` and `comparison.json` are in the folder.
 
     Raises:
+        InputTypeError: data or recipe are of another kind.
         InputError: unknown kind, seeds out of range, too few pictures, a recipe that is not for this kind, or a folder
-            that holds something else, or the same comparison of other pictures, in another order, or settings.
+            that lies among the pictures, or holds something else, or the same comparison of other pictures, in another
+            order, or settings.
         FileError: something cannot be read or written.
         TrainingError: a run diverged; the others are kept.
 
@@ -79,7 +83,9 @@ def compare(
         'All 20 held-out pictures are right already'
     """
     require_kind(kind, seeds)
+    require_recipe(recipe)
     place = Path(folder)
+    require_outside(place, folder_of(data))
     require_place(place, kind)  # before anything slow
     parts = _measurable(data if isinstance(data, Parts) else split(data))
     if recipe is None:
@@ -128,7 +134,8 @@ def run_comparison(
     Args:
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
         kind: "complexity", "data_size" or "recipes".
-        folder: where it is kept; by default `runs/<name>-<kind>`, so that the same command goes on with it.
+        folder: where it is kept, outside of `source`; by default `runs/<name>-<kind>`, here or beside `source` where
+            "here" is in it, so that the same command goes on with it.
         seeds: runs of each point.
         test: share of the pictures that measure, by default 0.2. None where the folder comes divided.
         seed: of the split and of the first run of each point.
@@ -143,6 +150,7 @@ def run_comparison(
     wishes = wishes or Wishes()
     require_wishes(kind, wishes)
     place = _folder(source, kind, folder)
+    require_outside(place, source)
     require_place(place, kind)
     data = Dataset.from_directory(source)
     if test is not None and data.given is not None and len(np.unique(data.given)) > 1:
@@ -202,7 +210,7 @@ def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder)
     name = os.fsencode(Path(source).resolve().name or "photos")[:180].decode("utf-8", "ignore")
-    return Path("runs") / f"{name}-{kind.replace('_', '-')}"
+    return runs_folder(source) / f"{name}-{kind.replace('_', '-')}"
 
 
 def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int], wishes: Wishes) -> str:
