@@ -26,7 +26,7 @@ from fieldguide.comparison.compare import ROOM_FOR_RESULTS, _folder, compare, ru
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
-from fieldguide.comparison.record import take_up
+from fieldguide.comparison.record import given_up, take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
@@ -423,6 +423,28 @@ def test_a_run_that_diverges_is_named_and_the_others_are_kept(
     assert "1 run of 2 kept from before" in capfd.readouterr().err
     assert [result.point for result in results] == ["plain", "dropout"]
     assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.keras
+def test_advice_after_a_divergence_can_be_followed(
+    small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "1"]
+    wild = ["--optimiser", "sgd", "--schedule", "constant", "--weight-decay", "0", "--l2", "0.1", "--batch-size", "4"]
+    assert main([*command, *wild, "--rate", "10"]) == 2
+    said = capfd.readouterr().err
+    assert "run tiny-1: the loss" in said and "try --rate 1." in said
+    assert "--output" not in said
+    folder = Path("runs") / f"{small_photos.name}-complexity"
+    assert list(folder.iterdir()) == []
+    assert main([*command, *wild, "--rate", "0.0001"]) == 0
+    assert (
+        given_up(folder)
+        == f" A comparison is of one recipe: with another one name a new folder, such as --output {folder}-2."
+    )
+    (tmp_path / f"{folder}-2").mkdir()
+    assert given_up(folder).endswith(f"--output {folder}-3.")
 
 
 KILLED = """

@@ -18,13 +18,13 @@ from fieldguide.comparison.page import write_page
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import USUAL_SEEDS, Planned, plan, recipe_for, require_kind, require_wishes
 from fieldguide.comparison.point import points_of
-from fieldguide.comparison.record import require_place, take_up
+from fieldguide.comparison.record import given_up, require_place, take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, TrainingError
 from fieldguide.files import require_writable
 from fieldguide.model.head import units_for
 from fieldguide.place import require_outside, runs_folder
@@ -73,7 +73,8 @@ def compare(
             that lies among the pictures, or holds something else, or the same comparison of other pictures, in another
             order, or settings.
         FileError: something cannot be read or written.
-        TrainingError: a run diverged; the others are kept.
+        TrainingError: a run diverged; the others are kept, and where no epoch of any had ended, the folder can be used
+            again.
 
     Example:
         >>> import fieldguide as fg
@@ -94,7 +95,10 @@ def compare(
     require_writable(place, _room(planned, len(parts.train.class_names)))
     pictures = Pictures.of(parts, recipe)
     take_up(place, _what(kind, recipe, pictures))
-    results = run_all(pictures, planned, place)
+    try:
+        results = run_all(pictures, planned, place)
+    except TrainingError as error:
+        raise TrainingError(f"{error}{given_up(place)}") from error
     order = {each.point: number for number, each in reversed(list(enumerate(planned)))}
     points = points_of(sorted(results, key=lambda result: (order[result.point], result.number)))
     curve = None

@@ -130,17 +130,14 @@ def train(
     require_parts(parts)
     require_recipe(recipe)
     refuse_unknown(logs)
+    if (resume or logs) and not (isinstance(recipe, ScratchRecipe) and folder is not None):
+        what = "resume is" if resume else "logs are"
+        raise InputError(f"{what} for trainings from random weights with a folder: give its ScratchRecipe and folder.")
     if folder is not None:
         require_outside(folder, parts.train.root)
         if not resume:
             require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
-    if resume and not (isinstance(recipe, ScratchRecipe) and place is not None):
-        raise InputError(
-            "only a training from random weights with a folder can be resumed: give its recipe and folder."
-        )
-    if logs and not (isinstance(recipe, ScratchRecipe) and place is not None):
-        raise InputError("logs are written of trainings from random weights in a folder: give its recipe and folder.")
     watch = Watch()
     if isinstance(recipe, ScratchRecipe):
         return _from_scratch(parts, recipe, place, watch, resume=resume, logs=logs)
