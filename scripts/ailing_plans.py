@@ -46,7 +46,7 @@ CLASSIC = Wishes(
     average=0.0,
 )
 RESIDUAL = replace(CLASSIC, net="residual")
-USUAL = Wishes("scratch", size="tiny", side=48, epochs=40)  # all else is what a person gets who sets nothing
+USUAL = Wishes("scratch", size="tiny", side=48, augment="crops", epochs=40)  # else what nobody asks for
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pictures import folder_of
 
 from fieldguide.augmentation.presets import PRESETS, preset_called
 from fieldguide.data.dataset import Dataset
@@ -13,7 +14,7 @@ from fieldguide.errors import InputError
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import GROWTH
+from fieldguide.training.usual import GROWTH, usual_growth, usual_margin
 from fieldguide.training.wishes import Wishes
 
 
@@ -73,6 +74,22 @@ def test_what_is_asked_for_is_in_the_recipe_and_the_rest_is_chosen(store: PixelS
     assert recipe.targets == Targets(0.95, 0.8)
     assert (recipe.batch_size, recipe.label_smoothing, recipe.seed) == (chosen.batch_size, chosen.label_smoothing, 3)
     assert "dropout" in recipe.reasons[-1]
+
+
+@pytest.mark.parametrize(("side", "preset"), [(32, "strong"), (63, "strong"), (64, "crops"), (None, "crops")])
+def test_the_augmentation_suits_the_side_that_is_asked_for(store: PixelStore, side: int | None, preset: str) -> None:
+    recipe = scratch(store, Wishes("scratch", side=side))
+    assert recipe.augment == PRESETS[preset].settings
+    assert recipe.margin == usual_margin(recipe.augment)
+    assert recipe.growth == usual_growth(recipe.net, recipe.augment)
+    assert f"augmentation {preset}" in " ".join(recipe.reasons)
+    assert scratch(store, Wishes("scratch", side=side, augment="light")).augment == PRESETS["light"].settings
+
+
+def test_small_pictures_that_are_made_large_are_cropped(tmp_path: Path) -> None:
+    small = PixelStore.build(Dataset.from_directory(folder_of(tmp_path, {"cats": 4, "dogs": 4})))  # of 60 x 80 pixels
+    assert scratch(small, Wishes("scratch")).augment == PRESETS["strong"].settings
+    assert scratch(small, Wishes("scratch", side=128)).augment == PRESETS["crops"].settings
 
 
 def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:

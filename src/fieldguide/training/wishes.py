@@ -18,7 +18,7 @@ from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import usual_class_weights, usual_growth, usual_margin
+from fieldguide.training.usual import usual_augmentation, usual_class_weights, usual_growth, usual_margin
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 AUGMENTATIONS = ("none", *PRESETS)
@@ -168,9 +168,11 @@ class Wishes:
             changes["optimiser"] = Optimiser(**of_optimiser)
         else:
             changes["optimiser"] = replace(recipe.optimiser, **of_optimiser)
-        augment = recipe.augment
-        if self.augment is not None:
-            augment = None if self.augment == "none" else preset_called(self.augment).settings
+        augment, named = recipe.augment, self.augment
+        if named is None and self.side is not None:  # what suits the pictures' own size may not suit this one
+            named = usual_augmentation(self.side)
+        if named is not None:
+            augment = None if named == "none" else preset_called(named).settings
             changes |= {"augment": augment, "margin": usual_margin(augment)}
         if of_net or self.net is not None or self.augment is not None:
             changes["growth"] = usual_growth(net, augment)
