@@ -329,8 +329,12 @@ def test_what_was_asked_comes_back(tmp_path: Path) -> None:
         ),
         ([], "no folder of pictures was named"),
         (["photos", "--epochs", "5"], "--epochs is for --recipe scratch, and the recipe is auto"),
-        (["photos", "--recipe", "best"], "recipe is 'best'; expected one of auto, features, finetune, scratch"),
+        (["photos", "--recipe", "best"], "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
         (["photos", "--recipe", "scratch", "--log", "wandb"], "log is 'wandb'"),
+        (
+            ["photos", "--log", "tensorboard"],
+            "--log is for --recipe scratch, and the recipe is auto: add --recipe scratch",
+        ),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(

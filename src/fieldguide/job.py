@@ -69,6 +69,11 @@ def run_job(
     """
     started = time.perf_counter()
     asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs))
+    if asked.logs and asked.wishes.recipe != "scratch":
+        raise InputError(
+            f"--log is for --recipe scratch, and the recipe is {asked.wishes.recipe}: add --recipe scratch, or leave "
+            "it out."
+        )
     refuse_unknown(asked.logs)
     asked.shares()  # refused now, before anything is read
     if folder is not None:

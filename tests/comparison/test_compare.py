@@ -356,7 +356,7 @@ def test_the_command_prints_json_and_nothing_else(
     ("arguments", "said"),
     [
         (["--data-size", "--seeds", "0"], "seeds is 0; expected a whole number of runs"),
-        (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch"),
+        (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch, and the recipe is features: add"),
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
         (["--complexity", "--patience", "3"], "--patience chooses on pictures that are held out of train"),

@@ -219,6 +219,8 @@ def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
 
 def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int], wishes: Wishes) -> str:
     folder, seeds, test, seed = given
+    if kind == "data_size" and wishes.recipe == "features":  # what it is without a word
+        wishes = replace(wishes, recipe="auto")
     words = ["fieldguide", "compare", str(source), f"--{kind.replace('_', '-')}", *wishes.words()]
     words += ["--output", str(folder)] if folder is not None else []
     words += ["--seeds", str(seeds)] if seeds != USUAL_SEEDS else []
