@@ -108,6 +108,9 @@ def test_the_outcome_goes_into_json(small_job: Outcome) -> None:
     assert fields["folder"] == str(small_job.folder)
     assert fields["skipped"] == 1
     assert fields["metrics"]["n"] == fields["parts"]["test"] == len(small_job.run.parts.test)
+    assert fields["diagnosis"] == json.loads((small_job.folder / "card.json").read_text())["diagnosis"]
+    following = f"fieldguide predict {small_job.folder} NEW-PICTURES"
+    assert fields["next"] == {"what": "Classify new pictures", "command": following}
 
 
 def test_a_folder_that_holds_something_is_left_alone(small_photos: Path, tmp_path: Path) -> None:
@@ -310,6 +313,9 @@ def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Ou
         "Besides    It is unstable.",
     ]
     assert lines[-2:] == ["Try next   Vary more:", f"           {command()} train 'my p' --x"]
+    told = replace(small_job, diagnosis=replace(small_job.diagnosis, ailments=(ill, other))).to_dict()
+    assert told["next"] == {"what": "Vary more", "command": "fieldguide train 'my p' --x"}
+    assert told["diagnosis"]["ailments"][0] == ill.to_dict()  # type: ignore[index]
     assert "NEW-PICTURES" in ending(other, ill)[-1], "what explains the rest comes first, and it has no remedy"
     well = replace(ill, kind=GOOD, sentence="It fits well.")
     lines = ending(well)

@@ -22,12 +22,14 @@ import pytest
 from fieldguide import files
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.cli import main
+from fieldguide.comparison.advice import Advice
 from fieldguide.comparison.compare import ROOM_FOR_RESULTS, _folder, compare, run_comparison
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
 from fieldguide.comparison.record import given_up, take_up
 from fieldguide.comparison.running import run_all
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
@@ -132,6 +134,14 @@ def test_the_record_is_what_to_dict_says(sizes: Comparison) -> None:
     assert record["kind"] == "data_size"
     assert len(record["points"]) == 6
     assert record["curve"]["largest"] == sizes.points[-1].x
+    assert record["next"] == {"what": str(sizes.next), "command": None}
+
+
+def test_the_command_to_try_next_can_be_given_from_here(sizes: Comparison) -> None:
+    found = replace(sizes, next=Advice(("fieldguide", "train", "my photos")))
+    said = "fieldguide train 'my photos'"
+    assert found.to_dict()["next"] == {"what": "Train what was chosen", "command": said}
+    assert str(found).splitlines()[-1] == f"Try next   {called(said)}"
 
 
 def test_the_page_opens_offline_and_runs_nothing(sizes: Comparison) -> None:
