@@ -21,7 +21,7 @@ from pictures import folder_of
 from fieldguide.asked import Asked
 from fieldguide.cli import main
 from fieldguide.console import Progress
-from fieldguide.errors import FileError, InputError, ModelError, TrainingError
+from fieldguide.errors import FileError, InputError, MissingFileError, ModelError, TrainingError
 from fieldguide.job import Outcome, resume_job, run_job
 from fieldguide.model.classifier import load
 from fieldguide.training.record import Schedule
@@ -294,6 +294,8 @@ def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path:
 def test_nothing_to_resume_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"holds nothing to resume \(asked.json\)"):
         resume_job(tmp_path)
+    with pytest.raises(MissingFileError, match=r"there is no run at .*nothere: it does not exist; check the spelling"):
+        resume_job(tmp_path / "nothere")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "source": 3, "wishes": 5}'])

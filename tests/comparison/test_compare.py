@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,7 @@ from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
 from fieldguide.comparison.record import given_up, take_up
 from fieldguide.comparison.running import run_all
-from fieldguide.console import called
+from fieldguide.console import Progress, called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
@@ -455,6 +456,47 @@ def test_advice_after_a_divergence_can_be_followed(
     )
     (tmp_path / f"{folder}-2").mkdir()
     assert given_up(folder).endswith(f"--output {folder}-3.")
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("batches", "holds"),
+    [
+        (2, "nothing of a run yet"),
+        (5, "the run under way up to its last whole epoch"),
+        (8, "1 finished run"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(
+    small_photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    batches: int,
+    holds: str,
+) -> None:
+    advance, seen = Progress.advance, []
+
+    def advanced(bar: Progress, count: int = 1) -> None:
+        advance(bar, count)
+        if bar.title == "Training" or " train " in bar.title:
+            seen.append(count)
+            if len(seen) == batches:
+                raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    words = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "advance", advanced)
+        assert main([*words, "--batch-size", "16"]) == 130
+    said = capfd.readouterr().err.splitlines()[-1]
+    begun = f"fieldguide: interrupted; runs/{small_photos.name}-complexity holds {holds}; `"
+    assert said.startswith(begun) and said.endswith("` goes on.")
+    again = shlex.split(said.removeprefix(begun).removesuffix("` goes on."))
+    assert again[again.index("compare") :][:3] == words[:3]
+    if batches == 8:
+        assert main(again[again.index("compare") :]) == 0
+        assert "1 run of 4 kept from before" in capfd.readouterr().err
 
 
 KILLED = """

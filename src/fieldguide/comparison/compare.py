@@ -18,9 +18,10 @@ from fieldguide.comparison.page import write_page
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import USUAL_SEEDS, Planned, plan, recipe_for, require_kind, require_wishes
 from fieldguide.comparison.point import points_of
-from fieldguide.comparison.record import given_up, require_place, take_up
+from fieldguide.comparison.record import given_up, kept, require_place, take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
@@ -73,6 +74,7 @@ def compare(
             that lies among the pictures, or holds something else, or the same comparison of other pictures, in another
             order, or settings.
         FileError: something cannot be read or written.
+        KeyboardInterrupt: with what is kept, and how it goes on.
         TrainingError: a run diverged; the others are kept, and where no epoch of any had ended, the folder can be used
             again.
 
@@ -99,6 +101,9 @@ def compare(
         results = run_all(pictures, planned, place)
     except TrainingError as error:
         raise TrainingError(f"{error}{given_up(place)}") from error
+    except KeyboardInterrupt as error:
+        again = f"`{called(command)}`" if command else "the same comparison in that folder"
+        raise KeyboardInterrupt(kept(place, again)) from error
     order = {each.point: number for number, each in reversed(list(enumerate(planned)))}
     points = points_of(sorted(results, key=lambda result: (order[result.point], result.number)))
     curve = None

@@ -16,6 +16,8 @@ from fieldguide import console
 from fieldguide.comparison.pictures import differences
 from fieldguide.errors import InputError, ModelError
 from fieldguide.files import explained, write_text
+from fieldguide.training import checkpoint as checkpoints
+from fieldguide.words import counted
 
 FORMAT = 1
 PLAN_FILE, RESULT_FILE, RUNS = "plan.json", "result.json", "runs"
@@ -140,6 +142,20 @@ def given_up(folder: Path) -> str:
         (folder / PLAN_FILE).unlink(missing_ok=True)
         shutil.rmtree(folder / RUNS, ignore_errors=True)  # empty folders
     return ""
+
+
+def kept(folder: Path, again: str) -> str:
+    """What is to be said of a comparison that was interrupted: what of it is kept, and what goes on.
+
+    Args:
+        folder: of the comparison.
+        again: that makes the same one, in words.
+    """
+    finished = sum(1 for _ in (folder / RUNS).glob(f"*/{RESULT_FILE}"))
+    begun = any((folder / RUNS).glob(f"*/{checkpoints.FOLDER}/{checkpoints.LAST}"))
+    held = [counted(finished, "finished run")] if finished else []
+    held += ["the run under way up to its last whole epoch"] if begun else []
+    return f"{folder} holds {' and '.join(held) or 'nothing of a run yet'}; {again} goes on"
 
 
 def take_up(folder: Path, what: Mapping[str, Any]) -> None:
