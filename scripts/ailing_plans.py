@@ -46,7 +46,8 @@ CLASSIC = Wishes(
     average=0.0,
 )
 RESIDUAL = replace(CLASSIC, net="residual")
-USUAL = Wishes("scratch", size="tiny", side=48, epochs=40)  # all else is what a person gets who sets nothing
+# All else is what a person gets who sets nothing and has larger pictures.
+USUAL = Wishes("scratch", size="tiny", side=48, augment="crops", epochs=40)
 # The same at ten times the usual rate, with nothing that evens out what comes of it.
 UNEVEN = replace(USUAL, rate=0.03, schedule="constant", average=0.0, augment="light", epochs=20)
 
@@ -120,7 +121,7 @@ PLANS = (
     Plan("diverging-rps", HIGH, RPS, classic(optimiser="sgd", rate=3.0)),
     Plan("diverging-cats", HIGH, CATS, classic(rate=0.05, schedule="cosine")),
     Plan("diverging-trash", HIGH, TRASH, residual(optimiser="sgd", rate=10.0)),
-    Plan("diverging-usual", HIGH, RPS, usual(rate=3.0, epochs=20)),
+    Plan("diverging-usual", HIGH, RPS, usual(rate=3.0, augment="strong", epochs=20)),
     Plan("unsteady-horses", UNSTEADY, HORSES, residual(rate=0.05, epochs=25)),
     Plan("unsteady-rps", UNSTEADY, RPS, classic(optimiser="sgd", rate=0.08, epochs=25)),
     Plan("unsteady-green", UNSTEADY, GREEN, residual(rate=0.1, batch_size=16, augment="light")),
@@ -174,7 +175,7 @@ PLANS = (
     Plan("well-rps-sgd", WELL, RPS, classic(optimiser="sgd", rate=0.02, dropout=0.3), 1100, 400),
     Plan("well-rps-smoothed", WELL, RPS, classic(label_smoothing=0.1, schedule="cosine"), 900, 400),
     Plan("well-rps-mixed", WELL, RPS, classic(mix="mix_up", augment="light", epochs=30), 900, 400),
-    Plan("well-rps-usual", WELL, RPS, usual(side=28), 1100, 400),
+    Plan("well-rps-usual", WELL, RPS, usual(side=28, augment="strong"), 1100, 400),
     Plan("well-rps-residual", WELL, RPS, residual(augment="light", patience=5, epochs=30), 1000, 300),
     Plan("well-green", WELL, GREEN, classic(augment="light"), 900, 400),
     Plan("well-green-residual", WELL, GREEN, residual(augment="medium", schedule="cosine"), 900, 400),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,6 +73,29 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     text = capfd.readouterr().out
     assert [command for command in COMMANDS if f"    {command} " not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "photos", "--epochs", "-1"], "--epochs: '-1' was given; expected a whole number, 0 or larger"),
+        (["compare", "photos"], "one of the arguments --complexity --data-size --recipes is required"),
+        (["rate"], "the following arguments are required: folder"),
+        (["trian", "photos"], "COMMAND: invalid choice: 'trian'"),
+        (["check", "photos", "--fast"], "unrecognized arguments: --fast"),
+    ],
+)
+def test_a_wrong_argument_is_named_in_a_line(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    written = capfd.readouterr()
+    assert written.out == ""
+    (line,) = written.err.splitlines()
+    assert line.startswith(f"fieldguide: {said}")
+    assert re.search(r"\. `fieldguide[ a-z]* --help` explains the arguments\.$", line)
 
 
 # Data on stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fieldguide import console
-from fieldguide.console import clock, command, progress
+from fieldguide.console import called, clock, command, progress
 
 WORK = """
 import sys, time
@@ -192,5 +192,6 @@ def test_the_next_command_is_one_that_the_shell_finds(tmp_path: Path, monkeypatc
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
     assert command() == "'an environment/bin/fieldguide'"
+    assert called("fieldguide train fieldguide") == "'an environment/bin/fieldguide' train fieldguide"
     monkeypatch.setenv("PATH", str(script.parent))
     assert command() == "fieldguide"

@@ -83,9 +83,21 @@ def test_what_cannot_be_written_is_named_with_the_reason(tmp_path: Path, name: s
     with pytest.raises(FileError) as caught:
         files.write_text(tmp_path / name, "text")
     assert str(caught.value) == f"cannot write {tmp_path / name}: {reason}."
+    with pytest.raises(FileError, match=f"^cannot write {tmp_path / name}: "):
+        files.require_file(tmp_path / name)
     assert isinstance(caught.value, OSError)
     assert isinstance(caught.value, FieldguideError)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["new.svg", "deep/down/new.svg", "old.svg", "link.svg"])
+def test_a_file_that_can_be_written_is_tried_without_a_trace(tmp_path: Path, name: str) -> None:
+    (tmp_path / "old.svg").write_text("old")
+    (tmp_path / "link.svg").symlink_to("old.svg")
+    before = sorted(tmp_path.iterdir())
+    assert files.require_file(tmp_path / name) == tmp_path / name
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "old.svg").read_text() == "old"
 
 
 @pytest.mark.usefixtures("bound_by_permissions")
@@ -93,8 +105,9 @@ def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(FileError, match="permission is denied: change the permissions"):
         files.write_text(tmp_path / "note.txt", "text")
-    with pytest.raises(FileError, match="permission is denied"):
-        files.require_writable(tmp_path)
+    for check in (files.require_writable, files.require_file):
+        with pytest.raises(FileError, match="permission is denied"):
+            check(tmp_path / "deep" / "down")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

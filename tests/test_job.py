@@ -108,6 +108,9 @@ def test_the_outcome_goes_into_json(small_job: Outcome) -> None:
     assert fields["folder"] == str(small_job.folder)
     assert fields["skipped"] == 1
     assert fields["metrics"]["n"] == fields["parts"]["test"] == len(small_job.run.parts.test)
+    assert fields["diagnosis"] == json.loads((small_job.folder / "card.json").read_text())["diagnosis"]
+    following = f"fieldguide predict {small_job.folder} NEW-PICTURES"
+    assert fields["next"] == {"what": "Classify new pictures", "command": following}
 
 
 def test_a_folder_that_holds_something_is_left_alone(small_photos: Path, tmp_path: Path) -> None:
@@ -127,6 +130,26 @@ def test_bad_pictures_leave_no_folder_behind(existing: bool, tmp_path: Path) -> 
         run_job(photos, folder=tmp_path / "runs" / "deep" / "run")
     assert (tmp_path / "runs").exists() == existing
     assert not (tmp_path / "runs" / "deep").exists()
+
+
+def test_a_run_among_the_pictures_is_refused_before_they_are_read(tmp_path: Path) -> None:
+    photos = divided(tmp_path / "photos")
+    for inside in (photos / "run", photos / "train" / "run"):
+        with pytest.raises(InputError, match=r"would be taken for pictures of a class .* with --output, such as"):
+            run_job(photos, folder=inside)
+    assert sorted(path.name for path in photos.iterdir()) == ["train", "validation"]
+    assert not list(photos.rglob("run"))
+
+
+@pytest.mark.keras
+def test_runs_from_within_the_pictures_go_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 4, "dogs": 4})
+    monkeypatch.chdir(photos)
+    first, second = (run_job(".", wishes=Wishes("features")) for _ in range(2))
+    assert {outcome.folder.parent for outcome in (first, second)} == {Path("../runs")}
+    assert sorted(path.name for path in photos.iterdir()) == ["cats", "dogs"]
+    assert second.run.classifier.class_names == ("cats", "dogs")
+    assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
 def test_a_file_in_the_place_of_the_run_is_refused(small_photos: Path, tmp_path: Path) -> None:
@@ -305,6 +328,9 @@ def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Ou
         "Besides    It is unstable.",
     ]
     assert lines[-2:] == ["Try next   Vary more:", f"           {command()} train 'my p' --x"]
+    told = replace(small_job, diagnosis=replace(small_job.diagnosis, ailments=(ill, other))).to_dict()
+    assert told["next"] == {"what": "Vary more", "command": "fieldguide train 'my p' --x"}
+    assert told["diagnosis"]["ailments"][0] == ill.to_dict()  # type: ignore[index]
     assert "NEW-PICTURES" in ending(other, ill)[-1], "what explains the rest comes first, and it has no remedy"
     well = replace(ill, kind=GOOD, sentence="It fits well.")
     lines = ending(well)

@@ -21,7 +21,7 @@ from pictures import folder_of
 from fieldguide.asked import Asked
 from fieldguide.cli import main
 from fieldguide.console import Progress
-from fieldguide.errors import FileError, InputError, ModelError
+from fieldguide.errors import FileError, InputError, MissingFileError, ModelError, TrainingError
 from fieldguide.job import Outcome, resume_job, run_job
 from fieldguide.model.classifier import load
 from fieldguide.training.record import Schedule
@@ -119,7 +119,8 @@ def test_a_finished_run_is_prolonged_and_not_repeated(
     finished: Outcome, prolonged: Outcome, small_photos: Path, tmp_path: Path
 ) -> None:
     for run, epochs in ((finished, None), (finished, 2), (prolonged, None), (prolonged, 4)):
-        with pytest.raises(InputError, match="is finished: add epochs with --epochs"):
+        least = 3 if run is finished else 5
+        with pytest.raises(InputError, match=rf"is finished .*: add epochs with --epochs {least} or more"):
             resume_job(run.folder, epochs=epochs)
     assert [epoch.epoch for epoch in prolonged.run.epochs] == [1, 2, 3, 4]
     assert prolonged.run.epochs[:1] == finished.run.epochs[:1]
@@ -173,10 +174,76 @@ def test_a_prolonged_run_killed_before_its_report_gets_the_same_one(
     assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["recipe"]["epochs"] == 4
 
 
+def test_a_run_that_stopped_early_says_how_many_epochs_prolong_it(
+    small_photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pat"
+    early = replace(WISHES, epochs=30, patience=1, metric="accuracy", minimum=0.9)
+    assert len(run_job(small_photos, folder=folder, wishes=early).run.epochs) == 2
+    before = (folder / "asked.json").read_bytes()
+    stood = "is finished early, at epoch 2 of the 30 that it was laid out for (accuracy had not improved for 1 epoch)"
+    more = "add epochs with --epochs 31 or more, or train in a new folder."
+    for given, between in ((["--epochs", "20"], ""), (["--epochs", "30"], ", and --epochs 30 adds none"), ([], "")):
+        capfd.readouterr()
+        assert main(["train", "--resume", str(folder), *given]) == 2
+        said = capfd.readouterr().err.splitlines()[-1]
+        assert said.endswith(f"{stood}{between}: {more}")
+        assert ("--epochs is 20, and the run" in said) == (given == ["--epochs", "20"])
+        assert (folder / "asked.json").read_bytes() == before
+    assert main(["train", "--resume", str(folder), "--epochs", "31"]) == 0
+
+
+def test_a_run_that_has_what_it_aimed_at_is_not_said_to_take_more_epochs(small_photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "aimed"
+    run_job(small_photos, folder=folder, wishes=replace(WISHES, epochs=30, target=(0.01, 0.01)))
+    for epochs in (20, 31, None):
+        with pytest.raises(InputError, match=r"no epochs can be added|has what it aimed at") as told:
+            resume_job(folder, epochs=epochs)
+        assert "or more" not in str(told.value)
+
+
+WILD = Wishes(
+    "scratch", net="classic", size="tiny", side=32, augment="none", epochs=2, batch_size=4, l2=0.1,
+    optimiser="sgd", schedule="constant", weight_decay=0.0, rate=10.0,
+)  # fmt: skip
+
+
+def test_where_no_epoch_has_ended_the_advice_works_in_the_same_folder(
+    small_photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    assert main(["train", str(small_photos), *WILD.words(), "--output", str(folder)]) == 2
+    said = capfd.readouterr().err
+    assert "try --rate 1. No epoch had been finished.\n" in said
+    assert not folder.exists()
+    assert main(["train", str(small_photos), *replace(WILD, rate=1e-4).words(), "--output", str(folder)]) == 0
+
+
+def test_a_run_that_diverges_once_it_is_resumed_stays_as_it_was(small_photos: Path, tmp_path: Path) -> None:
+    asked = Asked(small_photos, None, None, 0, WILD)
+    asked.write(tmp_path)  # as after a kill in the first epoch
+    with pytest.raises(TrainingError, match=r"try --rate 1\..* train in a new folder \(--output\)"):
+        resume_job(tmp_path)
+    assert Asked.read(tmp_path) == asked
+
+
+def test_where_epochs_have_ended_a_new_folder_is_named(
+    small_photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    wild = ["--l2", "0.1", "--rate", "4", "--optimiser", "adam", "--epochs", "40", "--size", "tiny", "--side", "32"]
+    assert main(["train", str(small_photos), "--recipe", "scratch", *wild, "--output", str(folder)]) == 2
+    said = capfd.readouterr().err
+    assert (folder / "checkpoints" / "last.npz").exists()
+    assert "try --rate 0.4" in said
+    assert "train in a new folder (--output): a run goes on with the settings that it began with." in said
+    assert (folder / "asked.json").exists()
+
+
 def test_epochs_that_are_refused_are_not_taken_down(finished: Outcome, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path / "run")
     before = (folder / "asked.json").read_bytes()
-    with pytest.raises(InputError, match=r"epochs is 1, and the run in .* was laid out for 2"):
+    with pytest.raises(InputError, match=r"--epochs is 1, and the run in .*: add epochs with --epochs 3 or more"):
         resume_job(folder, epochs=1)
     assert (folder / "asked.json").read_bytes() == before
 
@@ -227,6 +294,8 @@ def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path:
 def test_nothing_to_resume_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"holds nothing to resume \(asked.json\)"):
         resume_job(tmp_path)
+    with pytest.raises(MissingFileError, match=r"there is no run at .*nothere: it does not exist; check the spelling"):
+        resume_job(tmp_path / "nothere")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "source": 3, "wishes": 5}'])
@@ -262,8 +331,12 @@ def test_what_was_asked_comes_back(tmp_path: Path) -> None:
         ),
         ([], "no folder of pictures was named"),
         (["photos", "--epochs", "5"], "--epochs is for --recipe scratch, and the recipe is auto"),
-        (["photos", "--recipe", "best"], "recipe is 'best'; expected one of auto, features, finetune, scratch"),
+        (["photos", "--recipe", "best"], "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
         (["photos", "--recipe", "scratch", "--log", "wandb"], "log is 'wandb'"),
+        (
+            ["photos", "--log", "tensorboard"],
+            "--log is for --recipe scratch, and the recipe is auto: add --recipe scratch",
+        ),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from fieldguide.errors import FileError, InputError, ModelError
+from fieldguide.errors import FileError, InputError, MissingFileError, ModelError
 from fieldguide.files import explained, write_text
 from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
@@ -100,10 +100,13 @@ class Asked:
         """What a run's folder was asked to do.
 
         Raises:
+            MissingFileError: there is no such folder.
             FileError: nothing is written down there.
             ModelError: it is damaged or of a newer version.
         """
         path = folder / FILE
+        if not folder.exists():
+            raise MissingFileError(f"there is no run at {folder}: it does not exist; check the spelling.")
         if not path.exists():
             raise FileError(
                 f"{folder} holds nothing to resume ({FILE}): name the folder of a run that `fieldguide train --recipe "

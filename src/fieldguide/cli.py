@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
@@ -152,7 +152,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     asked = wished(options)
     refuse_choosing(asked)  # before what is missing beside them is asked for
-    recipe = options.recipe or ("scratch" if options.kind != "data_size" else "auto")
+    recipe = options.recipe or ("scratch" if options.kind != "data_size" else "features")
     compared = run_comparison(
         options.folder,
         options.kind,
@@ -226,11 +226,19 @@ def _print(result: Any, options: argparse.Namespace, title: str = "") -> int:
     return DONE
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument in a line, where argparse shows all flags before it."""
+
+    def error(self, message: str) -> NoReturn:
+        text = console.shown(message.removeprefix("argument "))
+        self.exit(BAD_INPUT, f"fieldguide: {text}. `{self.prog} --help` explains the arguments.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show where in the code an error came from")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fieldguide",
         description="Turns folders of labelled pictures into an image classifier that people can trust.",
     )

@@ -124,6 +124,15 @@ def command() -> str:
     return shlex.join(called)
 
 
+def called(words: str) -> str:
+    """A command of fieldguide as it can be given from here; what is kept in files or as JSON says `fieldguide`.
+
+    Args:
+        words: that begin with "fieldguide".
+    """
+    return command() + words.removeprefix("fieldguide")
+
+
 def say(text: str) -> None:
     """Says on stderr what is being done, a line of its own."""
     print(text, file=sys.stderr)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,11 +77,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
-    if os.path.isdir(path):  # noqa: PTH112 - unlike Path's, these bear names that are too long
-        raise FileError(f"cannot write {path}: it is a folder, and a file was expected.")
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
-        raise FileError(f"cannot write {path}: it is no file but a device or a pipe: send the output there with '>'.")
+    path = _no_other(path)
     with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A short name of its own: beside a very long file name there may be no room for a suffix.
@@ -99,6 +95,39 @@ def write_text(path: str | Path, text: str) -> None:
     """Writes UTF-8 text atomically; what UTF-8 cannot hold (odd bytes in a file name) is written as an escape."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def _no_other(path: str | Path) -> Path:
+    """Where a file is written: a link stays a link, and what it points to is replaced.
+
+    Raises:
+        FileError: something that is no file stands there.
+    """
+    path = Path(os.path.realpath(path))
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path's, these bear names that are too long
+        raise FileError(f"cannot write {path}: it is a folder, and a file was expected.")
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        raise FileError(f"cannot write {path}: it is no file but a device or a pipe: send the output there with '>'.")
+    return path
+
+
+def require_file(path: str | Path) -> Path:
+    """The path of a file that is about to be written, once it is known that it can be; nothing is made or changed.
+
+    Args:
+        path: its folder need not be there yet.
+
+    Raises:
+        FileError: it cannot be written, or something that is no file stands there.
+    """
+    found = _no_other(path)
+    with explained(found, "write"):
+        with suppress(FileNotFoundError):
+            found.lstat()  # a name that is too long is refused
+        near = next(folder for folder in found.parents if os.path.lexists(folder))
+        with tempfile.TemporaryFile(dir=near):  # permissions alone do not tell: a disk may be read-only
+            pass
+    return Path(path)
 
 
 def require_writable(folder: str | Path, needed_bytes: int = 0) -> Path:

@@ -63,7 +63,12 @@ _SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
             "before the last layers: average or flatten",
             "average; of the classic network flatten",
         ),
-        "augment": ("text", "PRESET", "none, light, medium, strong or crops", "crops; of small pictures strong"),
+        "augment": (
+            "text",
+            "PRESET",
+            "none, light, medium, strong or crops",
+            "crops; below a side of 64 pixels strong",
+        ),
         "mix": ("text", "KIND", "mix pictures with one another: none, mix_up, cut_mix or both", "none"),
         "epochs": ("whole", "N", "at the most", "by the number of pictures"),
         "batch_size": ("whole", "N", "pictures learnt from at once", "32"),

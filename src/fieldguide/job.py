@@ -24,6 +24,7 @@ from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.outcome import REPORT_FILE, Outcome
+from fieldguide.place import require_outside, runs_folder
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
 from fieldguide.resuming import taken_up, under_way
@@ -51,7 +52,8 @@ def run_job(
 
     Args:
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
-        folder: where the run goes; default a new one in `runs/`, named after the pictures and the time.
+        folder: where the run goes, outside of `source`; default a new one in `runs/`, named after the pictures and the
+            time: here, or beside `source` where "here" is in it.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
             train; from random weights it is 0.15. None where the folder comes divided.
         test: share of the pictures that only measure, by default 0.2. None where the folder comes divided.
@@ -61,14 +63,21 @@ def run_job(
 
     Raises:
         InputError: if the pictures cannot be trained on, a share is given for a folder that comes divided, or the
-            folder is taken.
+            folder is taken or lies among the pictures.
         FileError: if something cannot be read or written.
         TrainingError: if a training from random weights diverges.
     """
     started = time.perf_counter()
     asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs))
+    if asked.logs and asked.wishes.recipe != "scratch":
+        raise InputError(
+            f"--log is for --recipe scratch, and the recipe is {asked.wishes.recipe}: add --recipe scratch, or leave "
+            "it out."
+        )
     refuse_unknown(asked.logs)
     asked.shares()  # refused now, before anything is read
+    if folder is not None:
+        require_outside(folder, source)
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
@@ -154,7 +163,7 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
 
     A folder that holds something is never written into.
     """
-    with explained(folder if folder is not None else "runs", "use the folder"):
+    with explained(folder if folder is not None else runs_folder(source), "use the folder"):
         place = Path(folder) if folder is not None else _free_name(source)
         if place.is_dir() and any(place.iterdir()):
             raise InputError(f"{place} holds something already: name a new folder with --output.")
@@ -173,9 +182,9 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
 
 
 def _free_name(source: Path) -> Path:
-    """A new folder in `runs/`, named after the pictures and the time."""
+    """A new folder among the runs, named after the pictures and the time."""
     name = os.fsencode(source.resolve().name or "photos")[:MOST_NAME_BYTES].decode("utf-8", "ignore")
-    stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M}"
+    stem = runs_folder(source) / f"{name}-{datetime.now():%Y%m%d-%H%M}"
     place, number = stem, 1
     while place.exists():
         number += 1

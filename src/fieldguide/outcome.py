@@ -7,12 +7,13 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldguide.console import clock, command
+from fieldguide.console import called, clock
 from fieldguide.data.check import Findings
 from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.evidence import on_leaks
 from fieldguide.evaluation.metrics import Score
+from fieldguide.evaluation.remedies import Remedy
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.sections import independence, why_unmeasured
@@ -21,6 +22,7 @@ from fieldguide.training.record import Stage
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 REPORT_FILE = "report.html"
+CLASSIFY = "Classify new pictures"
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
 
@@ -49,10 +51,20 @@ class Outcome:
             "parts": self.run.parts.to_dict(),
             "metrics": self.score.to_dict() if self.score else None,
             "verdict": self.diagnosis.verdict if self.diagnosis else None,
+            "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
             "findings": self.findings.to_dict()["findings"],
             "skipped": len(self.findings.skipped),
             "seconds": round(self.seconds, 2),
+            "next": self.next.to_dict(),
         }
+
+    @property
+    def next(self) -> Remedy:
+        """What is to be tried first against what ails it; if nothing does, the classifier."""
+        for one in self._ill()[:1]:
+            if one.remedy is not None:
+                return one.remedy
+        return Remedy(CLASSIFY, f"fieldguide predict {shlex.quote(str(self.folder))} NEW-PICTURES")
 
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
@@ -114,12 +126,10 @@ class Outcome:
         ]
 
     def _next(self) -> list[str]:
-        """What is to be tried first against what ails it; if nothing does, the classifier."""
-        for one in self._ill()[:1]:
-            if one.remedy is not None:
-                called = command() + one.remedy.command.removeprefix("fieldguide")
-                return [_line("Try next", f"{one.remedy.what}:"), _whole("", called)]
-        return [_whole("Try next", f"{command()} predict {shlex.quote(str(self.folder))} NEW-PICTURES")]
+        """The same as it can be called from here, against an ailment with what it is for."""
+        if self.next.what == CLASSIFY:
+            return [_whole("Try next", called(self.next.command))]
+        return [_line("Try next", f"{self.next.what}:"), _whole("", called(self.next.command))]
 
 
 def _line(title: str, text: str) -> str:

@@ -6,10 +6,12 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
+from fieldguide.files import require_file
 from fieldguide.reporting.rates import write_rate_plot
 from fieldguide.training.rates import FEWEST_STEPS, RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -26,11 +28,12 @@ class FoundRate:
 
     def __str__(self) -> str:
         lines = [str(self.search), f"Plot       {self.plot}"]
-        return "\n".join([*lines, f"Try next   {self.command}"] if self.search.learnt else lines)
+        return "\n".join([*lines, f"Try next   {called(self.command)}"] if self.search.learnt else lines)
 
     def to_dict(self) -> dict[str, object]:
-        """The search and the plot's place, ready for JSON."""
-        return {**self.search.to_dict(), "plot": str(self.plot)}
+        """The search, the plot's place and, if a rate was found, what to try next; ready for JSON."""
+        following = {"what": "Train with this rate", "command": self.command} if self.search.learnt else None
+        return {**self.search.to_dict(), "plot": str(self.plot), "next": following}
 
 
 def search_rate(
@@ -47,12 +50,13 @@ def search_rate(
 
     Raises:
         InputError: the pictures cannot be trained on, the steps are too few, or `output` has another ending.
-        FileError: something cannot be read or written.
+        FileError: something cannot be read, or the plot cannot be written, which is seen first.
     """
     if Path(output).suffix != ".svg":
         raise InputError(f"the plot cannot be written as {output}: give it a name that ends in .svg.")
     if steps < FEWEST_STEPS:  # before anything is read
         raise InputError(f"--steps is {steps}; expected a whole number, {FEWEST_STEPS} or larger.")
+    require_file(output)
     parts = split(Dataset.from_directory(source), seed=seed)
     recipe = wishes.recipe_for(PixelStore.build(parts.train), seed=seed)
     if not isinstance(recipe, ScratchRecipe):

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +23,17 @@ import pytest
 from fieldguide import files
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.cli import main
-from fieldguide.comparison.compare import ROOM_FOR_RESULTS, compare, run_comparison
+from fieldguide.comparison.advice import Advice
+from fieldguide.comparison.compare import ROOM_FOR_RESULTS, _folder, compare, run_comparison
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
-from fieldguide.comparison.record import take_up
+from fieldguide.comparison.record import given_up, take_up
 from fieldguide.comparison.running import run_all
+from fieldguide.console import Progress, called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
-from fieldguide.errors import FileError, InputError, ModelError, TrainingError
+from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
 from fieldguide.model.nets import Net
 from fieldguide.training.checkpoint import room
 from fieldguide.training.optimiser import Optimiser
@@ -131,6 +135,14 @@ def test_the_record_is_what_to_dict_says(sizes: Comparison) -> None:
     assert record["kind"] == "data_size"
     assert len(record["points"]) == 6
     assert record["curve"]["largest"] == sizes.points[-1].x
+    assert record["next"] == {"what": str(sizes.next), "command": None}
+
+
+def test_the_command_to_try_next_can_be_given_from_here(sizes: Comparison) -> None:
+    found = replace(sizes, next=Advice(("fieldguide", "train", "my photos")))
+    said = "fieldguide train 'my photos'"
+    assert found.to_dict()["next"] == {"what": "Train what was chosen", "command": said}
+    assert str(found).splitlines()[-1] == f"Try next   {called(said)}"
 
 
 def test_the_page_opens_offline_and_runs_nothing(sizes: Comparison) -> None:
@@ -249,6 +261,32 @@ def test_a_folder_of_something_else_is_left_alone(parts: Parts, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
+def test_a_comparison_goes_nowhere_among_the_pictures(
+    parts: Parts, small_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "would be taken for pictures of a class the next time"
+    with pytest.raises(InputError, match=said):
+        run_comparison(small_photos, "data_size", folder=small_photos / "sizes")
+    with pytest.raises(InputError, match=said):
+        compare(parts, "data_size", folder=small_photos / "horses" / "sizes", recipe=HEAD)
+    monkeypatch.chdir(small_photos)
+    assert _folder(".", "data_size", None) == Path("../runs") / f"{small_photos.name}-data-size"
+    assert not list(small_photos.rglob("sizes"))
+
+
+@pytest.mark.parametrize(
+    ("data", "recipe", "said"),
+    [
+        ("two", None, r"data is 'two' \(str\); .* such as fg.Dataset.from_directory\('two'\)"),
+        (None, "scratch", r"recipe is 'scratch' \(str\); .* such as fg.Recipe.auto\(parts.train\) or fg.Scratch"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(parts: Parts, tmp_path: Path, data: Any, recipe: Any, said: str) -> None:
+    with pytest.raises(InputTypeError, match=said):
+        compare(data or parts, "data_size", folder=tmp_path / "run", recipe=recipe)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("text", ['{"format": 1', '{"kind": "recipes"}', "[1]"])
 def test_a_damaged_note_is_said_to_be_damaged(parts: Parts, tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
@@ -329,7 +367,7 @@ def test_the_command_prints_json_and_nothing_else(
     ("arguments", "said"),
     [
         (["--data-size", "--seeds", "0"], "seeds is 0; expected a whole number of runs"),
-        (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch"),
+        (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch, and the recipe is features: add"),
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
         (["--complexity", "--patience", "3"], "--patience chooses on pictures that are held out of train"),
@@ -396,6 +434,69 @@ def test_a_run_that_diverges_is_named_and_the_others_are_kept(
     assert "1 run of 2 kept from before" in capfd.readouterr().err
     assert [result.point for result in results] == ["plain", "dropout"]
     assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.keras
+def test_advice_after_a_divergence_can_be_followed(
+    small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "1"]
+    wild = ["--optimiser", "sgd", "--schedule", "constant", "--weight-decay", "0", "--l2", "0.1", "--batch-size", "4"]
+    assert main([*command, *wild, "--rate", "10"]) == 2
+    said = capfd.readouterr().err
+    assert "run tiny-1: the loss" in said and "try --rate 1." in said
+    assert "--output" not in said
+    folder = Path("runs") / f"{small_photos.name}-complexity"
+    assert list(folder.iterdir()) == []
+    assert main([*command, *wild, "--rate", "0.0001"]) == 0
+    assert (
+        given_up(folder)
+        == f" A comparison is of one recipe: with another one name a new folder, such as --output {folder}-2."
+    )
+    (tmp_path / f"{folder}-2").mkdir()
+    assert given_up(folder).endswith(f"--output {folder}-3.")
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("batches", "holds"),
+    [
+        (2, "nothing of a run yet"),
+        (5, "the run under way up to its last whole epoch"),
+        (8, "1 finished run"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(
+    small_photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    batches: int,
+    holds: str,
+) -> None:
+    advance, seen = Progress.advance, []
+
+    def advanced(bar: Progress, count: int = 1) -> None:
+        advance(bar, count)
+        if bar.title == "Training" or " train " in bar.title:
+            seen.append(count)
+            if len(seen) == batches:
+                raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    words = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "advance", advanced)
+        assert main([*words, "--batch-size", "16"]) == 130
+    said = capfd.readouterr().err.splitlines()[-1]
+    begun = f"fieldguide: interrupted; runs/{small_photos.name}-complexity holds {holds}; `"
+    assert said.startswith(begun) and said.endswith("` goes on.")
+    again = shlex.split(said.removeprefix(begun).removesuffix("` goes on."))
+    assert again[again.index("compare") :][:3] == words[:3]
+    if batches == 8:
+        assert main(again[again.index("compare") :]) == 0
+        assert "1 run of 4 kept from before" in capfd.readouterr().err
 
 
 KILLED = """

@@ -391,7 +391,7 @@ def test_a_flag_that_makes_no_sense_is_named(
     assert ended.value.code == 2
     written = capfd.readouterr()
     assert written.out == ""
-    assert re.search(rf"^fieldguide.*: error: .*{expected}", written.err, flags=re.MULTILINE), written.err
+    says(written.err, expected)
     assert everything(place.root) == before
 
 

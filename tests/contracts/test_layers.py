@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
-    0: "errors bounds version files console intervals words calibration parallel rows cache",
+    0: "errors bounds version files place console intervals words calibration parallel rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
     2: "data.pixels data.twins data.check data.split",
@@ -29,7 +29,7 @@ LAYERS: dict[int, str] = {
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
     "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
-    "training.scratch training.rates training.wishes training.fit",
+    "training.scratch training.rates training.wishes training.arguments training.fit",
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.fitting evaluation.ailments "
     "evaluation.diagnose",

@@ -141,6 +141,8 @@ def test_epochs_are_added_to_a_finished_training_with_a_schedule_of_their_own(
 def test_a_schedule_is_kept_as_laid_out_where_the_training_ended_early(store: PixelStore, tmp_path: Path) -> None:
     recipe = QUICK.with_(epochs=30, stopping=Stopping("accuracy", patience=1, minimum=1.0))
     assert len(trained(store, recipe, tmp_path).epochs) == 2
+    with pytest.raises(InputError, match=r"epochs is 20, .* was laid out for 30: 31 or more add some"):
+        resumed(store, recipe.with_(epochs=20), tmp_path)
     resumed(store, recipe.with_(epochs=33), tmp_path)
     assert checkpoints.read(tmp_path).schedules == (Schedule(0, 30), Schedule(2, 31))
 
@@ -149,7 +151,7 @@ def test_epochs_cannot_be_added_before_the_end_nor_taken_away(store: PixelStore,
     interrupted(store, QUICK, tmp_path, 3)
     with pytest.raises(InputError, match="has not finished its 4 epochs"):
         resumed(store, QUICK.with_(epochs=6), tmp_path)
-    with pytest.raises(InputError, match=r"epochs is 2, and the run in .* was laid out for 4"):
+    with pytest.raises(InputError, match=r"epochs is 2, .* was laid out for 4: resume it with 4\."):
         resumed(store, QUICK.with_(epochs=2), tmp_path)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.errors import InputError
+from fieldguide.errors import FileError, InputError
 from fieldguide.model.nets import Net
 from fieldguide.rate import search_rate
 from fieldguide.reporting.rates import rate_plot
@@ -85,8 +86,17 @@ def test_the_command_writes_a_plot_and_says_what_to_try(small_photos: Path, tmp_
     program, name, folder, *_, flag, seed = shlex.split(found.command)
     assert (flag, seed) == ("--seed", "3")
     assert (program, name, folder) == ("fieldguide", "train", str(photos)), "whatever the folder is called"
+    assert str(found).splitlines()[-1] == f"Try next   {called(found.command)}"
+    assert found.to_dict()["next"] == {"what": "Train with this rate", "command": found.command}
     with pytest.raises(InputError, match=r"give it a name that ends in .svg"):
         search_rate(small_photos, wishes=wishes, output=tmp_path / "rates.png")
+
+
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for output in (tmp_path / "taken" / "rates.svg", tmp_path / ("x" * 300 + ".svg")):
+        with pytest.raises(FileError, match=r"cannot write .*\.svg"):
+            search_rate(tmp_path / "no such folder", wishes=Wishes("scratch"), output=output)
 
 
 @pytest.mark.parametrize("steps", [0, 19])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pictures import folder_of
 
 from fieldguide.augmentation.presets import PRESETS, preset_called
 from fieldguide.data.dataset import Dataset
@@ -13,7 +14,7 @@ from fieldguide.errors import InputError
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import GROWTH
+from fieldguide.training.usual import GROWTH, usual_growth, usual_margin
 from fieldguide.training.wishes import Wishes
 
 
@@ -75,6 +76,22 @@ def test_what_is_asked_for_is_in_the_recipe_and_the_rest_is_chosen(store: PixelS
     assert "dropout" in recipe.reasons[-1]
 
 
+@pytest.mark.parametrize(("side", "preset"), [(32, "strong"), (63, "strong"), (64, "crops"), (None, "crops")])
+def test_the_augmentation_suits_the_side_that_is_asked_for(store: PixelStore, side: int | None, preset: str) -> None:
+    recipe = scratch(store, Wishes("scratch", side=side))
+    assert recipe.augment == PRESETS[preset].settings
+    assert recipe.margin == usual_margin(recipe.augment)
+    assert recipe.growth == usual_growth(recipe.net, recipe.augment)
+    assert f"augmentation {preset}" in " ".join(recipe.reasons)
+    assert scratch(store, Wishes("scratch", side=side, augment="light")).augment == PRESETS["light"].settings
+
+
+def test_small_pictures_that_are_made_large_are_cropped(tmp_path: Path) -> None:
+    small = PixelStore.build(Dataset.from_directory(folder_of(tmp_path, {"cats": 4, "dogs": 4})))  # of 60 x 80 pixels
+    assert scratch(small, Wishes("scratch")).augment == PRESETS["strong"].settings
+    assert scratch(small, Wishes("scratch", side=128)).augment == PRESETS["crops"].settings
+
+
 def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
     assert scratch(store, Wishes("scratch", augment="none")).augment is None
 
@@ -82,26 +99,39 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
 @pytest.mark.parametrize(
     ("wishes", "said"),
     [
-        ({"recipe": "best"}, "recipe is 'best'; expected one of auto, features, finetune, scratch"),
+        ({"recipe": "best"}, "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
         ({"dropout": 0.5}, r"--dropout is for --recipe scratch, and the recipe is auto: .* leave it out"),
         ({"recipe": "features", "rate": 0.1, "block_dropout": 0.1}, "--block-dropout, --rate are for --recipe scratch"),
         (
             {"recipe": "scratch", "augment": "wild"},
-            "augment is 'wild'; expected one of none, light, medium, strong, crops",
+            "--augment is 'wild'; expected one of none, light, medium, strong, crops",
         ),
-        ({"recipe": "scratch", "epochs": 0}, "epochs is 0; expected a whole number from 1"),
-        ({"recipe": "scratch", "rate": -1.0}, "rate is -1.0"),
-        ({"recipe": "scratch", "schedule": "step"}, "schedule is 'step'"),
-        ({"recipe": "scratch", "optimiser": "lion"}, "optimiser is 'lion'"),
-        ({"recipe": "scratch", "patience": 0}, "patience is 0"),
+        ({"recipe": "scratch", "epochs": 0}, "--epochs is 0; expected a whole number from 1"),
+        ({"recipe": "scratch", "rate": -1.0}, "--rate is -1.0"),
+        ({"recipe": "scratch", "schedule": "step"}, "--schedule is 'step'"),
+        ({"recipe": "scratch", "optimiser": "lion"}, "--optimiser is 'lion'"),
+        ({"recipe": "scratch", "patience": 0}, "--patience is 0"),
         ({"recipe": "scratch", "metric": "val_loss"}, "say with --patience how long it waits"),
-        ({"recipe": "scratch", "net": "resnet"}, "family is 'resnet'"),
-        ({"recipe": "scratch", "side": 4}, "side is 4; expected a whole number of pixels from 16"),
-        ({"recipe": "scratch", "mix": "cutout"}, "mixing is 'cutout'"),
-        ({"recipe": "scratch", "label_smoothing": 1.0}, "label_smoothing is 1.0; expected a number from 0 to below 1"),
-        ({"recipe": "scratch", "class_weights": 2.0}, "class_weights is 2.0; expected a number from 0 to 1"),
-        ({"recipe": "scratch", "precision": "float64"}, "precision is 'float64'"),
-        ({"recipe": "scratch", "target": (2.0, 0.5)}, "target for accuracy is 2.0"),
+        ({"recipe": "scratch", "net": "resnet"}, "--net is 'resnet'; expected one of"),
+        ({"recipe": "scratch", "side": 4}, "--side is 4; expected a whole number of pixels from 16"),
+        ({"recipe": "scratch", "mix": "cutout"}, "--mix is 'cutout'; expected one of"),
+        (
+            {"recipe": "scratch", "label_smoothing": 1.0},
+            "--label-smoothing is 1.0; expected a number from 0 to below 1",
+        ),
+        ({"recipe": "scratch", "class_weights": 2.0}, "--class-weights is 2.0; expected a number from 0 to 1"),
+        ({"recipe": "scratch", "precision": "float64"}, "--precision is 'float64'"),
+        ({"recipe": "scratch", "target": (2.0, 0.5)}, "--target: the target for accuracy is 2.0"),
+        (
+            {"recipe": "scratch", "target": (95.0, 80.0)},
+            r"accuracy is 95.0; expected a share from 0 to 1, such as 0.95\.$",
+        ),
+        ({"recipe": "scratch", "target": (0.9, 80.0)}, r"val_accuracy is 80.0; .* such as 0.8\.$"),
+        ({"recipe": "scratch", "target": (0.0, 0.0)}, "--target: a target of 0 for both"),
+        ({"recipe": "scratch", "batch_size": 0}, "--batch-size is 0; expected a whole number from 1"),
+        ({"recipe": "scratch", "optimiser": "adam", "weight_decay": 0.1}, "--weight-decay is 0.1, and adam has none"),
+        ({"recipe": "scratch", "size": "huge"}, "--size is 'huge'"),
+        ({"recipe": "scratch", "pooling": "most"}, "--pooling is 'most'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_read(wishes: dict[str, object], said: str) -> None:

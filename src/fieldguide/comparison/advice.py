@@ -25,6 +25,12 @@ class Advice:
     def __str__(self) -> str:
         return shlex.join(self.command) if self.command else self.instead
 
+    def to_dict(self) -> dict[str, str | None]:
+        """What to do, and the command that does it, None where there is none; ready for JSON."""
+        if self.command:
+            return {"what": "Train what was chosen", "command": str(self)}
+        return {"what": self.instead, "command": None}
+
 
 def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path) -> Advice:
     """How to train by the recipe of a run.

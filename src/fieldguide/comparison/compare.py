@@ -18,16 +18,19 @@ from fieldguide.comparison.page import write_page
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import USUAL_SEEDS, Planned, plan, recipe_for, require_kind, require_wishes
 from fieldguide.comparison.point import points_of
-from fieldguide.comparison.record import require_place, take_up
+from fieldguide.comparison.record import given_up, kept, require_place, take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, TrainingError
 from fieldguide.files import require_writable
 from fieldguide.model.head import units_for
+from fieldguide.place import require_outside, runs_folder
 from fieldguide.training import checkpoint as checkpoints
+from fieldguide.training.arguments import folder_of, require_recipe
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
@@ -55,7 +58,7 @@ def compare(
         data: pictures, a fifth of which measures, or parts from `fieldguide.split`.
         kind: "complexity" trains every size of a family of networks, "data_size" trains on more and more of the
             pictures, "recipes" with and without augmentation and dropout.
-        folder: new, or that of the same comparison.
+        folder: new, or that of the same comparison; outside of the pictures' folder.
         seeds: runs of each point; with one, intervals do not cover other seeds.
         recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
             backbone. Of "recipes" it says which augmentation and which dropout. It must not choose anything on
@@ -66,10 +69,14 @@ def compare(
         A Comparison; `comparison.html`, `comparison.csv` and `comparison.json` are in the folder.
 
     Raises:
+        InputTypeError: data or recipe are of another kind.
         InputError: unknown kind, seeds out of range, too few pictures, a recipe that is not for this kind, or a folder
-            that holds something else, or the same comparison of other pictures, in another order, or settings.
+            that lies among the pictures, or holds something else, or the same comparison of other pictures, in another
+            order, or settings.
         FileError: something cannot be read or written.
-        TrainingError: a run diverged; the others are kept.
+        KeyboardInterrupt: with what is kept, and how it goes on.
+        TrainingError: a run diverged; the others are kept, and where no epoch of any had ended, the folder can be used
+            again.
 
     Example:
         >>> import fieldguide as fg
@@ -79,7 +86,9 @@ def compare(
         'All 20 held-out pictures are right already'
     """
     require_kind(kind, seeds)
+    require_recipe(recipe)
     place = Path(folder)
+    require_outside(place, folder_of(data))
     require_place(place, kind)  # before anything slow
     parts = _measurable(data if isinstance(data, Parts) else split(data))
     if recipe is None:
@@ -88,7 +97,13 @@ def compare(
     require_writable(place, _room(planned, len(parts.train.class_names)))
     pictures = Pictures.of(parts, recipe)
     take_up(place, _what(kind, recipe, pictures))
-    results = run_all(pictures, planned, place)
+    try:
+        results = run_all(pictures, planned, place)
+    except TrainingError as error:
+        raise TrainingError(f"{error}{given_up(place)}") from error
+    except KeyboardInterrupt as error:
+        again = f"`{called(command)}`" if command else "the same comparison in that folder"
+        raise KeyboardInterrupt(kept(place, again)) from error
     order = {each.point: number for number, each in reversed(list(enumerate(planned)))}
     points = points_of(sorted(results, key=lambda result: (order[result.point], result.number)))
     curve = None
@@ -128,7 +143,8 @@ def run_comparison(
     Args:
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
         kind: "complexity", "data_size" or "recipes".
-        folder: where it is kept; by default `runs/<name>-<kind>`, so that the same command goes on with it.
+        folder: where it is kept, outside of `source`; by default `runs/<name>-<kind>`, here or beside `source` where
+            "here" is in it, so that the same command goes on with it.
         seeds: runs of each point.
         test: share of the pictures that measure, by default 0.2. None where the folder comes divided.
         seed: of the split and of the first run of each point.
@@ -143,6 +159,7 @@ def run_comparison(
     wishes = wishes or Wishes()
     require_wishes(kind, wishes)
     place = _folder(source, kind, folder)
+    require_outside(place, source)
     require_place(place, kind)
     data = Dataset.from_directory(source)
     if test is not None and data.given is not None and len(np.unique(data.given)) > 1:
@@ -202,11 +219,13 @@ def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder)
     name = os.fsencode(Path(source).resolve().name or "photos")[:180].decode("utf-8", "ignore")
-    return Path("runs") / f"{name}-{kind.replace('_', '-')}"
+    return runs_folder(source) / f"{name}-{kind.replace('_', '-')}"
 
 
 def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int], wishes: Wishes) -> str:
     folder, seeds, test, seed = given
+    if kind == "data_size" and wishes.recipe == "features":  # what it is without a word
+        wishes = replace(wishes, recipe="auto")
     words = ["fieldguide", "compare", str(source), f"--{kind.replace('_', '-')}", *wishes.words()]
     words += ["--output", str(folder)] if folder is not None else []
     words += ["--seeds", str(seeds)] if seeds != USUAL_SEEDS else []

@@ -13,7 +13,7 @@ from fieldguide.comparison.advice import Advice
 from fieldguide.comparison.curve import Curve, usual_step
 from fieldguide.comparison.point import Point
 from fieldguide.comparison.wording import Finding
-from fieldguide.console import clock
+from fieldguide.console import called, clock
 from fieldguide.files import write_text
 from fieldguide.intervals import Estimate
 from fieldguide.version import __version__
@@ -65,7 +65,7 @@ class Comparison:
         places = [
             f"{'Time':<11}{clock(self.seconds)} in {len(self.points) * self.seeds} runs",
             f"{'Page':<11}{self.folder / PAGE_FILE}",
-            f"{'Try next':<11}{self.next}",
+            f"{'Try next':<11}{called(str(self.next)) if self.next.command else self.next}",
         ]
         return "\n\n".join(["\n".join(self._table()), basis, said, "\n".join(places)])
 
@@ -97,6 +97,7 @@ class Comparison:
             "curve": forecast,
             "settings": list(self.settings),
             "seconds": round(self.seconds, 2),
+            "next": self.next.to_dict(),
         }
 
     def write_tables(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +16,8 @@ from fieldguide import console
 from fieldguide.comparison.pictures import differences
 from fieldguide.errors import InputError, ModelError
 from fieldguide.files import explained, write_text
+from fieldguide.training import checkpoint as checkpoints
+from fieldguide.words import counted
 
 FORMAT = 1
 PLAN_FILE, RESULT_FILE, RUNS = "plan.json", "result.json", "runs"
@@ -112,6 +116,46 @@ def require_place(folder: Path, kind: str) -> dict[str, Any] | None:
     if before != kind:
         raise InputError(f"{folder} holds another comparison, of {before}: name a new folder with --output.")
     return found
+
+
+def given_up(folder: Path) -> str:
+    """What is to be said of a folder after a run in it has diverged: where a comparison of other settings can go.
+
+    Where no epoch of any run had ended the note is taken back, so that the folder can be used again, and nothing need
+    be said.
+
+    Args:
+        folder: of the comparison.
+
+    Raises:
+        FileError: it cannot be read or written.
+    """
+    with explained(folder, "tidy up the folder"):
+        if any(path.is_file() for path in folder.rglob("*") if path != folder / PLAN_FILE):
+            number = 2
+            while (other := folder.with_name(f"{folder.name}-{number}")).exists():
+                number += 1
+            return (
+                " A comparison is of one recipe: with another one name a new folder, such as --output "
+                f"{shlex.quote(str(other))}."
+            )
+        (folder / PLAN_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder / RUNS, ignore_errors=True)  # empty folders
+    return ""
+
+
+def kept(folder: Path, again: str) -> str:
+    """What is to be said of a comparison that was interrupted: what of it is kept, and what goes on.
+
+    Args:
+        folder: of the comparison.
+        again: that makes the same one, in words.
+    """
+    finished = sum(1 for _ in (folder / RUNS).glob(f"*/{RESULT_FILE}"))
+    begun = any((folder / RUNS).glob(f"*/{checkpoints.FOLDER}/{checkpoints.LAST}"))
+    held = [counted(finished, "finished run")] if finished else []
+    held += ["the run under way up to its last whole epoch"] if begun else []
+    return f"{folder} holds {' and '.join(held) or 'nothing of a run yet'}; {again} goes on"
 
 
 def take_up(folder: Path, what: Mapping[str, Any]) -> None:

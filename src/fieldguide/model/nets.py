@@ -75,6 +75,21 @@ FAMILIES = tuple(_FAMILIES)
 class Net:
     """The settings of a network trained from scratch.
 
+    Args:
+        family: "plain", "residual" or "classic", the one of courses.
+        size: "tiny", "small", "medium" or "large"; of the classic family also "deep".
+        target_size: (height, width) of the pictures that it takes, 16 to 1,024 pixels each.
+        grayscale: whether its first step makes them grey; they come in as RGB.
+        dropout: share of the values taken out before the last layers, from 0 to below 1.
+        block_dropout: share of the channels taken out between blocks, likewise.
+        l2: times the sum of the squared kernel weights is added to the loss, from 0 to below 1.
+        batch_norm: whether there is batch normalisation; None for what the family has.
+        pooling: how the last feature maps become a vector: "average", "flatten", or None for what the family has.
+
+    Raises:
+        InputError: a setting is unknown or out of range, the pictures are too small for a classic network, or it would
+            have more than 100 million parameters.
+
     Example:
         >>> net = Net("classic", "small", target_size=(150, 150), dropout=0.5)
         >>> net.parameters(units=1)

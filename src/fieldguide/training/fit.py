@@ -20,8 +20,10 @@ from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
 from fieldguide.model.head import units_for
+from fieldguide.place import require_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
+from fieldguide.training.arguments import require_free, require_parts, require_recipe
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
@@ -101,8 +103,8 @@ def train(
     Args:
         parts: from `fieldguide.split`.
         recipe: default `Recipe.auto` of the training part.
-        folder: where `model.keras` goes, and the checkpoints of a training from random weights; with None nothing is
-            written.
+        folder: where `model.keras` goes, and the checkpoints of a training from random weights: outside of the
+            pictures' folder, and without a training in it. With None nothing is written.
         resume: go on from the last checkpoint in `folder`. The result is the same as without the interruption. With
             more epochs in the recipe a finished training is prolonged.
         logs: "tensorboard" and "mlflow", for a training from random weights in a folder.
@@ -111,7 +113,9 @@ def train(
         A Run. The same parts and recipe give the same classifier on the same machine.
 
     Raises:
-        InputError: if the parts cannot be trained on, or pictures or settings of a resumed run have changed.
+        InputTypeError: if parts, recipe or logs are of another kind.
+        InputError: if the parts cannot be trained on, the folder lies among the pictures, or holds a training already
+            and `resume` is not given, or pictures or settings of a resumed run have changed.
         FileError: if the folder or the cache cannot be written, or there is nothing to resume.
         TrainingError: if the loss is no number any more; the weights of the last whole epoch, or with early stopping of
             the best one, are kept in the folder.
@@ -123,14 +127,17 @@ def train(
         >>> run.classifier.class_names
         ('horses', 'humans')
     """
-    place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
-    if resume and not (isinstance(recipe, ScratchRecipe) and place is not None):
-        raise InputError(
-            "only a training from random weights with a folder can be resumed: give its recipe and folder."
-        )
-    if logs and not (isinstance(recipe, ScratchRecipe) and place is not None):
-        raise InputError("logs are written of trainings from random weights in a folder: give its recipe and folder.")
+    require_parts(parts)
+    require_recipe(recipe)
     refuse_unknown(logs)
+    if (resume or logs) and not (isinstance(recipe, ScratchRecipe) and folder is not None):
+        what = "resume is" if resume else "logs are"
+        raise InputError(f"{what} for trainings from random weights with a folder: give its ScratchRecipe and folder.")
+    if folder is not None:
+        require_outside(folder, parts.train.root)
+        if not resume:
+            require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
+    place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()
     if isinstance(recipe, ScratchRecipe):
         return _from_scratch(parts, recipe, place, watch, resume=resume, logs=logs)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import write_text
 from fieldguide.training.record import Epoch
 
@@ -37,8 +37,11 @@ def refuse_unknown(names: Sequence[str]) -> None:
     """Sees to it that these logs are known and their packages installed, before any work is done.
 
     Raises:
+        InputTypeError: they are no list.
         InputError: one is not.
     """
+    if not isinstance(names, list | tuple):
+        raise InputTypeError(f"logs is {names!r:.80} ({type(names).__name__}); expected a list, such as [{LOGS[0]!r}].")
     for name in names:
         if name not in LOGS:
             raise InputError(f"log is {name!r}; expected one of {', '.join(LOGS)}.")

@@ -78,7 +78,8 @@ class RateSearch:
 def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -> RateSearch:
     """The loss of the recipe's network at rates from 1e-6 to 1, each step at a higher one, and the rate to begin with.
 
-    The network is thrown away afterwards. Batches come as in a training, varied and mixed.
+    The network is thrown away afterwards. Pictures are varied and mixed as in a training, but always at the network's
+    own size: the recipe's growth is left aside, and so is its margin, so that crops are of pictures kept at that size.
 
     Args:
         store: the training pictures, at the recipe's `target_size`.

@@ -111,9 +111,9 @@ class Training:
         if added == 0:
             return
         if added < 0:
+            least = f"{laid_out + 1:,} or more add some" if found.ended else f"resume it with {laid_out:,}"
             raise InputError(
-                f"epochs is {self.recipe.epochs}, and the run in {self.folder} was laid out for {laid_out}: "
-                "give as many or more."
+                f"epochs is {self.recipe.epochs}, and the run in {self.folder} was laid out for {laid_out}: {least}."
             )
         if not found.ended:
             raise InputError(

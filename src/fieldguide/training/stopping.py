@@ -78,12 +78,10 @@ class Targets:
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "val_accuracy"):
-            share = number(
-                f"the target for {name}",
-                getattr(self, name),
-                "a share from 0 to 1, such as 0.8",
-                lambda share: 0 <= share <= 1,
-            )
+            given = getattr(self, name)
+            percent = isinstance(given, int | float) and 1 < given <= 100
+            expected = f"a share from 0 to 1, such as {given / 100 if percent else 0.8:g}"
+            share = number(f"the target for {name}", given, expected, lambda share: 0 <= share <= 1)
             object.__setattr__(self, name, share)
         if not (self.accuracy or self.val_accuracy):
             raise InputError("a target of 0 for both accuracies is reached at once; expected shares such as 0.95.")

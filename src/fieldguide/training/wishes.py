@@ -18,7 +18,7 @@ from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import usual_class_weights, usual_growth, usual_margin
+from fieldguide.training.usual import usual_augmentation, usual_class_weights, usual_growth, usual_margin
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 AUGMENTATIONS = ("none", *PRESETS)
@@ -41,6 +41,12 @@ _OPTIMISER: Mapping[str, str] = MappingProxyType(
 )
 _OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
+# What a message calls a setting that is wrong -> the wish.
+_SAID: Mapping[str, str] = MappingProxyType(
+    {inside: wish for wish, inside in _NET.items()}
+    | {wish: wish for wish in (*_OWN, *_OPTIMISER, *_STOPPING, "side")}
+    | {"mixing": "mix"}
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Wishes:
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
-            raise InputError(f"recipe is {self.recipe!r}; expected one of {', '.join(RECIPES)}.")
+            raise InputError(f"--recipe is {self.recipe!r}; expected one of {', '.join(RECIPES)}.")
         if self.recipe != "scratch" and (asked := self.asked()):
             raise InputError(
                 f"{', '.join(flag(name) for name in asked)} {'is' if len(asked) == 1 else 'are'} for --recipe scratch, "
@@ -97,7 +103,7 @@ class Wishes:
                 f"{'it' if len(asked) == 1 else 'them'} out."
             )
         if self.augment is not None and self.augment not in AUGMENTATIONS:
-            raise InputError(f"augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
+            raise InputError(f"--augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         if self.patience is None and (self.metric is not None or self.minimum is not None):
             raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
         self.apply(ScratchRecipe())  # whatever is out of range is refused now, before anything is read
@@ -152,7 +158,17 @@ class Wishes:
         return recipe
 
     def apply(self, recipe: ScratchRecipe) -> ScratchRecipe:
-        """The recipe with what was asked for in it."""
+        """The recipe with what was asked for in it.
+
+        Raises:
+            InputError: a setting is out of range, or they do not go together; it is called by its flag.
+        """
+        try:
+            return self._applied(recipe)
+        except InputError as error:
+            raise InputError(_by_flag(str(error))) from error
+
+    def _applied(self, recipe: ScratchRecipe) -> ScratchRecipe:
         of_net, before = self._for(_NET), recipe.net
         if self.side is not None:
             expected = f"a whole number of pixels from {SMALLEST} to {LARGEST}"
@@ -168,9 +184,11 @@ class Wishes:
             changes["optimiser"] = Optimiser(**of_optimiser)
         else:
             changes["optimiser"] = replace(recipe.optimiser, **of_optimiser)
-        augment = recipe.augment
-        if self.augment is not None:
-            augment = None if self.augment == "none" else preset_called(self.augment).settings
+        augment, named = recipe.augment, self.augment
+        if named is None and self.side is not None:  # what suits the pictures' own size may not suit this one
+            named = usual_augmentation(self.side)
+        if named is not None:
+            augment = None if named == "none" else preset_called(named).settings
             changes |= {"augment": augment, "margin": usual_margin(augment)}
         if of_net or self.net is not None or self.augment is not None:
             changes["growth"] = usual_growth(net, augment)
@@ -213,6 +231,19 @@ def _other(names: Mapping[str, str], made: object, usual: object, only: str | No
         for name, inside in names.items()
         if only in (None, name) and getattr(made, inside) != getattr(usual, inside)
     }
+
+
+def _by_flag(message: str) -> str:
+    """What is said of a setting, with its flag in the place of the name that it has in the recipe.
+
+    Example:
+        >>> _by_flag("family is 'resnet'; expected one of plain, classic, residual.")
+        "--net is 'resnet'; expected one of plain, classic, residual."
+    """
+    name = message.split(" is ", 1)[0]
+    if name in _SAID:
+        return flag(_SAID[name]) + message.removeprefix(name)
+    return f"--target: {message}" if " target " in f" {name} " else message
 
 
 def flag(name: str) -> str:
