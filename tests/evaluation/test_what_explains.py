@@ -80,12 +80,18 @@ def test_the_rarest_class_need_not_stand_out_among_many() -> None:
     held = Answers(tuple(map(tuple, confusion.tolist())), (right,), (int(confusion.sum()) - right,))
     assert ailment.COLLAPSED in kinds(replace(case, counts=(150, 150, 150, 150, 150, 10), held=held))
     assert ailment.COLLAPSED not in kinds(replace(case, counts=(150, 150, 150, 150, 150, 60), held=held))
+    # Of two that are very rare, the other one is the rarest: this one had to be searched for.
+    assert ailment.COLLAPSED not in kinds(replace(case, counts=(150, 150, 150, 150, 5, 10), held=held))
 
 
 def test_what_is_much_held_back_underfits_where_the_sample_alone_leaves_it_open() -> None:
     case = simulate(level(0.88), level(0.83), n=300, val_n=300)
     case = replace(case, epochs=tuple(replace(epoch, accuracy=0.88) for epoch in case.epochs))
     assert ailment.UNDERFITTING not in kinds(case)
+    assert ailment.UNDERFITTING not in kinds(replace(case, setup=replace(SETUP, l2=0.02)))
+    assert ailment.UNDERFITTING in kinds(replace(case, setup=replace(SETUP, l2=0.021)))
+    assert ailment.UNDERFITTING not in kinds(replace(case, setup=replace(SETUP, dropout=0.7)))
+    assert ailment.UNDERFITTING in kinds(replace(case, setup=replace(SETUP, dropout=0.71)))
     held_back = replace(case, setup=replace(SETUP, l2=0.05))
     found = ailments(held_back)
     assert found[0].kind == ailment.UNDERFITTING

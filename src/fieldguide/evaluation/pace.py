@@ -174,8 +174,10 @@ def unfinished(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.trained.value >= LEARNT or signs.count < 2 or signs.case.setup.stopped:
+    if signs.trained.value >= LEARNT or signs.case.setup.stopped:
         return None
+    if signs.count == 1:
+        return _hardly_begun(signs)
     pace = signs.pace
     if held_back(signs.case.setup):  # then it learns slowly because of that
         return None
@@ -199,6 +201,17 @@ def unfinished(signs: Signs) -> Ailment | None:
         (Figure("share of the training loss that the last third took off", pace.end),),
         LIKELY,
         remedies.longer(signs.case.setup, signs.count),
+    )
+
+
+def _hardly_begun(signs: Signs) -> Ailment:
+    return Ailment(
+        UNFINISHED,
+        "It was not trained to the end: of one epoch nobody can tell what it would learn.",
+        (_blind(signs),),
+        (Figure.of("accuracy on training pictures", signs.trained),),
+        LIKELY,
+        remedies.longer(signs.case.setup, max(signs.count, FEW_EPOCHS)),
     )
 
 
