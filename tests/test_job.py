@@ -325,7 +325,7 @@ def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Ou
     place = lines.index("Verdict    It overfits.")
     assert lines[place + 1 : place + 3] == [
         "           (shown: a test or an interval excludes chance)",
-        "Besides    It is unstable.",
+        "Besides    It is unstable. (possible)",
     ]
     assert lines[-2:] == ["Try next   Vary more:", f"           {command()} train 'my p' --x"]
     told = replace(small_job, diagnosis=replace(small_job.diagnosis, ailments=(ill, other))).to_dict()

@@ -109,7 +109,11 @@ class Outcome:
             return []
         ill = self._ill()
         sure = [_line("", f"({SURE[ill[0].sure]})")] if ill else []
-        return [_line("Verdict", self.diagnosis.verdict), *sure, *(_line("Besides", one.sentence) for one in ill[1:])]
+        return [
+            _line("Verdict", self.diagnosis.verdict),
+            *sure,
+            *(_line("Besides", f"{one.sentence} ({one.sure})") for one in ill[1:]),
+        ]
 
     def _ill(self) -> list[Ailment]:
         return [one for one in self.diagnosis.ailments if one.ill] if self.diagnosis else []

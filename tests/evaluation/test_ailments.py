@@ -61,8 +61,8 @@ def test_overfitting_is_named_with_its_epoch_gap_and_cost(seed: int) -> None:
     assert any("a gap of" in line and "95% CI" in line for line in found.evidence)
     assert found.remedy is not None
     assert found.remedy.command == (
-        "fieldguide train PHOTOS --recipe scratch --net classic --size small --dropout 0.5 --augment medium "
-        "--epochs 30 --optimiser adam --rate 0.001 --schedule constant"
+        "fieldguide train PHOTOS --recipe scratch --net classic --size small --augment medium --epochs 120 "
+        "--optimiser adam --rate 0.001 --schedule constant"
     )
 
 

@@ -115,13 +115,29 @@ def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() 
 def test_what_is_tried_next_is_measured_on_the_same_pictures() -> None:
     """By the same shares: with others, another accuracy would come of other pictures."""
     setup = Setup(shares=(0.1, 0.4), seed=3)
-    assert remedies.against_heart(setup).command.endswith(" --validation 0.1 --test 0.4 --seed 3")
+    assert remedies.against_heart(setup, 96).command.endswith(" --validation 0.1 --test 0.4 --seed 3")
     assert remedies.more_held_out(setup).command.endswith(" --recipe scratch --validation 0.3 --test 0.4 --seed 3")
     assert remedies.more_held_out(Setup(shares=(0.1, 0.7))).command == "fieldguide check PHOTOS"  # nothing is left
     usual = Setup(shares=(SCRATCH_VALIDATION_SHARE, TEST_SHARE))
-    assert not {"--validation", "--test"} & {*remedies.against_heart(usual).command.split()}
-    seen_more = remedies.against_heart(replace(setup, augment="strong", dropout=0.5))
+    assert not {"--validation", "--test"} & {*remedies.against_heart(usual, 96).command.split()}
+    seen_more = remedies.against_heart(replace(setup, augment="strong", dropout=0.5), 96)
     assert seen_more.command == "fieldguide train PHOTOS --recipe features --test 0.4 --seed 3"
+
+
+def test_cures_of_overfitting_come_one_at_a_time_and_with_time_enough() -> None:
+    def cure(**known: Any) -> str:
+        return remedies.against_heart(Setup(**known), 48).command.removeprefix("fieldguide train PHOTOS --recipe ")
+
+    assert cure(augment="none", epochs=10) == "scratch --augment medium --epochs 48"  # varied pictures take longer
+    assert cure(augment="light", epochs=60) == "scratch --augment medium --epochs 60"
+    assert cure(augment="medium", epochs=60) == "scratch --augment strong --epochs 60"
+    assert cure(augment="strong", epochs=60) == "scratch --dropout 0.5 --augment strong --epochs 60"
+    assert cure(augment="strong", dropout=0.5, epochs=60) == "features"
+
+
+def test_of_too_few_pictures_no_larger_share_is_asked_for() -> None:
+    assert remedies.more_held_out(Setup(), 20, 30).what == "Add pictures: of 20 not enough can be held out"
+    assert "--validation 0.3" in remedies.more_held_out(Setup(), 200, 30).command
 
 
 @pytest.mark.parametrize(
@@ -141,7 +157,7 @@ def test_a_remedy_is_never_a_training_that_is_refused(net: Net) -> None:
     recipe = ScratchRecipe(net=net, epochs=9_000)
     setup = setup_of(recipe)
     proposed = [
-        remedies.against_heart(setup),
+        remedies.against_heart(setup, 200),
         remedies.more_room(setup, 200),
         remedies.weaker_augmentation(setup),
         remedies.other_rate("Go on", replace(setup, rate=9.0), 10),

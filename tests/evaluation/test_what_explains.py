@@ -216,12 +216,47 @@ def test_what_was_lost_again_at_the_usual_rate_is_laid_to_the_rate_as_a_possibil
     assert (higher.kind, higher.sure) == (ailment.RATE_TOO_HIGH, ailment.LIKELY)
 
 
-def test_what_two_epochs_did_is_said_as_it_was() -> None:
-    case = simulate(rising(0.5, 0.6, 3), rising(0.5, 0.6, 3), epochs=2)
-    first, second = case.epochs
-    case = replace(case, epochs=(replace(first, loss=0.693), replace(second, loss=0.671)))
-    found = next(one for one in ailments(case) if one.kind == ailment.UNFINISHED)
-    assert found.evidence[0].startswith("The loss on training pictures fell in 1 of 1 epochs, from 0.693 to 0.671;")
+def test_what_three_epochs_did_is_said_as_it_was() -> None:
+    case = simulate(rising(0.5, 0.55, 9), rising(0.5, 0.55, 9), epochs=3, setup=replace(SETUP, rate=1e-6))
+    losses = (0.693, 0.671, 0.682)  # their medians would be the same in every epoch
+    epochs = tuple(replace(epoch, loss=loss) for epoch, loss in zip(case.epochs, losses, strict=True))
+    found = ailments(replace(case, epochs=epochs))[0]
+    assert found.kind == ailment.RATE_TOO_LOW
+    assert found.evidence[0].startswith("The loss on training pictures fell in 1 of 2 epochs, from 0.693 to 0.682;")
+
+
+def test_few_looks_at_varied_pictures_are_no_sign_of_too_much_variation() -> None:
+    """They are learnt from, and have hardly been: that says nothing of the augmentation."""
+    setup = replace(SETUP, augment="strong", epochs=10, schedule="cosine")
+    brief = simulate(
+        rising(0.5, 0.74, 6), rising(0.5, 0.72, 6), fitted=rising(0.5, 0.66, 6), n=400, epochs=10, setup=setup
+    )
+    brief = replace(brief, counts=(70, 70), epochs=tuple(replace(one, fitted_loss=0.65) for one in brief.epochs))
+    assert ailment.AUGMENTATION not in kinds(brief)
+    found = next(one for one in ailments(brief) if one.kind == ailment.UNFINISHED)
+    assert "were looked at 1,400 times in all; 96,000 are usual." in " ".join(found.evidence)
+    flat = simulate(level(0.72), level(0.7), fitted=level(0.64), n=800, epochs=10, setup=setup)
+    flat = replace(flat, epochs=tuple(replace(one, fitted_loss=0.65) for one in flat.epochs))
+    assert ailment.AUGMENTATION in kinds(replace(flat, counts=(7000, 7000)))  # looked at often enough
+    assert ailment.AUGMENTATION not in kinds(replace(flat, counts=(70, 70)))
+
+
+def test_a_rate_far_too_high_is_not_laid_to_augmentation() -> None:
+    setup = replace(SETUP, augment="strong", rate=0.03)
+    case = simulate(level(0.54), level(0.54), fitted=level(0.54), n=130, val_n=100, setup=setup)
+    case = replace(case, epochs=tuple(replace(one, loss=0.6, fitted_loss=0.68) for one in case.epochs))
+    found = ailments(case)
+    assert found[0].kind == ailment.RATE_TOO_HIGH
+    assert found[0].remedy is not None and "--rate 0.001" in found[0].remedy.command
+    assert ailment.AUGMENTATION not in [one.kind for one in found]
+
+
+def test_what_never_rose_above_a_blind_guess_was_not_spoilt_by_wrong_labels() -> None:
+    def held(epoch: int) -> float:
+        return 0.52 if epoch < 5 else 0.45
+
+    case = simulate(rising(0.5, 0.8, 12), held, val_n=400)
+    assert ailment.LABELS not in [one.kind for one in ailments(case) if one.sentence.startswith("Part of")]
 
 
 def test_what_the_fit_itself_has_learnt_is_not_laid_to_the_rate() -> None:

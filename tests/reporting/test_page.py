@@ -23,6 +23,7 @@ from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.diagnose import diagnose
 from fieldguide.intervals import difference, wilson
 from fieldguide.model.nets import Net
+from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.page import MISTAKES_SHOWN, report
 from fieldguide.reporting.pictures import thumbnails
 from fieldguide.training.fit import Run
@@ -236,7 +237,7 @@ def test_each_ailment_has_its_own_block(tmp_path: Path) -> None:
     for block, one in zip((first, second), diagnosis.ailments, strict=True):
         found = Outline(block)
         assert one.remedy is not None
-        for words in (one.sentence, *one.evidence, one.remedy.what, one.remedy.command, "shown: a test or an interval"):
+        for words in (one.sentence, *one.evidence, one.remedy.what, one.remedy.command, SURE[one.sure]):
             assert words in found.text.replace("\N{EN DASH}", "-"), words
         assert [tag for tag, _ in found.tags].count("pre") == 1
         assert len(found.all("div")) == len(one.figures)

@@ -41,6 +41,7 @@ KINDS = (
 )
 WELL = (GOOD, UNCLEAR)  # kinds that call nobody ill
 
+CERTAIN = "certain"  # it was counted
 SHOWN = "shown"  # a test or an interval says so, chance is excluded
 LIKELY = "likely"  # the figures are what this ailment leaves, and hardly another
 POSSIBLE = "possible"  # other causes leave such figures too
@@ -85,7 +86,7 @@ class Ailment:
     sentence: str
     evidence: tuple[str, ...]  # sentences
     figures: tuple[Figure, ...]
-    sure: str  # "shown", "likely" or "possible"
+    sure: str  # "certain", "shown", "likely" or "possible"
     remedy: Remedy | None = None
     since: int | None = None  # the epoch with which it began, where it began with one
 

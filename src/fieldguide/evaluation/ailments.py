@@ -5,6 +5,7 @@ from __future__ import annotations
 from fieldguide.errors import InputError
 from fieldguide.evaluation import doubts, fitting, pace
 from fieldguide.evaluation.ailment import (
+    AUGMENTATION,
     COLLAPSED,
     FEW_HELD,
     KINDS,
@@ -54,8 +55,8 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if not (signs.n and signs.val_n):
         return (fitting.unclear(signs),)
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
-    if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about
-        found = [one for one in found if one.kind != UNSTABLE]
+    if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about, and nothing is recognised
+        found = [one for one in found if one.kind not in (UNSTABLE, AUGMENTATION)]
     found = _told_by_few(_wide_gap_first(found, signs), signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)

@@ -137,6 +137,7 @@ class Case:
         leaks: how many of the held-out pictures that each epoch was measured on are known to stand among the training
             ones too; None where nobody looked.
         class_names: as many as counts, or none.
+        watched: what the held-out pictures are called, such as "validation".
 
     Example:
         >>> case = Case((Epoch("scratch", 1, 0.7, 0.5, 0.7, 0.5, n=60, val_n=20),), (30, 30))
@@ -150,6 +151,7 @@ class Case:
     held: Answers | None = None
     leaks: int | None = None
     class_names: tuple[str, ...] = ()
+    watched: str = "held-out"
 
     @classmethod
     def of(cls, run: Run, score: Score | None = None) -> Case:
@@ -183,6 +185,7 @@ class Case:
             None if score is None else Answers.of(score.probabilities, score.labels),
             round(leaks * min(1.0, MOST_WATCHED / max(1, len(held)))),
             run.parts.train.class_names,
+            "validation" if len(held) else "held-out",
         )
 
     def class_name(self, place: int) -> str:
@@ -209,6 +212,7 @@ class Case:
             "held": None if self.held is None else asdict(self.held),
             "leaks": self.leaks,
             "class_names": list(self.class_names),
+            "watched": self.watched,
         }
 
     @classmethod
@@ -228,7 +232,8 @@ class Case:
         )
         held = _answers(kept["held"])
         names = tuple(kept.get("class_names", ()))
-        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names)
+        watched = kept.get("watched", "held-out")
+        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names, watched)
 
 
 def _augmentation(settings: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -107,6 +107,8 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     overfits = _judge(gap, chance(run.train_accuracy, unseen))
     learnt = run.train_accuracy.value >= NOT_LEARNT
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
+    from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
+    larger = "a larger network (--size)" if from_scratch else "a larger backbone"
     findings = [
         evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits),
         evidence.on_leaks(run.parts, score, unseen, leaked),
@@ -121,7 +123,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
         verdict=_verdict(overfits, learnt, gap, unseen),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
-        advice=tuple(_advice(score, overfits, learnt, bool(leaks))),
+        advice=tuple(_advice(score, overfits, learnt, bool(leaks), larger)),
     )
 
 
@@ -194,7 +196,7 @@ def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate) -> st
     return f"It does not overfit, as far as {pictures} can show."
 
 
-def _advice(score: Score, overfits: str, learnt: bool, leaks: bool) -> list[str]:
+def _advice(score: Score, overfits: str, learnt: bool, leaks: bool, larger: str) -> list[str]:
     advice = []
     if leaks:
         advice.append("Remove the pictures that stand in two parts from one of them, and measure again.")
@@ -206,8 +208,8 @@ def _advice(score: Score, overfits: str, learnt: bool, leaks: bool) -> list[str]
         advice.append("More training pictures would narrow the gap; at this size it is no cause for alarm.")
     if not learnt:
         advice.append(
-            "Look at the most confident mistakes: wrong labels and classes that overlap cannot be learnt. Then try a "
-            "larger backbone or larger pictures."
+            "Look at the most confident mistakes: wrong labels and classes that overlap cannot be learnt. Then try "
+            f"{larger} or larger pictures."
         )
     width = score.accuracy.high - score.accuracy.low
     if overfits == "cannot tell" or width >= evidence.WIDE:

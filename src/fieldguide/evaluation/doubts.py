@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from fieldguide.evaluation import remedies
-from fieldguide.evaluation.ailment import FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
+from fieldguide.evaluation.ailment import CERTAIN, FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, Ailment, Figure
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import ABOVE, CHANCE, STUCK, Signs, ranking, skill, smoothed, some_skill
+from fieldguide.evaluation.signs import ABOVE, CHANCE, SOME, STUCK, Signs, ranking, skill, smoothed, some_skill
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -23,7 +23,6 @@ SLOWLY = 0.20  # of a blind guess's loss: where the training loss stays above it
 ONE_BY_ONE = 8  # ... for so many epochs, the pictures are hard
 KEEPS_UP = 1.2  # times the training loss: held-out pictures that are unseen have more once training goes by heart
 FEWEST_EPOCHS = 3  # in which held-out pictures fared better
-SOME = 0.10  # training pictures right beyond naming the commonest class: something is being learnt
 FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chance though their labels are right
 # How much surer right answers are than wrong ones (`ranking`, above a half), for each share of skill, on held-out
 # pictures. One that knows some pictures for certain and guesses the others has more; right labels mostly leave 0.29 to
@@ -53,11 +52,11 @@ def few_held(signs: Signs) -> Ailment | None:
     )
     return Ailment(
         FEW_HELD,
-        f"The validation set is too small to tell: {counted(held.n, 'picture')}.",
+        f"The validation set is too small to tell how good it is: {counted(held.n, 'picture')}.",
         (known, f"About {_needed(held):,} pictures would bring the interval to within 5 points either way."),
         (Figure.of("accuracy on held-out pictures", held),),
-        SHOWN,
-        remedies.more_held_out(signs.case.setup),
+        CERTAIN,
+        remedies.more_held_out(signs.case.setup, sum(signs.case.counts) + held.n, FEWEST_HELD),
     )
 
 
@@ -73,7 +72,7 @@ def leak(signs: Signs) -> Ailment | None:
             f"The split leaks: {known:,} of {counted(signs.val_n, 'held-out picture')} stand among the training ones.",
             ("Copies and near-copies were found by comparing the pictures: what is measured on them was learnt.",),
             (Figure("share of the held-out pictures that leaks", known / signs.val_n),),
-            SHOWN,
+            CERTAIN,
         )
     return _faring_better(signs) or _keeping_up(signs)
 
@@ -206,6 +205,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     peak = int(np.argmax(held))
     first, later = float(trained[peak]), signs.trained.value
     if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
+        return None
+    if held[peak] < signs.majority + SOME:  # then nothing had been learnt that could be spoilt
         return None
     jitter = float(np.median(np.abs(np.diff(signs.val_accuracy))))
     if held[peak] - signs.held.value < max(SPOILT, JITTERS * jitter):

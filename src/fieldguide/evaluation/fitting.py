@@ -70,10 +70,12 @@ def overfitting(signs: Signs) -> Ailment | None:
     if kept is not None and kept.epoch < signs.count:
         evidence.append(f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm.")
     began = f"from epoch {since} on " if since is not None else ""
+    by_heart = signs.trained.value >= LEARNT
+    what = "it learns its pictures by heart" if by_heart else "much of what it learns holds for its own pictures only"
     return Ailment(
         OVERFITTING,
-        f"It overfits: {began}it learns its pictures by heart ({percent(signs.trained)} of them right at the end, "
-        f"{percent(signs.held)} of {signs.val_n:,} held-out ones).",
+        f"It overfits: {began}{what} ({percent(signs.trained)} of its own pictures right at the end, "
+        f"{percent(signs.held)} of {signs.val_n:,} {signs.case.watched} ones).",
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
@@ -81,7 +83,7 @@ def overfitting(signs: Signs) -> Ailment | None:
             Figure.of("gap", gap),
         ),
         SHOWN,
-        remedies.against_heart(signs.case.setup),
+        remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts))),
         since,
     )
 
@@ -95,7 +97,7 @@ def _since(signs: Signs) -> tuple[int | None, str]:
             f"The loss on held-out pictures was lowest around epoch {best} ({losses[best - 1]:.3f}) and rose to "
             f"{losses[-1]:.3f}, while that on training pictures went on falling."
         )
-    trained, held = smoothed(signs.accuracy), smoothed(signs.val_accuracy)
+    trained, held = signs.shown("accuracy"), signs.shown("val_accuracy")
     apart = [
         difference(wilson(one * signs.n, signs.n), wilson(other * signs.val_n, signs.val_n)).low > 0
         for one, other in zip(trained, held, strict=True)
@@ -230,6 +232,8 @@ def augmentation_too_strong(signs: Signs) -> Ailment | None:
     little = signs.trained.value < signs.commonest + HALF_WAY * (1 - signs.commonest)
     if not far or setup.mixing is not None or setup.dropout > MILD_DROPOUT:  # which the fit sees too
         return None
+    if signs.looked_at_seldom and seen.low > signs.commonest:  # it learns from them, and has hardly begun
+        return None
     blind = signs.level("fitted_loss") > HARDLY * signs.blind
     if not blind and not (little and apart.low > DISTANCE and setup.dropout == 0):
         return None
@@ -268,7 +272,7 @@ def well_fitted(signs: Signs) -> Ailment | None:
     return Ailment(
         GOOD,
         f"It fits well: over its last epochs it recognised {percent(signs.held)} of "
-        f"{counted(signs.val_n, 'held-out picture')}, hardly fewer than of those it learnt from "
+        f"{counted(signs.val_n, f'{signs.case.watched} picture')}, hardly fewer than of those it learnt from "
         f"({percent(signs.trained)}){about}.",
         (f"Over the last epochs the gap was {points(gap.value)} ({_interval(gap)}).",),
         (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),

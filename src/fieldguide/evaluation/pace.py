@@ -20,7 +20,7 @@ from fieldguide.evaluation.ailment import (
 )
 from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.signs import ABOVE, FEW_EPOCHS, LEARNT, STILL_FALLING, STUCK, Signs, smoothed
+from fieldguide.evaluation.signs import ABOVE, FEW_EPOCHS, LEARNT, SOME, STILL_FALLING, STUCK, Signs, smoothed
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.usual import LOOKS
@@ -34,7 +34,6 @@ SWINGS = 0.04  # median change of the training accuracy from one epoch to the ne
 BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
 # As `STILL_FALLING`, where the rate goes to nothing meanwhile: that lowers the loss of a finished training too.
 ANNEALED = 0.15
-FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
 FAR_APART = 0.1  # training and held-out accuracy
 MUCH_DROPOUT, MUCH_L2 = 0.7, 0.02  # with more a network is held back by that, however long it trains
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
@@ -55,7 +54,10 @@ def rate_too_high(signs: Signs) -> Ailment | None:
         sentence = f"The learning rate is too high: in epoch {epoch} the loss was no longer a number."
         return Ailment(RATE_TOO_HIGH, sentence, (_set_to(setup),), (), SHOWN, lower, since=epoch)
     if not signs.nothing_learnt:
-        return _too_high_to_settle(signs, lower)
+        restless = _too_high_to_settle(signs, lower)
+        hardly = signs.trained.low <= signs.commonest + SOME and _times_usual(setup) >= HIGH
+        if restless is not None or not hardly:
+            return restless
     best = wilson(float(np.max(smoothed(signs.accuracy))) * signs.n, signs.n)
     lost = best.low > signs.trained.high
     if not lost and not _times_usual(setup) >= HIGH:
@@ -178,10 +180,16 @@ def unfinished(signs: Signs) -> Ailment | None:
         return None
     if signs.count == 1:
         return _hardly_begun(signs)
-    pace = signs.pace
-    if held_back(signs.case.setup):  # then it learns slowly because of that
+    pace, setup = signs.pace, signs.case.setup
+    if held_back(setup):  # then it learns slowly because of that
         return None
-    seldom = _looked_at_seldom(signs) and signs.val_loss[-1] < signs.val_loss[0]
+    seldom = (
+        setup.varies
+        and not held_back(setup, 0.0, 0.0)
+        and signs.looked_at_seldom
+        and signs.best_is_late
+        and signs.val_loss[-1] < signs.val_loss[0]
+    )
     worse = signs.rose_again and signs.gap.low > FAR_APART
     few = signs.count < FEW_EPOCHS and bool(signs.loss[-1] < signs.loss[0]) and not worse
     brief = few or seldom
@@ -189,18 +197,21 @@ def unfinished(signs: Signs) -> Ailment | None:
         return None
     if not brief and not (signs.best_is_late and pace.steady):
         return None
-    if not brief and pace.end < (ANNEALED if signs.case.setup.schedule in ("cosine", "one_cycle") else STILL_FALLING):
+    falling = pace.steady and pace.end >= (ANNEALED if setup.schedule in ("cosine", "one_cycle") else STILL_FALLING)
+    if not brief and not falling:
         return None
+    looks = f"Its {sum(signs.case.counts):,} pictures were looked at {signs.looks:,} times in all; {LOOKS:,} are usual."
+    best = f"The loss on held-out pictures was lowest in epoch {signs.best} of {signs.count}."
+    learning = "it was still learning" if falling else "it has hardly begun"
     return Ailment(
         UNFINISHED,
-        f"It was not trained to the end: after {counted(signs.count, 'epoch')} it was still learning.",
-        (
-            _fall(signs),
-            f"The loss on held-out pictures was lowest in epoch {signs.best} of {signs.count}.",
-        ),
-        (Figure("share of the training loss that the last third took off", pace.end),),
+        f"It was not trained to the end: after {counted(signs.count, 'epoch')} {learning}.",
+        (_fall(signs), best) if falling else (looks, best),
+        (Figure("share of the training loss that the last third took off", pace.end),)
+        if falling
+        else (Figure("share of the usual looks", signs.looks / LOOKS),),
         LIKELY,
-        remedies.longer(signs.case.setup, signs.count),
+        remedies.longer(setup, signs.count),
     )
 
 
@@ -213,12 +224,6 @@ def _hardly_begun(signs: Signs) -> Ailment:
         LIKELY,
         remedies.longer(signs.case.setup, max(signs.count, FEW_EPOCHS)),
     )
-
-
-def _looked_at_seldom(signs: Signs) -> bool:
-    """Whether varied pictures, that nothing else keeps from being learnt, were looked at far more seldom than usual."""
-    setup, looks = signs.case.setup, signs.count * sum(signs.case.counts)
-    return setup.varies and not held_back(setup, 0.0, 0.0) and signs.best_is_late and looks < FEW_LOOKS * LOOKS
 
 
 def held_back(setup: Setup, dropout: float = MUCH_DROPOUT, l2: float = MUCH_L2) -> bool:
@@ -254,7 +259,7 @@ def _blind(signs: Signs) -> str:
 
 
 def _fall(signs: Signs) -> str:
-    loss = signs.shown_loss
+    loss = signs.shown("loss")
     falls = int((np.diff(signs.loss) < 0).sum())
     return (
         f"The loss on training pictures fell in {falls} of {signs.count - 1} epochs, from {loss[0]:.3f} to "

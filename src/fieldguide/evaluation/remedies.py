@@ -17,7 +17,7 @@ from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALI
 from fieldguide.training.wishes import Wishes
 
 PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
-STRONGER = {"none": "medium", "light": "strong", "medium": "strong"}
+STRONGER = {"none": "medium", "light": "medium", "medium": "strong"}
 WEAKER = {"light": "none", "medium": "light", "strong": "medium"}
 HELD_OUT = 0.3  # share of the pictures
 DROPOUT = 0.5  # what the literature has before a dense layer, and what is tried first
@@ -115,26 +115,39 @@ def _asked(setup: Setup) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def more_held_out(setup: Setup) -> Remedy:
-    """More pictures that are held out: another share, or, where the folder comes divided, another division of it."""
+def more_held_out(setup: Setup, count: int | None = None, enough: int = 0) -> Remedy:
+    """More pictures that are held out: another share, or, where the folder comes divided, another division of it.
+
+    Args:
+        setup: of the training.
+        count: pictures that there are to learn from and to hold out, where that is known.
+        enough: how many should be held out.
+    """
+    if count is not None and HELD_OUT * count < enough:
+        return check(f"Add pictures: of {count:,} not enough can be held out")
     measured = setup.shares[1] if setup.shares else TEST_SHARE
     if setup.divided or setup.held_out >= HELD_OUT or HELD_OUT + measured >= 1:
         return check("Add pictures to what is held out, and see that no copies stand in two parts")
-    found = _train("Hold more pictures out", setup, {}, held_out=HELD_OUT)
-    return found or check("Hold more pictures out, and see that no copies stand in two parts")
+    found = _train("Keep more pictures for validation", setup, {}, held_out=HELD_OUT)
+    return found or check("Keep more pictures for validation, and see that no copies stand in two parts")
 
 
-def against_heart(setup: Setup) -> Remedy:
-    """Against learning by heart: more varied pictures, then dropout, then other people's pictures."""
+def against_heart(setup: Setup, usual_epochs: int) -> Remedy:
+    """Against learning by heart: more varied pictures, then dropout, then other people's pictures; one at a time.
+
+    Args:
+        setup: of the training that ails.
+        usual_epochs: that are good for so many pictures; varied ones take longer to learn.
+    """
     stronger = STRONGER.get(setup.augment or "none")
-    if stronger and setup.dropout < DROPOUT:
+    if stronger and (setup.epochs or usual_epochs) < usual_epochs:
         return train(
-            "Vary the pictures more, and drop half of the features out", setup, augment=stronger, dropout=DROPOUT
+            "Vary the pictures more, for as many epochs as are usual", setup, augment=stronger, epochs=usual_epochs
         )
     if stronger:
         return train("Vary the pictures more", setup, augment=stronger)
     if setup.dropout < DROPOUT:
-        return train("Drop half of the features out", setup, dropout=DROPOUT)
+        return train("Add dropout", setup, dropout=DROPOUT)
     return _from_what_has_seen_more(setup)
 
 

@@ -10,16 +10,19 @@ import numpy as np
 
 from fieldguide.evaluation.case import Answers, Case
 from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.training.usual import LOOKS
 
 LEARNT = 0.90  # of the training pictures right: below it has not even learnt what it was shown
 CHANCE = 0.025  # one-sided
 ABOVE = 0.15  # accuracy above a blind guess's by this much has learnt something
+SOME = 0.10  # likewise, where that need not be sure
 STUCK = 0.95  # of a blind guess's loss: above it next to nothing has been learnt
 STEADY = 0.75  # share of epochs in which the training loss falls, where it falls for good
 RISEN = 1.10  # times its lowest: a smoothed loss on held-out pictures that has risen again
 TAIL = 5  # epochs at the most, and a fifth of all, whose mean is "the end": one epoch is a matter of luck
 FEW_EPOCHS = 8  # nobody can say that a network learns no more after fewer
 STILL_FALLING = 0.05  # of the training loss, in the last third of the epochs
+FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
 NEIGHBOURS = 5  # the median of so many epochs around each makes a smoothed curve: an odd epoch moves it not at all
 
 
@@ -130,15 +133,25 @@ class Signs:
         kept = [epoch.epoch for epoch in self.case.epochs if epoch.chosen] or [self.count]
         return not better and not (kept[-1] == self.count and some_skill(self.case.held))
 
-    @cached_property
-    def shown_loss(self) -> np.ndarray:
-        """The training loss of each epoch, smoothed where there are enough epochs: medians of few hide what it did."""
-        return smoothed(self.loss) if self.count >= 2 * NEIGHBOURS else self.loss
+    def shown(self, name: str) -> np.ndarray:
+        """A field of all epochs, smoothed where there are enough epochs: medians of few hide what it did."""
+        values = self.column(name)
+        return smoothed(values) if self.count >= 2 * NEIGHBOURS else values
+
+    @property
+    def looks(self) -> int:
+        """How often pictures were looked at in all."""
+        return self.count * sum(self.case.counts)
+
+    @property
+    def looked_at_seldom(self) -> bool:
+        """Whether that is far more seldom than is usual."""
+        return self.looks < FEW_LOOKS * LOOKS
 
     @cached_property
     def pace(self) -> Pace:
         """How the training loss fell."""
-        loss = self.shown_loss
+        loss = self.shown("loss")
         third = max(1, self.count // 3)
         falls = int((np.diff(self.loss) < 0).sum())
         often = falls >= STEADY * (self.count - 1) and (coin(falls, self.count - 1) < CHANCE or falls == self.count - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fieldguide.evaluation.ailment import LIKELY, POSSIBLE, SHOWN, Ailment, Figure
+from fieldguide.evaluation.ailment import CERTAIN, LIKELY, POSSIBLE, SHOWN, Ailment, Figure
 from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.reporting import plots
 from fieldguide.reporting.curves import SMOOTHED_FROM, curves
@@ -12,8 +12,9 @@ from fieldguide.training.fit import Run
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 SURE = {
+    CERTAIN: "certain: it was counted",
     SHOWN: "shown: a test or an interval excludes chance",
-    LIKELY: "likely: these figures are what it leaves, and hardly anything else",
+    LIKELY: "likely: hardly anything else leaves such figures",
     POSSIBLE: "possible: other causes leave such figures too",
 }
 _POINTS = ("gap", "held-out accuracy above", "median change", "largest fall")  # differences of shares begin so
@@ -125,7 +126,10 @@ def _on_what_was_kept(run: Run, marks: Marks) -> str:
             "was kept was fitted in the same way to all training pictures."
         )
     elif kept and marks.best is not None:
-        lines.append("Best is the epoch with the lowest loss on held-out pictures, kept the one whose weights were.")
+        lines.append(
+            "Best is the epoch with the lowest loss on held-out pictures; kept is the one whose weights the classifier "
+            "has."
+        )
     elif kept:
         lines.append("The weights of the marked epoch were kept.")
     return " ".join(lines)
