@@ -37,8 +37,8 @@ LAYERS: dict[int, str] = {
     "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
     "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
-    "comparison.running comparison.point comparison.wording comparison.advice comparison.outcome comparison.page "
-    "comparison.compare "
+    "comparison.running comparison.point comparison.phrases comparison.guess comparison.wording "
+    "comparison.advice comparison.outcome comparison.page comparison.compare "
     "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
