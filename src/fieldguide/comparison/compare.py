@@ -89,7 +89,7 @@ def compare(
     require_kind(kind, seeds)
     require_recipe(recipe)
     place = Path(folder)
-    require_outside(place, folder_of(data))
+    require_outside(place, folder_of(data), asked="folder=")
     require_place(place, kind)  # before anything slow
     parts = _measurable(data if isinstance(data, Parts) else split(data))
     if recipe is None:
