@@ -106,6 +106,7 @@ def test_none_is_taken_where_none_is_shown_to_be_better_than_naming_the_commones
     assert "Take" not in said("recipes", [*few[:3], replace(few[3], name="both")])
     unlearnt = [point(name, 1e5 * 4**place, [10], 0.5, 24) for place, name in enumerate(SIZES)]
     assert "not even the training pictures are shown to be learnt" in said("complexity", unlearnt)
+    assert "(50.0%): held-out accuracy is 41.7%." in said("complexity", unlearnt)
 
 
 def test_what_is_better_than_naming_the_commonest_class_is_told_from_many_pictures_or_few() -> None:

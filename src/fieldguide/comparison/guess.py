@@ -68,10 +68,9 @@ class Guess:
         Args:
             points: all of them; of numbers of pictures the largest alone.
         """
-        shares = [100 * point.accuracy.value for point in points]
-        who, held = "None is", f"lies between {min(shares):.1f}% and {max(shares):.1f}%"
-        if len(points) == 1:
-            who, held = f"{points[0].name} are not", f"is {shares[0]:.1f}%"
+        low, high = (f"{100 * end(point.accuracy.value for point in points):.1f}%" for end in (min, max))
+        who = f"{points[0].name} are not" if len(points) == 1 else "None is"
+        held = f"is {low}" if low == high else f"lies between {low} and {high}"
         headline = f"{who} shown to be better than naming the commonest class"
         first = f"{who} shown to be better than {self.words}: held-out accuracy {held}."
         run = max((result for point in points for result in point.results), key=lambda result: result.train_n)
