@@ -78,7 +78,7 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "photos", "--epochs", "-1"], "--epochs: '-1' was given; expected a whole number, 0 or larger"),
+        (["train", "photos", "--epochs", "1.5"], "--epochs: '1.5' was given; expected a whole number, such as 10"),
         (["compare", "photos"], "one of the arguments --complexity --data-size --recipes is required"),
         (["rate"], "the following arguments are required: folder"),
         (["trian", "photos"], "COMMAND: invalid choice: 'trian'"),

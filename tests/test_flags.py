@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from fieldguide.comparison.plan import USUAL_DROPOUT, USUAL_EPOCHS, USUAL_FAMILY, USUAL_SIDE
-from fieldguide.flags import add_compare, add_rate, add_train
+from fieldguide.flags import add_compare, add_rate, add_train, wished
 from fieldguide.model.nets import Net
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -56,6 +56,18 @@ def test_nothing_is_said_of_flags_that_a_command_lacks(add: Callable[[argparse.A
     told = said(add)
     assert "--resume" not in told
     assert not [text for text in told.values() if "--resume" in text]
+
+
+def test_the_optimiser_is_known_as_it_is_spelt_elsewhere() -> None:
+    commands: dict[Callable[[argparse.ArgumentParser], None], list[str]] = {
+        add_train: [], add_compare: ["photos", "--complexity"], add_rate: ["photos"],
+    }  # fmt: skip
+    for add, words in commands.items():
+        parser = argparse.ArgumentParser()
+        add(parser)
+        assert wished(parser.parse_args([*words, "--optimizer", "sgd"])) == {"optimiser": "sgd"}
+        assert wished(parser.parse_args([*words, "--optimiser", "sgd"])) == {"optimiser": "sgd"}
+        assert "--optimizer" not in parser.format_help()
 
 
 def test_rate_says_what_it_leaves_aside() -> None:

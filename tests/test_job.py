@@ -14,6 +14,7 @@ import pytest
 from pictures import encoded, folder_of, scene
 
 from fieldguide.console import command
+from fieldguide.data.check import Finding
 from fieldguide.data.split import Leak
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.ailment import GOOD, OVERFITTING, POSSIBLE, SHOWN, UNSTABLE, Ailment
@@ -308,6 +309,25 @@ def test_a_training_from_scratch_is_judged_without_a_measuring_part(tmp_path: Pa
     assert outcome.diagnosis.verdict in (outcome.folder / "report.html").read_text()
     remedies = [one.remedy.command for one in outcome.diagnosis.ailments if one.remedy is not None]
     assert all("--test 0" in command for command in remedies if command.startswith("fieldguide train"))
+
+
+def test_pictures_held_out_of_train_are_told_of_where_it_is_divided(tmp_path: Path, small_job: Outcome) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 12, "dogs": 12})
+    wishes = Wishes("scratch", size="tiny", side=32, epochs=1)
+    outcome = run_job(photos, folder=tmp_path / "run", wishes=wishes, test=0.0, validation=0.0)
+    lines = str(outcome).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("Divided    24 train"))
+    told = " ".join(" ".join(lines[start : start + 3]).split())
+    assert "(4 pictures held out of the 24 for training)" in told
+    assert "held out of the" not in str(small_job).split("\n\n")[0]
+
+
+def test_files_that_were_left_out_are_named_where_their_reasons_are(small_job: Outcome) -> None:
+    found = [Finding("skipped", "warning", "5 files left out", tuple("abcde"))]
+    found.append(Finding("copies", "warning", "4 copies", tuple("abcd")))
+    text = str(replace(small_job, findings=replace(small_job.findings, findings=tuple(found))))
+    assert "... and 3 more, in skipped.csv" in text
+    assert "... and 2 more, in card.json" in text
 
 
 def test_what_ails_a_training_is_told_with_the_command_to_try_next(small_job: Outcome) -> None:

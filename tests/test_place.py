@@ -51,6 +51,14 @@ def test_a_folder_among_the_pictures_is_refused_with_one_that_is_not(
         require_outside(inside, pictures)
 
 
+def test_another_place_is_asked_for_as_it_was_given(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos.parent)
+    with pytest.raises(InputError, match=r"name a folder outside of it with folder=, such as runs/run\.$"):
+        require_outside("photos/run", "photos", asked="folder=")
+    with pytest.raises(InputError, match=r"taken for one of the pictures .* name a file outside of it with --output"):
+        require_outside("photos/rates.svg", "photos", what="file")
+
+
 @pytest.mark.parametrize("outside", ["run", "photos-2/run", "photos", "..", "runs/photos"])
 def test_a_folder_elsewhere_is_taken(photos: Path, monkeypatch: pytest.MonkeyPatch, outside: str) -> None:
     monkeypatch.chdir(photos.parent)

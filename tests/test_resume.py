@@ -277,7 +277,9 @@ def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path: Path) -> None:
+def test_pictures_that_changed_meanwhile_are_named(
+    small_photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     photos = tmp_path / "photos"
     shutil.copytree(small_photos, photos)
     run_job(photos, folder=tmp_path / "run", wishes=WISHES)
@@ -285,10 +287,12 @@ def test_pictures_that_changed_meanwhile_are_named(small_photos: Path, tmp_path:
     gone = next(path for path in sorted((photos / "humans").iterdir()))
     gone.unlink()
     before = (tmp_path / "run" / "asked.json").read_bytes()
+    capfd.readouterr()
     for epochs in (None, 3):
         with pytest.raises(InputError, match=r"cannot be resumed, .* the pictures or their classes are not the same"):
             resume_job(tmp_path / "run", epochs=epochs)
         assert (tmp_path / "run" / "asked.json").read_bytes() == before
+    assert "If it is interrupted" not in capfd.readouterr().err, "nothing goes on"
 
 
 def test_nothing_to_resume_is_named(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
     rate.add_argument(
         "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
     )
-    rate.add_argument("--steps", type=whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
+    rate.add_argument("--steps", type=_whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
     title = "as for `train --recipe scratch` (in brackets what is taken otherwise)"
@@ -150,7 +150,7 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
     }.items():
         flag = "--" + kind.replace("_", "-")
         kinds.add_argument(flag, dest="kind", action="store_const", const=kind, help=text)
-    compare.add_argument("--seeds", type=whole, metavar="N", default=3, help="runs of each (%(default)s)")
+    compare.add_argument("--seeds", type=_whole, metavar="N", default=3, help="runs of each (%(default)s)")
     compare.add_argument(
         "--output",
         type=Path,
@@ -197,6 +197,7 @@ def _add_scratch(command: argparse.ArgumentParser, title: str, otherwise: Mappin
             group.add_argument(flag, dest=name, type=_number, nargs=2, metavar=(unit, unit), help=text)
         else:
             group.add_argument(flag, dest=name, type=_KINDS[kind], metavar=unit, help=text)
+    group.add_argument("--optimizer", dest="optimiser", help=argparse.SUPPRESS)  # as it is spelt elsewhere
 
 
 def wished(options: argparse.Namespace) -> dict[str, Any]:
@@ -268,6 +269,14 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
 
 
+def _whole(text: str) -> int:
+    """A whole number as an argument, of whatever size: what may be is known, and said, where it is used."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, such as 10")
+    return int(text)
+
+
 def whole(text: str) -> int:
     """A whole number as an argument, 0 or larger."""
     if not (text.isascii() and text.isdigit()):
@@ -286,4 +295,4 @@ def share(text: str) -> float:
     return given
 
 
-_KINDS: Mapping[str, Callable[[str], Any]] = MappingProxyType({"whole": whole, "number": _number, "text": str})
+_KINDS: Mapping[str, Callable[[str], Any]] = MappingProxyType({"whole": _whole, "number": _number, "text": str})

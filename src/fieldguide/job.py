@@ -120,8 +120,8 @@ def _trained(
         parts = split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
         recipe = asked.now.recipe_for(store.select(parts.train), seed=asked.seed)
     resumable = isinstance(recipe, ScratchRecipe)
-    with under_way(asked, place) if resumable else nullcontext():
-        run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs)
+    with under_way(asked, place) if resumable else nullcontext() as notice:
+        run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs, notice=notice)
         watch.stages += run.stages
         with watch.stage("measuring"):
             score = _measured(run)

@@ -15,11 +15,13 @@ from fieldguide.evaluation.evidence import on_leaks
 from fieldguide.evaluation.metrics import Score
 from fieldguide.evaluation.remedies import Remedy
 from fieldguide.model.classifier import MODEL_FILE
+from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.sections import independence, why_unmeasured
 from fieldguide.training.fit import Run
 from fieldguide.training.record import Stage
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.watching import OUT_OF_TRAIN
 
 REPORT_FILE = "report.html"
 CLASSIFY = "Classify new pictures"
@@ -70,12 +72,15 @@ class Outcome:
         found, parts = self.findings, self.run.parts
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
         lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
+        if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):
+            lines.append(_line("", f"({how})"))
         for level in ("problem", "warning"):
             for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
                 lines.append(_line(level.capitalize(), finding.text))
                 lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
                 if len(finding.paths) > SHOWN_PATHS:
-                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in card.json"))
+                    place = SKIPPED_FILE if finding.kind == "skipped" else CARD_FILE
+                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in {place}"))
         if notes := sum(finding.level == "note" for finding in found.findings):
             lines.append(_line("Notes", f"{notes} more in the report"))
         return lines

@@ -23,12 +23,14 @@ def runs_folder(pictures: str | Path) -> Path:
     return _beside(pictures) if _lies_in(RUNS, pictures) else Path(RUNS)
 
 
-def require_outside(folder: str | Path, pictures: str | Path) -> None:
+def require_outside(folder: str | Path, pictures: str | Path, *, asked: str = "--output", what: str = "folder") -> None:
     """Sees to it that what is written does not lie among the pictures.
 
     Args:
-        folder: that is written to.
+        folder: that is written to, or a file.
         pictures: the folder that they are in.
+        asked: by what another one can be named.
+        what: it is, a folder or a file.
 
     Raises:
         InputError: it lies in there, however deep.
@@ -40,9 +42,10 @@ def require_outside(folder: str | Path, pictures: str | Path) -> None:
         the next time: name a folder outside of it with --output, such as runs/run.
     """
     if _lies_in(folder, pictures):
+        taken = "pictures of a class" if what == "folder" else "one of the pictures"
         raise InputError(
-            f"{folder} lies in {pictures}, where it would be taken for pictures of a class the next time: name a "
-            f"folder outside of it with --output, such as {_beside(pictures) / Path(folder).name}."
+            f"{folder} lies in {pictures}, where it would be taken for {taken} the next time: name a {what} outside of "
+            f"it with {asked}, such as {_beside(pictures) / Path(folder).name}."
         )
 
 

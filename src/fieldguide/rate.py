@@ -12,6 +12,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
 from fieldguide.files import require_file
+from fieldguide.place import require_outside
 from fieldguide.reporting.rates import write_rate_plot
 from fieldguide.training.rates import FEWEST_STEPS, RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -49,13 +50,15 @@ def search_rate(
         steps: that are tried, 20 or more.
 
     Raises:
-        InputError: the pictures cannot be trained on, the steps are too few, or `output` has another ending.
+        InputError: the pictures cannot be trained on, the steps are too few, or `output` has another ending
+            or lies among the pictures.
         FileError: something cannot be read, or the plot cannot be written, which is seen first.
     """
     if Path(output).suffix != ".svg":
         raise InputError(f"the plot cannot be written as {output}: give it a name that ends in .svg.")
     if steps < FEWEST_STEPS:  # before anything is read
         raise InputError(f"--steps is {steps}; expected a whole number, {FEWEST_STEPS} or larger.")
+    require_outside(output, source, what="file")
     require_file(output)
     parts = split(Dataset.from_directory(source), seed=seed)
     recipe = wishes.recipe_for(PixelStore.build(parts.train), seed=seed)

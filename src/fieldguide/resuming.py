@@ -57,8 +57,10 @@ def taken_up(place: Path, epochs: int | None = None) -> tuple[Asked, bool]:
 
 
 @contextmanager
-def under_way(asked: Asked, place: Path) -> Iterator[None]:
-    """Writes down what a run was asked to do, says where it is, and after an interruption how it goes on.
+def under_way(asked: Asked, place: Path) -> Iterator[str]:
+    """Writes down what a run was asked to do, and says after an interruption how it goes on.
+
+    Gives what is to be said once it begins: where it is, and how it would go on.
 
     Args:
         asked: of the run.
@@ -74,9 +76,8 @@ def under_way(asked: Asked, place: Path) -> Iterator[None]:
     stood = _mark(place)
     asked.write(place)
     again = f"`{console.command()} train --resume {shlex.quote(str(place))}` goes on"
-    console.say(f"Run in {place}. If it is interrupted, {again}.")
     try:
-        yield
+        yield f"Run in {place}. If it is interrupted, {again}."
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(again) from error
     except FileError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fieldguide.augmentation.settings import Settings
-from fieldguide.comparison.advice import advice
+from fieldguide.comparison.advice import advice, advice_instead
 from fieldguide.comparison.plan import plan, recipe_for
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -76,6 +76,16 @@ def test_what_has_no_flag_is_named_and_no_command_is_made_up(
     found = advice(recipe.with_(**changes), store, PLACE)
     assert found.command == ()
     assert str(found) == f"fieldguide.train in Python, with the recipe of that run: the command line {said}"
+
+
+def test_where_nothing_is_better_than_a_guess_there_is_another_step(store: PixelStore) -> None:
+    found = advice_instead(ScratchRecipe.auto(store), PLACE)
+    assert found.to_dict() == {
+        "what": "Train a head on a frozen backbone, which needs far fewer pictures",
+        "command": "fieldguide train 'my photos' --recipe features",
+    }
+    assert asked_by(str(found), store) == Recipe.auto(store, fine_tune=False).with_(reasons=())
+    assert str(advice_instead(Recipe.auto(store), PLACE)) == "fieldguide check 'my photos'"
 
 
 def test_a_head_with_folds_of_its_own_is_no_command(store: PixelStore) -> None:

@@ -35,6 +35,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
 from fieldguide.model.nets import Net
+from fieldguide.reporting.markup import escape
 from fieldguide.training.checkpoint import room
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
@@ -134,6 +135,8 @@ def test_the_record_is_what_to_dict_says(sizes: Comparison) -> None:
     assert record == json.loads(json.dumps(sizes.to_dict()))
     assert record["kind"] == "data_size"
     assert len(record["points"]) == 6
+    assert record["baseline"] == {"class": "horses", "accuracy": 0.5, "n": 14}
+    assert record["better_than_baseline"] == [record["choice"]] == [record["points"][-1]["name"]]
     assert record["curve"]["largest"] == sizes.points[-1].x
     assert record["next"] == {"what": str(sizes.next), "command": None}
 
@@ -143,6 +146,17 @@ def test_the_command_to_try_next_can_be_given_from_here(sizes: Comparison) -> No
     said = "fieldguide train 'my photos'"
     assert found.to_dict()["next"] == {"what": "Train what was chosen", "command": said}
     assert str(found).splitlines()[-1] == f"Try next   {called(said)}"
+
+
+def test_the_page_shows_what_a_guess_would_reach_and_what_to_try_next(sizes: Comparison) -> None:
+    page = (sizes.folder / "comparison.html").read_text()
+    assert '<line class="guess"' in page
+    row = re.search(r'<tr><th scope="row">always the commonest class</th>.*?</tr>', page)
+    assert row
+    assert "50.0%" in row[0]
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
+    assert escape(str(sizes.next)) in page
+    assert escape(str(sizes.next)) not in folded
 
 
 def test_the_page_opens_offline_and_runs_nothing(sizes: Comparison) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from compared_points import point
 
 from fieldguide.comparison.curve import Curve, fit_power_law, learning_curve
+from fieldguide.comparison.guess import Guess
 from fieldguide.comparison.point import Point
 from fieldguide.comparison.wording import finding
 
+EVEN = Guess("cats", 0.5, 0.5, 400)  # two classes with as many pictures each
 SIZES = ("tiny", "small", "medium", "large")
 
 
@@ -24,13 +27,13 @@ def ladder(rights: tuple[int, ...], trained: tuple[float, ...], runs: int = 3) -
     ]
 
 
-def said(kind: str, points: list[Point], curve: Curve | None = None) -> str:
-    found = finding(kind, points, curve)
+def said(kind: str, points: list[Point], curve: Curve | None = None, guess: Guess = EVEN) -> str:
+    found = finding(kind, points, curve, guess)
     return " | ".join([found.headline, *found.sentences])
 
 
-def chosen(kind: str, points: list[Point]) -> str:
-    return finding(kind, points, None).choice
+def chosen(kind: str, points: list[Point], guess: Guess = EVEN) -> str | None:
+    return finding(kind, points, None, guess).choice
 
 
 def test_what_is_chosen_is_the_first_that_no_other_is_ahead_of_beyond_chance() -> None:
@@ -55,6 +58,7 @@ def test_sizes_within_chance_of_one_another_are_not_ranked() -> None:
     assert text.startswith("No size is better than another beyond chance")
     assert "Take tiny (100,000 parameters), which costs least" in text
     assert "best" not in text
+    assert "All are better than naming the commonest class each time (50.0%)." in text
     assert "The gap between training and held-out accuracy does not grow beyond chance from tiny to large." in text
 
 
@@ -86,6 +90,49 @@ def test_one_run_of_each_says_what_its_intervals_leave_out() -> None:
     )
 
 
+def test_none_is_taken_where_none_is_shown_to_be_better_than_naming_the_commonest_class() -> None:
+    few = [point(name, 1e5 * 4**place, [10 + place], 0.9, 24) for place, name in enumerate(SIZES)]
+    text, guess = said("complexity", few, guess=EVEN), EVEN
+    assert text.startswith(
+        "None is shown to be better than naming the commonest class | None is shown to be better than naming the "
+        "commonest class each time (50.0%): held-out accuracy lies between 41.7% and 54.2%. | Of the training pictures "
+        "up to 90.0% are right: "
+    )
+    assert "1,000 to learn from and 3 epochs are too few to choose by" in text
+    assert "Take" not in text
+    assert "best" not in text
+    assert chosen("complexity", few) is None
+    assert finding("recipes", few, None, guess).choice is None
+    assert "Take" not in said("recipes", [*few[:3], replace(few[3], name="both")])
+    unlearnt = [point(name, 1e5 * 4**place, [10], 0.5, 24) for place, name in enumerate(SIZES)]
+    assert "not even the training pictures are shown to be learnt" in said("complexity", unlearnt)
+    assert "(50.0%): held-out accuracy is 41.7%." in said("complexity", unlearnt)
+
+
+def test_what_is_better_than_naming_the_commonest_class_is_told_from_many_pictures_or_few() -> None:
+    """However far a class outnumbers the others, and widened since several are looked at together."""
+    rare = Guess("cats", 0.9, 0.9, 400)
+    points = ladder((355, 356, 357, 356), (1.0, 1.0, 1.0, 1.0))
+    assert chosen("complexity", points) == "tiny"
+    assert chosen("complexity", points, rare) is None
+    close = [point(name, 1e5 * 4**place, [220], 1.0) for place, name in enumerate(SIZES)]
+    assert close[0].accuracy.low > 0.5, "by itself it would be shown to be better"
+    assert chosen("complexity", close) is None
+    assert chosen("complexity", [point("tiny", 1e5, [240], 1.0), *close[1:]]) == "tiny"
+
+
+def test_the_smallest_that_is_better_than_naming_the_commonest_class_is_taken() -> None:
+    """One that no other is ahead of beyond chance may still be no better than a coin."""
+    points = ladder((224, 226, 227, 226), (1.0, 1.0, 1.0, 1.0))
+    text = said("complexity", points)
+    assert chosen("complexity", points) == "small"
+    assert "Not shown to be better than naming the commonest class each time (50.0%): tiny." in text
+    assert "Take small (400,000 parameters), which costs least of the others: 56.5%" in text
+    alike = recipes((224, 232, 222, 223), (0.9, 0.9, 0.9, 0.9))
+    assert chosen("recipes", alike) == "augmentation"
+    assert "Take augmentation: no other of these does better" in said("recipes", alike)
+
+
 def recipes(rights: tuple[int, ...], trained: tuple[float, ...]) -> list[Point]:
     names = ("plain", "augmentation", "dropout", "both")
     return [
@@ -100,8 +147,8 @@ def test_the_cure_is_named_with_what_it_takes_off_the_gap() -> None:
     assert "Plain, the network overfits: 100.0% of the training pictures right and 75.0% of the held-out ones" in text
     assert "Augmentation takes 17.0 points (95% CI" in text
     assert "off the gap, and held-out accuracy rises by 13.0 points" in text
-    assert "Dropout does not change the gap beyond chance, by -0.5 points (95% CI" in text
-    assert "held-out accuracy does not change beyond chance, by 0.5 points" in text
+    assert "Dropout is not shown to change the gap (-0.5 points, 95% CI" in text
+    assert "held-out accuracy is not shown to change (0.5 points, 95% CI" in text
     assert "Both together leave the smallest gap, but not beyond chance: augmentation may leave as small a one." in text
     assert text.endswith(
         "Take augmentation: no other does better beyond chance, in held-out accuracy or else in the gap."
@@ -195,6 +242,20 @@ def test_where_all_are_right_only_more_to_measure_on_could_tell() -> None:
     text = said("data_size", points, curve)
     assert text.startswith("All 100 held-out pictures are right already | All 100 held-out pictures are right already:")
     assert "more pictures" not in text
+
+
+def test_sizes_that_are_no_better_than_naming_the_commonest_class_choose_nothing() -> None:
+    points, curve = sizes(np.full(6, 0.5), n=40)
+    found = finding("data_size", points, curve, EVEN)
+    assert found.choice is None
+    assert found.headline == "2,000 pictures are not shown to be better than naming the commonest class"
+    assert found.sentences[0].endswith("naming the commonest class each time (50.0%): held-out accuracy is 50.0%.")
+    assert any("held-out accuracy is not shown to change (from 50.0% to 50.0%: 0.0 points, 95% CI" in one
+               for one in found.sentences)  # fmt: skip
+    points, curve = sizes(np.array([0.5, 0.5, 0.4, 0.3, 0.2, 0.1]))
+    text = said("data_size", points, curve)
+    assert text.endswith("2,000 pictures are better than naming the commonest class each time (50.0%).")
+    assert finding("data_size", points, curve, EVEN).choice == "2,000 pictures"
 
 
 def test_one_run_of_each_size_cannot_tell() -> None:

@@ -328,6 +328,7 @@ FLAGS = [
     (["trian", "photos"], r"invalid choice: 'trian' .*train"),
     (["check", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
     (["train", "photos", "--epochs", "many"], r"--epochs: 'many' was given; expected a whole number"),
+    (["rate", "photos", "--steps", "1e3"], r"--steps: '1e3' was given; expected a whole number, such as 10"),
     (["train", "photos", "--rate", "quick"], r"--rate: 'quick' was given; expected a number"),
     (["augment"], r"the following arguments are required: folder"),
     (

@@ -20,7 +20,7 @@ LAYERS: dict[int, str] = {
     0: "errors bounds version files place console intervals words calibration parallel rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
-    2: "data.pixels data.twins data.check data.split",
+    2: "data.pixels data.arguments data.twins data.check data.split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.sheet augmentation.sampling "
     "augmentation.layer batches",
@@ -37,8 +37,8 @@ LAYERS: dict[int, str] = {
     "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
     "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
-    "comparison.running comparison.point comparison.wording comparison.advice comparison.outcome comparison.page "
-    "comparison.compare "
+    "comparison.running comparison.point comparison.phrases comparison.guess comparison.wording "
+    "comparison.advice comparison.outcome comparison.page comparison.compare "
     "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "

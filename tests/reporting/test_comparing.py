@@ -35,6 +35,18 @@ def test_marks_lie_evenly_on_the_logarithm_and_higher_where_accuracy_is_higher()
     assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in held)
 
 
+def test_what_needs_no_training_is_a_line_across_where_its_value_is() -> None:
+    text = accuracies(marks(0.7, 0.9, 0.8), "parameters", guess=0.7)
+    root = drawn(text)
+    (line,) = [line for line in root.iter(f"{SVG}line") if line.get("class") == "guess"]
+    assert line.get("y1") == line.get("y2") == f"{dots(root, 'accent')[0][1]}"
+    assert "always the commonest class: 70.0%" in text
+    low = drawn(accuracies(marks(0.7, 0.9, 0.8), "parameters", guess=0.1))
+    (line,) = [line for line in low.iter(f"{SVG}line") if line.get("class") == "guess"]
+    assert float(line.get("y1", "nan")) < HEIGHT - 42, "the axis reaches down to it"
+    assert 'class="guess"' not in accuracies(marks(0.7, 0.9, 0.8), "parameters")
+
+
 def test_every_mark_has_its_interval() -> None:
     root = drawn(accuracies(marks(0.7, 0.9, 0.8), "parameters"))
     strokes = [line for line in root.iter(f"{SVG}line") if line.get("class") == "whisker"]

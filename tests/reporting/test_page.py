@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from simulated_cases import rising, simulate
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Dataset, Skipped
 from fieldguide.data.split import Leak
-from fieldguide.errors import FileError
+from fieldguide.errors import FileError, InputError, InputTypeError
 from fieldguide.evaluation.ailment import POSSIBLE, UNDERFITTING, Ailment, Figure
 from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.diagnose import diagnose
@@ -169,6 +170,23 @@ def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
     assert "<script>alert(1)<" in found.text
     assert "\\udcff.jpg" in found.text
     assert "and 7 more, in card.json" in found.text
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (("run", None, "r.html"), InputTypeError, r"^run is 'run' \(str\); expected a Run, as fg\.train gives it\.$"),
+        ((None, None, "r.html"), InputTypeError, "^run is None"),
+        (("made", 0.9, "r.html"), InputTypeError, r"^score is 0\.9 \(float\); expected a Score, as fg\.evaluate"),
+        (("made", None, "r.txt"), InputError, r"cannot be written as r\.txt: give it a name that ends in \.html"),
+    ],
+)
+def test_what_no_report_can_be_made_of_is_named(
+    tmp_path: Path, given: tuple[Any, Any, str], error: type[Exception], said: str
+) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren")) if given[0] == "made" else given[0]
+    with pytest.raises(error, match=said):
+        report(run, *given[1:])
 
 
 def test_findings_skipped_files_and_leaks_are_listed(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def parts(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts
         ({"recipe": QUICK.net}, r"recipe is Net\("),
         ({"logs": "tensorboard"}, r"logs is 'tensorboard' \(str\); expected a list, such as \['tensorboard'\]"),
         ({"logs": "tensorboard", "recipe": QUICK}, "expected a list"),
+        ({"resume": "yes"}, r"resume is 'yes' \(str\); expected True, to go on in that folder, or False"),
+        ({"resume": 1, "recipe": QUICK}, r"resume is 1 \(int\)"),
     ],
 )
 def test_settings_of_another_kind_are_named(parts: Parts, tmp_path: Path, given: dict[str, Any], said: str) -> None:
@@ -55,7 +57,7 @@ def test_pictures_that_are_not_divided_are_named(parts: Parts) -> None:
 
 
 def test_a_folder_among_the_pictures_is_refused(parts: Parts, small_photos: Path) -> None:
-    with pytest.raises(InputError, match="would be taken for pictures of a class the next time"):
+    with pytest.raises(InputError, match=r"pictures of a class the next time: .* with folder=, such as"):
         train(parts, recipe=QUICK, folder=small_photos / "run")
     assert not (small_photos / "run").exists()
 

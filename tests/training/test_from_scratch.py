@@ -313,5 +313,5 @@ def test_train_writes_a_classifier_that_says_what_was_measured(small_photos: Pat
     pixels = PixelStore.build(parts.test, target_size=SIDE).read(range(len(parts.test)))
     np.testing.assert_allclose(guide.probabilities(pixels), run.classifier.probabilities(pixels), atol=1e-6)
     assert guide.seen.size == len(parts.train) + len(parts.validation)
-    with pytest.raises(InputError, match="only a training from random weights with a folder can be resumed"):
+    with pytest.raises(InputError, match="resume is for trainings from random weights with a folder"):
         fg.train(parts, resume=True)

@@ -99,6 +99,12 @@ def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_read(tmp_pa
             search_rate(tmp_path / "no such folder", wishes=Wishes("scratch"), output=output)
 
 
+def test_a_plot_among_the_pictures_is_refused(small_photos: Path) -> None:
+    with pytest.raises(InputError, match=r"rates\.svg lies in .*, where it would be taken for one of the pictures"):
+        search_rate(small_photos, wishes=Wishes("scratch"), output=small_photos / "rates.svg")
+    assert not (small_photos / "rates.svg").exists()
+
+
 @pytest.mark.parametrize("steps", [0, 19])
 def test_too_few_steps_are_refused_before_anything_is_read(tmp_path: Path, steps: int) -> None:
     with pytest.raises(InputError, match=f"--steps is {steps}; expected a whole number, 20 or larger"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fieldguide.augmentation.presets import preset_called
+from fieldguide.augmentation.presets import PRESETS, preset_called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
@@ -96,6 +97,8 @@ def test_a_training_that_grows_begins_with_small_pictures() -> None:
         ({"growth": ((0.8, 0.5), (0.4, 0.75))}, "growth is"),
         ({"growth": ((0.5, 0.5),), "net": Net("classic")}, "growth needs a network that takes pictures of any size"),
         ({"resize": "zoom"}, "resize is 'zoom'"),
+        ({"augment": "hard"}, "augment is 'hard'; expected one of none, light, medium, strong, crops"),
+        ({"augment": 3}, 'augment is 3; expected None or Settings, such as "strong"'),
         ({"epochs": 1.5}, "epochs is 1.5; expected a whole number from 1 to 10,000"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"seed": -1}, "seed is -1; expected a whole number from 0"),
@@ -103,10 +106,6 @@ def test_a_training_that_grows_begins_with_small_pictures() -> None:
         ({"margin": "big"}, "margin is 'big'; expected a number from 1 to 4, such as 1.25"),
         ({"growth": None}, r"growth is None; expected pairs .* or \(\) for none"),
         ({"growth": (0.5, 0.75)}, r"growth is \(0.5, 0.75\); expected pairs"),
-        (
-            {"augment": "strong"},
-            r"augment is 'strong'; expected None or Settings, such as preset_called\(.strong.\).set",
-        ),
         ({"net": "classic"}, r"net is 'classic'; expected Net, such as fg.Net\(.classic.\)"),
         ({"stopping": 5}, r"stopping is 5; expected None or Stopping, such as fg.Stopping\(patience=5\)"),
         ({"targets": 0.9}, r"targets is 0.9; expected None or Targets, such as fg.Targets\(0.95, 0.8\)"),
@@ -155,3 +154,16 @@ def test_the_chosen_recipe_is_the_same_after_json(store: PixelStore) -> None:
     recipe = ScratchRecipe.auto(store, seed=5)
     assert ScratchRecipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert len(recipe.reasons) == 4
+
+
+def test_an_augmentation_may_be_given_by_its_name() -> None:
+    recipe: Any = ScratchRecipe
+    for name, preset in PRESETS.items():
+        assert ScratchRecipe().with_(augment=name) == ScratchRecipe(augment=preset.settings) == recipe(augment=name)
+    assert ScratchRecipe(augment=PRESETS["light"].settings).with_(augment="none").augment is None
+
+
+@pytest.mark.parametrize(("patience", "said"), [(4, False), (5, True), (10, True)])
+def test_early_stopping_that_can_end_nothing_is_told_of(patience: int, said: bool) -> None:
+    assert bool(ScratchRecipe(epochs=5, stopping=Stopping(patience=patience)).never_stops) is said
+    assert ScratchRecipe(epochs=5).never_stops == ""

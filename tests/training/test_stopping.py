@@ -105,6 +105,7 @@ def test_rules_out_of_range_are_named(settings: dict[str, object], said: str) ->
         ((1.2, 0.8), "accuracy is 1.2"),
         ((0, -1), "val_accuracy is -1"),
         ((0, 0), "reached at once"),
+        ((0.9, 1.2), "the target for val_accuracy is 1.2; expected a share from 0 to 1, such as 0.8"),
         (("0.9",), "the target for accuracy is '0.9'; expected a share from 0 to 1, such as 0.8"),
     ],
 )

@@ -75,6 +75,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )
+AUGMENTATIONS = ("none", *PRESETS)  # by name
 
 
 def preset_called(name: str) -> Preset:
@@ -90,6 +91,21 @@ def preset_called(name: str) -> Preset:
     if name not in PRESETS:
         raise InputError(f"preset is {name!r}; expected one of {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+def settings_called(name: str) -> Settings | None:
+    """The settings of the preset of this name; None of "none".
+
+    Raises:
+        InputError: There is none.
+
+    Example:
+        >>> settings_called("light").rotation_range, settings_called("none")
+        (8, None)
+    """
+    if name not in AUGMENTATIONS:
+        raise InputError(f"augment is {name!r}; expected one of {', '.join(AUGMENTATIONS)}.")
+    return None if name == "none" else PRESETS[name].settings
 
 
 def preset_named(settings: Settings) -> str:

@@ -21,6 +21,7 @@ class Advice:
 
     command: tuple[str, ...]  # its words; none where there is no such command
     instead: str = ""
+    what: str = "Train what was chosen"  # that the command does
 
     def __str__(self) -> str:
         return shlex.join(self.command) if self.command else self.instead
@@ -28,7 +29,7 @@ class Advice:
     def to_dict(self) -> dict[str, str | None]:
         """What to do, and the command that does it, None where there is none; ready for JSON."""
         if self.command:
-            return {"what": "Train what was chosen", "command": str(self)}
+            return {"what": self.what, "command": str(self)}
         return {"what": self.instead, "command": None}
 
 
@@ -56,6 +57,23 @@ def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path) -> A
         return _in_python(lost)
     seed = ("--seed", str(chosen.seed)) if chosen.seed else ()
     return Advice(("fieldguide", "train", str(source), *wishes.words(), *seed))
+
+
+def advice_instead(recipe: Recipe | ScratchRecipe, source: Path) -> Advice:
+    """What to do where nothing that was compared is shown to be better than naming the commonest class.
+
+    Args:
+        recipe: what the runs have in common.
+        source: where the pictures are.
+
+    Example:
+        >>> print(advice_instead(ScratchRecipe(), Path("photos")))
+        fieldguide train photos --recipe features
+    """
+    if isinstance(recipe, ScratchRecipe):
+        what = "Train a head on a frozen backbone, which needs far fewer pictures"
+        return Advice(("fieldguide", "train", str(source), "--recipe", "features"), what=what)
+    return Advice(("fieldguide", "check", str(source)), what="See what is wrong with the pictures and their labels")
 
 
 def _in_python(lost: list[str]) -> Advice:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fieldguide.comparison.advice import advice
+from fieldguide.comparison.advice import advice, advice_instead
 from fieldguide.comparison.curve import learning_curve
+from fieldguide.comparison.guess import Guess
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.page import write_page
 from fieldguide.comparison.pictures import Pictures
@@ -88,7 +89,7 @@ def compare(
     require_kind(kind, seeds)
     require_recipe(recipe)
     place = Path(folder)
-    require_outside(place, folder_of(data))
+    require_outside(place, folder_of(data), asked="folder=")
     require_place(place, kind)  # before anything slow
     parts = _measurable(data if isinstance(data, Parts) else split(data))
     if recipe is None:
@@ -110,18 +111,23 @@ def compare(
     if kind == "data_size":
         sizes = [round(point.x) for point in points]
         curve = learning_curve(sizes, [point.right for point in points], seed=parts.seed)
-    found = finding(kind, points, curve)
-    chosen = next(each.recipe for each in planned if each.point == found.choice)
+    guess = Guess.of(parts.test.labels, parts.train.labels, parts.train.class_names)
+    found = finding(kind, points, curve, guess)
+    root, following = parts.train.root, advice_instead(recipe, parts.train.root)
+    if found.choice is not None:
+        chosen = next(each.recipe for each in planned if each.point == found.choice)
+        following = advice(chosen, pictures.store.select(parts.train), root)
     comparison = Comparison(
         kind=kind,
         folder=place,
         points=points,
         curve=curve,
         finding=found,
+        guess=guess,
         measured=f"{counted(len(parts.test), 'picture')} of {parts.measured}",
-        source=parts.train.root,
+        source=root,
         settings=_lines(kind, recipe, parts),
-        next=advice(chosen, pictures.store.select(parts.train), parts.train.root),
+        next=following,
     )
     comparison.write_tables()
     write_page(comparison, command)

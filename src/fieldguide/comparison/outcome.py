@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fieldguide.comparison.advice import Advice
 from fieldguide.comparison.curve import Curve, usual_step
+from fieldguide.comparison.guess import Guess
 from fieldguide.comparison.point import Point
 from fieldguide.comparison.wording import Finding
 from fieldguide.console import called, clock
@@ -42,6 +43,7 @@ class Comparison:
     points: tuple[Point, ...]
     curve: Curve | None  # of "data_size": error by training pictures
     finding: Finding  # what it shows, in a line and in sentences
+    guess: Guess  # what naming the commonest class of the measuring pictures would reach
     measured: str  # on what, such as "200 pictures of validation"
     source: Path  # where the pictures are
     settings: tuple[str, ...]  # of all runs, a line each
@@ -92,7 +94,9 @@ class Comparison:
             "seeds": self.seeds,
             "headline": self.finding.headline,
             "sentences": list(self.finding.sentences),
-            "choice": self.finding.choice,
+            "choice": self.finding.choice,  # None where none is shown to be better than the baseline
+            "baseline": {"class": self.guess.name, "accuracy": self.guess.share, "n": self.guess.n},
+            "better_than_baseline": list(self.finding.better),
             "points": [point.to_dict() for point in self.points],
             "curve": forecast,
             "settings": list(self.settings),

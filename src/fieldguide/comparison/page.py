@@ -41,6 +41,7 @@ def write_page(comparison: Comparison, command: str | None = None) -> Path:
         bullets([sentence(line) for line in found.sentences]),
         section("figure", "Training and held-out accuracy", _figure(comparison)),
         section("figures", "The figures", _table(comparison)),
+        section("next", "What to try next", _next(comparison)),
         section("making", "How it was made", _making(comparison, command)),
     ]
     path = comparison.folder / PAGE_FILE
@@ -57,8 +58,10 @@ def _figure(comparison: Comparison) -> str:
     points, kind = comparison.points, comparison.kind
     labels = [_short(point.x) if kind != "recipes" else point.name for point in points]
     marks = [Mark(p.x, label, p.train_accuracy, p.accuracy) for p, label in zip(points, labels, strict=True)]
-    drawn = accuracies(marks, AXES[kind], joined=kind != "recipes", trend=_trend(comparison))
+    guess = comparison.guess.share
+    drawn = accuracies(marks, AXES[kind], joined=kind != "recipes", trend=_trend(comparison), guess=guess)
     legend = f"<span>{key('before')}training</span><span>{key('accent')}held out</span>"
+    legend += f"<span>{key('guess')}always the commonest class</span>"
     told = "Dots are means over the runs; strokes are their 95% intervals."
     if comparison.curve is not None:
         legend += f"<span>{key('held')}fitted curve</span><span>{key('ideal')}beyond what was measured</span>"
@@ -91,6 +94,11 @@ def _table(comparison: Comparison) -> str:
             f'<td class="number">{percent(point.accuracy.value)}</td><td class="range">{interval(point.accuracy)}</td>'
             f'<td class="range">{escape(gap(point.gap))}</td></tr>'
         )
+    none = '<td class="number"></td>' if sized else ""
+    rows.append(
+        f'<tr><th scope="row">always the commonest class</th>{none}<td class="number"></td>'
+        f'<td class="number">{percent(comparison.guess.share)}</td><td class="range"></td><td class="range"></td></tr>'
+    )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return scrolling("The figures", table)
 
@@ -109,7 +117,6 @@ def _making(comparison: Comparison, command: str | None) -> str:
         details("What the intervals cover", covers + _law(comparison)),
         details("What all runs have in common", bullets([escape(line) for line in comparison.settings])),
         details(f"Every run: {clock(comparison.seconds)} in all", _runs(comparison)),
-        details("What to try next", _next(comparison)),
         details("What is in the folder", f"<p>{folder} hold the figures of every run.</p>"),
     ]
     if command:
@@ -118,8 +125,9 @@ def _making(comparison: Comparison, command: str | None) -> str:
 
 
 def _next(comparison: Comparison) -> str:
-    said = escape(comparison.next)
-    return f"<pre><code>{said}</code></pre>" if comparison.next.command else f"<p>{said}.</p>"
+    following = comparison.next
+    said = escape(str(following))
+    return f"<p>{escape(following.what)}:</p><pre><code>{said}</code></pre>" if following.command else f"<p>{said}.</p>"
 
 
 def _law(comparison: Comparison) -> str:

@@ -36,6 +36,10 @@ class Point:
         """On the measuring pictures, with an interval over other pictures and other seeds."""
         return spread.accuracy(self.right)
 
+    def accuracy_among(self, points: int) -> Estimate:
+        """The same, its interval widened so that those of this many points hold at once."""
+        return spread.accuracy(self.right, pairs=points)
+
     @cached_property
     def train_accuracy(self) -> Estimate:
         """On the training pictures, unvaried and without dropout, likewise."""

@@ -64,15 +64,17 @@ def mean_of(values: np.ndarray) -> Mean:
     return Mean(value, of_pictures + added, freedom_of(of_pictures + added, parts), pictures)
 
 
-def accuracy(right: np.ndarray) -> Estimate:
+def accuracy(right: np.ndarray, *, pairs: int = 1) -> Estimate:
     """The share of right answers over runs and pictures, with its interval.
 
     Its ends are Wilson's for as many pictures as would give the variance found, so that they stay within 0 and 1.
 
     Args:
         right: bool (runs, pictures).
+        pairs: how many such shares are looked at together: the interval is widened so that all of them hold at once
+            (Bonferroni).
     """
-    return _share(mean_of(right.astype(np.float64)))
+    return _share(mean_of(right.astype(np.float64)), 1 - (1 - LEVEL) / pairs)
 
 
 def training_accuracy(shares: Sequence[float], n: int) -> Estimate:
@@ -160,11 +162,13 @@ def freedom_of(variance: float, parts: Sequence[tuple[float, float]]) -> float:
     return variance**2 / spread if spread else math.inf
 
 
-def _share(mean: Mean) -> Estimate:
-    share, n = mean.value, float(mean.n)
+def _share(mean: Mean, level: float = LEVEL) -> Estimate:
+    share, n, usual = mean.value, float(mean.n), NormalDist()
+    reach = usual.inv_cdf(0.5 + level / 2)  # what Wilson's interval does not know of is taken off the pictures
     if mean.variance > 0 and 0 < share < 1:
-        ratio = NormalDist().inv_cdf(0.5 + LEVEL / 2) / quantile(mean.freedom)
-        n = share * (1 - share) / mean.variance * ratio**2
+        reach = quantile(mean.freedom, level)
+        n = share * (1 - share) / mean.variance
+    n *= (usual.inv_cdf(0.5 + LEVEL / 2) / reach) ** 2
     return replace(wilson(share * n, n), n=mean.n)
 
 

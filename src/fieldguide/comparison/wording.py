@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fieldguide.comparison.curve import Curve, usual_step
+from fieldguide.comparison.guess import Guess
+from fieldguide.comparison.phrases import in_points, listed, within
 from fieldguide.comparison.point import Point
 from fieldguide.intervals import Estimate
 
@@ -20,63 +22,53 @@ class Finding:
 
     headline: str
     sentences: tuple[str, ...]
-    choice: str  # the point to take: the first that no other is ahead of beyond chance; of recipes as alike, by the gap
+    # The point to take: of those shown to be better than naming the commonest class the first that no other is ahead of
+    # beyond chance; of recipes as alike, by the gap. None where none is shown to be better.
+    choice: str | None
+    better: tuple[str, ...]  # shown to be better than naming the commonest class; of numbers of pictures the largest
 
 
-def finding(kind: str, points: Sequence[Point], curve: Curve | None) -> Finding:
+def finding(kind: str, points: Sequence[Point], curve: Curve | None, guess: Guess) -> Finding:
     """What a comparison shows.
 
     Args:
         kind: "complexity", "data_size" or "recipes".
         points: in order; of recipes plain, augmentation, dropout, both.
         curve: of "data_size".
+        guess: what naming the commonest class would reach.
     """
     if curve is not None:
-        found = _on_pictures(points, curve)
+        found = _on_pictures(points, curve, guess)
     else:
-        found = _on_complexity(points) if kind == "complexity" else _on_recipes(points)
+        found = _on_complexity(points, guess) if kind == "complexity" else _on_recipes(points, guess)
     if len(points[0].results) == 1:
         alone = "There is one run of each: how far another seed would come out otherwise, no interval here says."
         return replace(found, sentences=(*found.sentences, alone))
     return found
 
 
-def in_points(difference: Estimate) -> str:
-    """A difference of shares in points of percent: "4.1 points (95% CI 1.0 to 7.2)".
-
-    Example:
-        >>> in_points(Estimate(0.041, 0.01, 0.072, 200))
-        '4.1 points (95% CI 1.0 to 7.2)'
-    """
-    return f"{100 * difference.value:.1f} points (95% CI {100 * difference.low:.1f} to {100 * difference.high:.1f})"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a person lists them.
-
-    Example:
-        >>> listed(["tiny", "small", "medium"])
-        'tiny, small and medium'
-    """
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
-
-
-def _on_complexity(points: Sequence[Point]) -> Finding:
-    best, behind = _behind(points)
-    take = _first_as_good(points)
+def _on_complexity(points: Sequence[Point], guess: Guess) -> Finding:
+    better = guess.beaten_by(points)
+    if not better:
+        headline, lines = guess.on_none(points)
+        return Finding(headline, (*lines, *_on_gaps(points)), None, ())
+    best, behind = _behind(points, better)
+    take = next(point for point in better if point is best or behind[point.name].low <= 0)
     place = points.index(take)
     larger = [point for point in points[place + 1 :] if point is not best]
     worse = [point for point in larger if behind[point.name].low > 0]
     alike = [point for point in points[place + 1 :] if point not in worse]
+    named_better = tuple(point.name for point in better)
     named = f"{take.name} ({take.x:,.0f} parameters)"
     if not any(behind[point.name].low > 0 for point in points if point is not best):
         headline = "No size is better than another beyond chance"
         shares = [point.accuracy.value for point in points]
         lines = [
             f"{headline}: held-out accuracy lies between {100 * min(shares):.1f}% and {100 * max(shares):.1f}%.",
-            f"Take {named}, which costs least: {take.accuracy.percent}.",
+            guess.on(points),
+            f"Take {named}, which costs least{'' if take is points[0] else ' of the others'}: {take.accuracy.percent}.",
         ]
-        return Finding(headline, (*lines, *_on_gaps(points)), take.name)
+        return Finding(headline, (*lines, *_on_gaps(points)), take.name, named_better)
     if take is best:
         headline = f"{take.name.capitalize()} is best"
         lines = [f"{named} is best: {take.accuracy.percent} of the held-out pictures right."]
@@ -84,7 +76,8 @@ def _on_complexity(points: Sequence[Point]) -> Finding:
         headline = f"{take.name.capitalize()} is as good as any larger one"
         ahead = f"{best.name} is ahead by {in_points(behind[take.name])}, which may be chance"
         lines = [f"{named} is enough: {take.accuracy.percent} of the held-out pictures right; {ahead}."]
-    lines += [f"{point.name} is behind {best.name} by {in_points(behind[point.name])}." for point in points[:place]]
+    smaller = [point for point in points[:place] if point is not best and behind[point.name].low > 0]
+    lines += [f"{point.name} is behind {best.name} by {in_points(behind[point.name])}." for point in smaller]
     for point in worse:
         harm = ": there more parameters harm" if point.x > best.x else ""
         lines.append(f"{point.name} is behind {best.name} by {in_points(behind[point.name])}{harm}.")
@@ -92,12 +85,13 @@ def _on_complexity(points: Sequence[Point]) -> Finding:
         lines.append(f"Beyond {take.name} more parameters show no gain: {listed([point.name for point in alike])}.")
     if take is points[-1]:
         lines.append("It is the largest of these: a larger one may do better still.")
-    return Finding(headline, (*lines, *_on_gaps(points)), take.name)
+    lines.append(guess.on(points))
+    return Finding(headline, (*lines, *_on_gaps(points)), take.name, named_better)
 
 
-def _behind(points: Sequence[Point]) -> tuple[Point, dict[str, Estimate]]:
-    """The best point, and how far each of the others is behind it, by name."""
-    best = max(points, key=lambda point: point.accuracy.value)
+def _behind(points: Sequence[Point], better: Sequence[Point]) -> tuple[Point, dict[str, Estimate]]:
+    """The best of those shown to be better than a guess, and how far each other point is behind it, by name."""
+    best = max(better, key=lambda point: point.accuracy.value)
     pairs = _pairs(points)
     return best, {point.name: best.gain_over(point, pairs=pairs) for point in points if point is not best}
 
@@ -105,12 +99,6 @@ def _behind(points: Sequence[Point]) -> tuple[Point, dict[str, Estimate]]:
 def _pairs(points: Sequence[Point]) -> int:
     """How many differences there are between points: all of them are looked at, whichever are then spoken of."""
     return len(points) * (len(points) - 1) // 2
-
-
-def _first_as_good(points: Sequence[Point]) -> Point:
-    """The first point that the best is not ahead of beyond chance."""
-    best, behind = _behind(points)
-    return next(point for point in points if point is best or behind[point.name].low <= 0)
 
 
 def _on_gaps(points: Sequence[Point]) -> list[str]:
@@ -129,7 +117,7 @@ def _on_gaps(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def _on_recipes(points: Sequence[Point]) -> Finding:
+def _on_recipes(points: Sequence[Point], guess: Guess) -> Finding:
     plain, *others = points
     pairs = _pairs(points)
     changes = {point.name: plain.gap_over(point, pairs=pairs) for point in others}
@@ -149,18 +137,26 @@ def _on_recipes(points: Sequence[Point]) -> Finding:
             smallest = "Both together leave" if best.name == "both" else f"{_spoken(best)} leaves"
             as_small = listed([point.name for point in apart])
             lines.append(f"{smallest} the smallest gap, but not beyond chance: {as_small} may leave as small a one.")
-    take = _recipe_to_take(points)
-    lines.append(f"Take {take.name}: no other does better beyond chance, in held-out accuracy or else in the gap.")
-    return Finding(headline, tuple(lines), take.name)
+    better = guess.beaten_by(points)
+    if not better:
+        headline, first = guess.on_none(points)
+        return Finding(headline, (*first, *lines), None, ())
+    take = _recipe_to_take(points, better)
+    among = "" if len(better) == len(points) else " of these"
+    lines.append(guess.on(points))
+    lines.append(
+        f"Take {take.name}: no other{among} does better beyond chance, in held-out accuracy or else in the gap."
+    )
+    return Finding(headline, tuple(lines), take.name, tuple(point.name for point in better))
 
 
-def _recipe_to_take(points: Sequence[Point]) -> Point:
-    """Of those that no other is ahead of beyond chance, the first whose gap is not above another's beyond chance."""
+def _recipe_to_take(points: Sequence[Point], better: Sequence[Point]) -> Point:
+    """Of the better ones that none is ahead of beyond chance, the first whose gap is not above another's so."""
     pairs = _pairs(points)
     good = [
         point
-        for point in points
-        if not any(other.gain_over(point, pairs=pairs).low > 0 for other in points if other is not point)
+        for point in better
+        if not any(other.gain_over(point, pairs=pairs).low > 0 for other in better if other is not point)
     ]
     return next(
         point
@@ -195,15 +191,15 @@ def _on_cure(point: Point, plain: Point, change: Estimate, gain: Estimate) -> st
     elif change.high < 0:
         first = f"{_spoken(point)} {'make' if both else 'makes'} the gap larger by {in_points(_turned(change))}"
     else:
-        verb = "do" if both else "does"
-        first = f"{_spoken(point)} {verb} not change the gap beyond chance, by {in_points(_turned(change))}"
+        verb = "are" if both else "is"
+        first = f"{_spoken(point)} {verb} not shown to change the gap ({within(_turned(change))})"
     if gain.low > 0:
         return f"{first}, and held-out accuracy rises by {in_points(gain)}."
     if gain.high < 0:
         learnt = point.train_accuracy.value > plain.train_accuracy.value - OVERFITS
         why = "training pictures are learnt as well as before" if learnt else "too much of it, or too few epochs"
         return f"{first}, and held-out accuracy falls by {in_points(_turned(gain))}: {why}."
-    held = f"held-out accuracy does not change beyond chance, by {in_points(gain)}"
+    held = f"held-out accuracy is not shown to change ({within(gain)})"
     if change.low > 0:
         return f"{first}, but {held}: less is learnt by heart, no more of the classes."
     return f"{first}; {held}."
@@ -226,16 +222,20 @@ def _lowers(point: Point) -> str:
     return "lower" if point.name == "both" else "lowers"
 
 
-def _on_pictures(points: Sequence[Point], curve: Curve) -> Finding:
+def _on_pictures(points: Sequence[Point], curve: Curve, guess: Guess) -> Finding:
     first, last = points[0], points[-1]
     headline, lines = _on_what_is_left(last, curve)
     rise = last.gain_over(first)
-    verb = "rose" if rise.low > 0 else "fell" if rise.high < 0 else "did not change beyond chance:"
-    lines.append(
-        f"From {first.x:,.0f} to {last.x:,.0f} training pictures held-out accuracy {verb} from "
-        f"{100 * first.accuracy.value:.1f}% to {100 * last.accuracy.value:.1f}%, by {in_points(rise)}."
-    )
-    return Finding(headline, tuple(lines), last.name)
+    ends = f"from {100 * first.accuracy.value:.1f}% to {100 * last.accuracy.value:.1f}%"
+    told = f"From {first.x:,.0f} to {last.x:,.0f} training pictures held-out accuracy"
+    if rise.low > 0 or rise.high < 0:
+        lines.append(f"{told} {'rose' if rise.low > 0 else 'fell'} {ends}, by {in_points(rise)}.")
+    else:
+        lines.append(f"{told} is not shown to change ({ends}: {within(rise)}).")
+    if not guess.beaten_by([last]):
+        headline, before = guess.on_none([last])
+        return Finding(headline, (*before, *lines), None, ())
+    return Finding(headline, (*lines, guess.on([last])), last.name, (last.name,))
 
 
 def _on_what_is_left(last: Point, curve: Curve) -> tuple[str, list[str]]:

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from fieldguide.bounds import number
+from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 
 FEWEST_PICTURES = 2  # of a class: one to learn from, one to see whether it was learnt
 
@@ -92,7 +94,8 @@ def split(
         Parts, whose `train.skipped` lists what could not be read.
 
     Raises:
-        InputError: if a share is out of range, or a class has too few pictures.
+        InputTypeError: if the pictures are of another kind.
+        InputError: if a share is out of range or no number, or a class has too few pictures.
 
     Example:
         >>> import fieldguide as fg
@@ -100,11 +103,15 @@ def split(
         >>> print(parts)
         49 train, 16 test
     """
+    if isinstance(data, Parts):
+        raise InputTypeError("data is Parts, which are divided already: give the Dataset that they were made from.")
+    for name, share in (("validation", validation), ("test", test)):
+        number(name, share, "a share from 0 to below 1, such as 0.2", lambda _: True)  # their range is refused below
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise InputError(
             f"validation is {validation} and test is {test}; expected shares from 0 to 1 that leave some to train on."
         )
-    store = data if isinstance(data, PixelStore) else PixelStore.build(data)
+    store = store_of("data", data)
     twins = twins or find_twins(store)
     dataset = store.dataset
     _refuse_small_classes(dataset)

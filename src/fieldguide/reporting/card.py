@@ -23,7 +23,7 @@ from fieldguide.training.fit import Run
 from fieldguide.training.record import Epoch
 from fieldguide.version import __version__
 
-CARD_FILE = "card.json"
+CARD_FILE, SKIPPED_FILE = "card.json", "skipped.csv"
 _PACKAGES = (
     "keras",
     "tensorflow",
@@ -117,7 +117,7 @@ def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     """
     folder, root = _folder_of(run), Path(findings.root)
     skipped = ([relative(entry.path, root), entry.reason] for entry in findings.skipped)
-    _write_csv(folder / "skipped.csv", ["file", "reason"], skipped)
+    _write_csv(folder / SKIPPED_FILE, ["file", "reason"], skipped)
     fields = [field.name for field in dataclasses.fields(Epoch)]
     history = ([epoch.to_dict()[field] for field in fields] for epoch in run.epochs)
     _write_csv(folder / "history.csv", fields, history)

@@ -35,7 +35,14 @@ class Trend:
     measured_to: float
 
 
-def accuracies(marks: Sequence[Mark], axis: str, *, joined: bool = True, trend: Trend | None = None) -> str:
+def accuracies(
+    marks: Sequence[Mark],
+    axis: str,
+    *,
+    joined: bool = True,
+    trend: Trend | None = None,
+    guess: float | None = None,
+) -> str:
     """Training and held-out accuracy with their intervals, from place to place.
 
     Args:
@@ -43,8 +50,10 @@ def accuracies(marks: Sequence[Mark], axis: str, *, joined: bool = True, trend: 
         axis: what x is.
         joined: whether lines lead from mark to mark.
         trend: drawn in place of the line through the held-out accuracies.
+        guess: the share that always naming the commonest class is right for, drawn as a line across.
     """
     lows = [estimate.low for mark in marks for estimate in (mark.training, mark.held)]
+    lows += [guess] if guess is not None else []
     bounds = (max(0.0, 1 - svg.round_up(1 - min(lows))), 1.0)
     _, y = svg.scales((0.0, 1.0), bounds, WIDTH, HEIGHT)
     xs = [mark.x for mark in marks] if joined else [math.exp(place) for place in range(len(marks))]
@@ -57,6 +66,9 @@ def accuracies(marks: Sequence[Mark], axis: str, *, joined: bool = True, trend: 
     parts.append(svg.text(0, 14, "Accuracy", "start", "heading"))
     parts.append(svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, axis, "middle", "muted"))
     parts += _labels([(x(place), mark.label) for place, mark in zip(xs, marks, strict=True)])
+    if guess is not None:
+        ends = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(guess):.1f}" y2="{up(guess):.1f}"'
+        parts.append(f'<line class="guess" {ends}/>')
     if trend is not None:
         parts += _trend(trend, x, up)
     if joined:
@@ -72,6 +84,7 @@ def accuracies(marks: Sequence[Mark], axis: str, *, joined: bool = True, trend: 
     told = "; ".join(
         f"{mark.label}: training {percent(mark.training.value)}, held out {percent(mark.held.value)}" for mark in marks
     )
+    told += f"; always the commonest class: {percent(guess)}" if guess is not None else ""
     return svg.figure(WIDTH, HEIGHT, f"Accuracy by {axis}", told, "".join(parts))
 
 

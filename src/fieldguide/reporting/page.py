@@ -6,8 +6,10 @@ import base64
 import hashlib
 from pathlib import Path
 
+from fieldguide.data.arguments import said
 from fieldguide.data.check import Findings
 from fieldguide.data.dataset import Dataset
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.explain import worst_errors
 from fieldguide.evaluation.metrics import Score
@@ -26,6 +28,7 @@ MISTAKE_SIDE = 224  # pixels
 EXAMPLES_SHOWN = 96  # over all classes
 MOST_OF_A_CLASS = 6
 MOST_CLASSES = 96
+ENDINGS = (".html", ".htm")
 EXAMPLE_SIDE, SMALL_EXAMPLE_SIDE = 128, 96
 
 
@@ -54,6 +57,8 @@ def report(
         The path.
 
     Raises:
+        InputTypeError: if run or score are of another kind.
+        InputError: if the path has another ending.
         FileError: if the page cannot be written.
 
     Example:
@@ -62,6 +67,7 @@ def report(
         >>> "Does it overfit?" in page.read_text()
         True
     """
+    _require(run, score, Path(path))
     if diagnosis is None and score is not None:
         diagnosis = diagnose(run, score)
     worst = worst_errors(score, MISTAKES_SHOWN) if score is not None else ()
@@ -88,6 +94,21 @@ def report(
     path = Path(path)
     write_text(path, whole_page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
     return path
+
+
+def _require(run: object, score: object, path: Path) -> None:
+    """Sees to it that a report is asked for of a run and its score, and under the name of a page.
+
+    Raises:
+        InputTypeError: one of them is of another kind.
+        InputError: the name ends otherwise.
+    """
+    if not isinstance(run, Run):
+        raise InputTypeError(f"run is {said(run)}; expected a Run, as fg.train gives it.")
+    if score is not None and not isinstance(score, Score):
+        raise InputTypeError(f"score is {said(score)}; expected a Score, as fg.evaluate gives it, or None.")
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"the report cannot be written as {path}: give it a name that ends in .html.")
 
 
 def _examples_of(source: Dataset) -> dict[int, list[int]]:

@@ -54,7 +54,7 @@ def key(kind: str) -> str:
     """A sample of a line or dot for a legend.
 
     Args:
-        kind: "training", "held" or "ideal" (lines), "change" (an upright one), "accent" or "before" (dots).
+        kind: "training", "held", "ideal" or "guess" (lines), "change" (an upright one), "accent" or "before" (dots).
     """
     if kind in {"accent", "before"}:
         drawn = f'<circle class="{kind}" cx="15" cy="6" r="4"/>'

@@ -12,6 +12,7 @@ from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import plots
+from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.markup import (
     bullets,
     details,
@@ -194,7 +195,8 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     if skipped:
         root = Path(findings.root) if findings is not None else parts.train.root
         rows = [f"{name(relative(entry.path, root))}: {escape(entry.reason)}" for entry in skipped[:FILES_SHOWN]]
-        body += details(f"Skipped: {counted(len(skipped), 'file')}, with reasons", _capped(rows, len(skipped)))
+        reasons = _capped(rows, len(skipped), SKIPPED_FILE)
+        body += details(f"Skipped: {counted(len(skipped), 'file')}, with reasons", reasons)
     if parts.leaks:
         pairs = [
             f"{name(leak.name)} ({leak.part}) is also {name(leak.other)} ({leak.other_part})"
@@ -274,6 +276,6 @@ def _finding(finding: Finding) -> str:
     return details(words, _capped([name(path) for path in finding.paths[:FILES_SHOWN]], len(finding.paths)))
 
 
-def _capped(lines: list[str], total: int) -> str:
-    more = f"<p>and {total - len(lines):,} more, in card.json</p>" if total > len(lines) else ""
+def _capped(lines: list[str], total: int, place: str = CARD_FILE) -> str:
+    more = f"<p>and {total - len(lines):,} more, in {place}</p>" if total > len(lines) else ""
     return bullets(lines) + more

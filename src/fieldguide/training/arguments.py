@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from fieldguide.data.arguments import reading, said
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
@@ -29,7 +31,7 @@ def require_parts(parts: object) -> None:
     if isinstance(parts, Dataset | PixelStore):
         raise InputTypeError(f"parts is a {type(parts).__name__}; expected Parts: divide it by fg.split.")
     if not isinstance(parts, Parts):
-        raise InputTypeError(f"parts is {_said(parts)}; expected Parts, such as fg.split({_read(parts)}).")
+        raise InputTypeError(f"parts is {said(parts)}; expected Parts, such as fg.split({reading(parts)}).")
 
 
 def folder_of(data: object) -> Path:
@@ -44,7 +46,7 @@ def folder_of(data: object) -> Path:
         return data.dataset.root
     if isinstance(data, Dataset):
         return data.root
-    raise InputTypeError(f"data is {_said(data)}; expected a Dataset or Parts, such as {_read(data)}.")
+    raise InputTypeError(f"data is {said(data)}; expected a Dataset or Parts, such as {reading(data)}.")
 
 
 def require_recipe(recipe: object) -> None:
@@ -55,9 +57,23 @@ def require_recipe(recipe: object) -> None:
     """
     if recipe is not None and not isinstance(recipe, Recipe | ScratchRecipe):
         raise InputTypeError(
-            f"recipe is {_said(recipe)}; expected a Recipe or a ScratchRecipe, such as fg.Recipe.auto(parts.train) or "
+            f"recipe is {said(recipe)}; expected a Recipe or a ScratchRecipe, such as fg.Recipe.auto(parts.train) or "
             "fg.ScratchRecipe.auto(parts.train)."
         )
+
+
+def require_resumable(recipe: object, folder: object, *, resume: object, logs: Sequence[str]) -> None:
+    """Sees to it that going on and logs are asked of a training that has them: from random weights, in a folder.
+
+    Raises:
+        InputTypeError: resume is neither True nor False.
+        InputError: they are asked of another one.
+    """
+    if not isinstance(resume, bool):
+        raise InputTypeError(f"resume is {said(resume)}; expected True, to go on in that folder, or False.")
+    if (resume or logs) and not (isinstance(recipe, ScratchRecipe) and folder is not None):
+        what = "resume is" if resume else "logs are"
+        raise InputError(f"{what} for trainings from random weights with a folder: give its ScratchRecipe and folder.")
 
 
 def require_free(folder: Path, *, resumable: bool) -> None:
@@ -77,13 +93,3 @@ def require_free(folder: Path, *, resumable: bool) -> None:
         raise InputError(
             f"{folder} holds a training already ({' and '.join(map(str, found))}): name a new folder{other}."
         )
-
-
-def _said(value: object) -> str:
-    return f"{value!r:.80} ({type(value).__name__})"
-
-
-def _read(value: object) -> str:
-    """How pictures are read; from that folder, if it may be one."""
-    folder = str(value) if isinstance(value, str | Path) else "photos"
-    return f"fg.Dataset.from_directory({folder!r})"

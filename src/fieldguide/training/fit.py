@@ -14,7 +14,7 @@ import numpy as np
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
-from fieldguide.errors import InputError, ModelError, TrainingError
+from fieldguide.errors import ModelError, TrainingError
 from fieldguide.files import require_writable
 from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
@@ -23,7 +23,7 @@ from fieldguide.model.head import units_for
 from fieldguide.place import require_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
-from fieldguide.training.arguments import require_free, require_parts, require_recipe
+from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
@@ -92,6 +92,7 @@ def train(
     folder: str | Path | None = None,
     resume: bool = False,
     logs: Sequence[str] = (),
+    notice: str | None = None,
 ) -> Run:
     """A trained and calibrated classifier, with the record of how it came about.
 
@@ -108,6 +109,7 @@ def train(
         resume: go on from the last checkpoint in `folder`. The result is the same as without the interruption. With
             more epochs in the recipe a finished training is prolonged.
         logs: "tensorboard" and "mlflow", for a training from random weights in a folder.
+        notice: to be said once a training from random weights begins, when pictures and settings have been checked.
 
     Returns:
         A Run. The same parts and recipe give the same classifier on the same machine.
@@ -130,17 +132,15 @@ def train(
     require_parts(parts)
     require_recipe(recipe)
     refuse_unknown(logs)
-    if (resume or logs) and not (isinstance(recipe, ScratchRecipe) and folder is not None):
-        what = "resume is" if resume else "logs are"
-        raise InputError(f"{what} for trainings from random weights with a folder: give its ScratchRecipe and folder.")
+    require_resumable(recipe, folder, resume=resume, logs=logs)
     if folder is not None:
-        require_outside(folder, parts.train.root)
+        require_outside(folder, parts.train.root, asked="folder=")
         if not resume:
             require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()
     if isinstance(recipe, ScratchRecipe):
-        return _from_scratch(parts, recipe, place, watch, resume=resume, logs=logs)
+        return _from_scratch(parts, recipe, place, watch, resume=resume, logs=logs, notice=notice)
     return _transferred(parts, recipe, place, watch)
 
 
@@ -153,7 +153,14 @@ def _room(parts: Parts, recipe: Recipe | ScratchRecipe | None) -> int:
 
 
 def _from_scratch(
-    parts: Parts, recipe: ScratchRecipe, place: Path | None, watch: Watch, *, resume: bool, logs: Sequence[str]
+    parts: Parts,
+    recipe: ScratchRecipe,
+    place: Path | None,
+    watch: Watch,
+    *,
+    resume: bool,
+    logs: Sequence[str],
+    notice: str | None,
 ) -> Run:
     """A network trained from random weights."""
     with watch.stage("preparing"):
@@ -162,6 +169,8 @@ def _from_scratch(
         training = Training(store, rows, recipe, place, logs, kept)
         if resume and place is not None:
             training.take_up(checkpoints.read(place))
+    for line in filter(None, (notice, recipe.never_stops)):
+        console.say(line)
     with watch.stage("training", before=training.seconds):
         try:
             training.run()

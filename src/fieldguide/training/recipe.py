@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
@@ -84,6 +85,9 @@ class Recipe:
             seed: of everything random in the training.
             fine_tune: False never trains the backbone.
 
+        Raises:
+            InputTypeError: the pictures are of another kind.
+
         Example:
             >>> import fieldguide as fg
             >>> data = fg.Dataset.from_directory("photos")
@@ -93,7 +97,7 @@ class Recipe:
             >>> len(recipe.reasons)
             4
         """
-        store = train if isinstance(train, PixelStore) else PixelStore.build(train)
+        store = store_of("train", train)
         known = backbone_named(cls.backbone)
         count, classes = len(store), len(store.dataset.class_names)
         target_size, resize, about_size = _size(store.facts, known.target_size)

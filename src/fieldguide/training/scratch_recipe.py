@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fieldguide.augmentation.presets import preset_called, preset_named
+from fieldguide.augmentation.presets import preset_called, preset_named, settings_called
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Batches, Mixing
 from fieldguide.bounds import number, whole
+from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
@@ -45,7 +46,8 @@ class ScratchRecipe:
     Args:
         net: the network.
         resize: how pictures are brought to its input size: "crop", "squash" or "pad".
-        augment: how far pictures are varied; None leaves them as they are.
+        augment: how far pictures are varied; None leaves them as they are. Given by the name of a preset, "light",
+            "medium", "strong" or "crops", or as "none", it becomes what that stands for.
         mixing: whether they are mixed with one another.
         optimiser: with its rate and schedule.
         epochs: at the most; the schedule is laid out for all of them.
@@ -71,6 +73,8 @@ class ScratchRecipe:
         >>> recipe = fg.ScratchRecipe(epochs=20, seed=1)
         >>> recipe.with_(label_smoothing=0.0).epochs
         20
+        >>> recipe.with_(augment="light").augment.rotation_range
+        8
     """
 
     net: Net = field(default_factory=Net)
@@ -96,6 +100,9 @@ class ScratchRecipe:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
+        augment: Any = self.augment
+        if isinstance(augment, str):
+            object.__setattr__(self, "augment", settings_called(augment))
         self._check_kinds()
         for name, least, most in (("epochs", 1, MOST_EPOCHS), ("batch_size", 1, 65_536), ("seed", 0, math.inf)):
             upto = "" if most == math.inf else f" to {most:,}"
@@ -152,6 +159,19 @@ class ScratchRecipe:
         return USUAL_PATIENCE if self.stopping is None else max(1, self.stopping.patience // 3)
 
     @property
+    def never_stops(self) -> str:
+        """What is to be said of early stopping that waits for longer than there are epochs; "" where it may end it.
+
+        Example:
+            >>> print(ScratchRecipe(epochs=5, stopping=Stopping(patience=10)).never_stops)
+            Early stopping waits for 10 epochs, and there are 5: it keeps the best of them, and never ends it early.
+        """
+        if self.stopping is None or self.stopping.patience < self.epochs:
+            return ""
+        waits = f"Early stopping waits for {counted(self.stopping.patience, 'epoch')}, and there are {self.epochs:,}"
+        return f"{waits}: it keeps the best of them, and never ends it early."
+
+    @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Every (height, width) that the network learns from, in the order in which it sees them.
 
@@ -195,13 +215,16 @@ class ScratchRecipe:
             train: the pictures to train on.
             seed: of everything random.
 
+        Raises:
+            InputTypeError: the pictures are of another kind.
+
         Example:
             >>> import fieldguide as fg
             >>> recipe = fg.ScratchRecipe.auto(fg.Dataset.from_directory("photos"))
             >>> recipe.epochs, recipe.net.family
             (200, 'plain')
         """
-        store = train if isinstance(train, PixelStore) else PixelStore.build(train)
+        store = store_of("train", train)
         count, counts = len(store), store.dataset.counts
         side, resize, about_size = usual_size(store)
         epochs, power = usual_epochs(count), usual_class_weights(counts)
@@ -305,7 +328,7 @@ class ScratchRecipe:
 _KINDS: Mapping[str, tuple[type, bool, str]] = MappingProxyType(
     {
         "net": (Net, False, 'fg.Net("classic")'),
-        "augment": (Settings, True, 'preset_called("strong").settings of fieldguide.augmentation.presets'),
+        "augment": (Settings, True, '"strong"'),
         "mixing": (Mixing, False, 'fg.Mixing("mix_up")'),
         "optimiser": (Optimiser, False, 'fg.Optimiser("sgd")'),
         "stopping": (Stopping, True, "fg.Stopping(patience=5)"),

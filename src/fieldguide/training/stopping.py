@@ -79,7 +79,7 @@ class Targets:
     def __post_init__(self) -> None:
         for name in ("accuracy", "val_accuracy"):
             given = getattr(self, name)
-            percent = isinstance(given, int | float) and 1 < given <= 100
+            percent = isinstance(given, int | float) and 1.5 < given <= 100  # 1.2 is a slip, and no percentage
             expected = f"a share from 0 to 1, such as {given / 100 if percent else 0.8:g}"
             share = number(f"the target for {name}", given, expected, lambda share: 0 <= share <= 1)
             object.__setattr__(self, name, share)

@@ -12,6 +12,7 @@ from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.words import counted
 
 HELD_SHARE = 0.15  # of the training pictures, where something must be chosen and no part was given for it
+OUT_OF_TRAIN = "held out of the"  # of where some are, in words
 MOST_WATCHED = 5_000  # pictures that each epoch is measured on
 FEWEST_SAMPLED = 200
 
@@ -51,7 +52,7 @@ def watch(parts: Parts, recipe: ScratchRecipe) -> Watched:
                 "out early stopping and targets."
             )
         fitted, rows, chooses = np.flatnonzero(~out), np.flatnonzero(out), True
-        how = f"{counted(int(out.sum()), 'picture')} held out of the {count:,} for training"
+        how = f"{counted(int(out.sum()), 'picture')} {OUT_OF_TRAIN} {count:,} for training"
     else:
         rows, chooses = count + held + _measuring(parts), False
         how = f"the {counted(len(rows), 'picture')} that measure, which decided nothing"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from fieldguide.augmentation.presets import PRESETS, preset_called, preset_named
+from fieldguide.augmentation.presets import AUGMENTATIONS, preset_named, settings_called
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import Mixing
 from fieldguide.bounds import whole
@@ -21,7 +21,6 @@ from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.usual import usual_augmentation, usual_class_weights, usual_growth, usual_margin
 
 RECIPES = ("auto", "features", "finetune", "scratch")
-AUGMENTATIONS = ("none", *PRESETS)
 
 # Wishes by the part of a scratch recipe that they are for, and what they are called there.
 _NET: Mapping[str, str] = MappingProxyType(
@@ -188,7 +187,7 @@ class Wishes:
         if named is None and self.side is not None:  # what suits the pictures' own size may not suit this one
             named = usual_augmentation(self.side)
         if named is not None:
-            augment = None if named == "none" else preset_called(named).settings
+            augment = settings_called(named)
             changes |= {"augment": augment, "margin": usual_margin(augment)}
         if of_net or self.net is not None or self.augment is not None:
             changes["growth"] = usual_growth(net, augment)

@@ -1,0 +1,54 @@
+"""Pictures of another kind are named where they are given, with how they would be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldguide.data.arguments import store_of
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import split
+from fieldguide.errors import InputError, InputTypeError
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
+
+
+@pytest.fixture
+def data(small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.setenv("FIELDGUIDE_CACHE", str(tmp_path / "cache"))
+    return Dataset.from_directory(small_photos)
+
+
+def test_a_data_set_is_decoded_once(data: Dataset) -> None:
+    store = store_of("train", data)
+    assert isinstance(store, PixelStore)
+    assert store_of("train", store) is store
+
+
+@pytest.mark.parametrize("given", ["photos", Path("photos")])
+@pytest.mark.parametrize(("name", "made"), [("data", split), ("train", Recipe.auto), ("train", ScratchRecipe.auto)])
+def test_a_folder_that_was_not_read_is_named_with_how_it_is_read(given: Any, name: str, made: Any) -> None:
+    with pytest.raises(
+        InputTypeError,
+        match=rf"^{name} is .*'photos'.*; expected a Dataset, such as fg\.Dataset\.from_directory\('photos'\)\.$",
+    ):
+        made(given)
+
+
+def test_parts_are_told_from_what_they_are_made_of(data: Dataset) -> None:
+    parts: Any = split(data)
+    for made in (Recipe.auto, ScratchRecipe.auto):
+        with pytest.raises(InputTypeError, match=r"^train is a Parts; .* one of its parts, such as parts\.train\.$"):
+            made(parts)
+    with pytest.raises(InputTypeError, match="divided already: give the Dataset"):
+        split(parts)
+
+
+@pytest.mark.parametrize("share", ["a", None, True])
+def test_a_share_that_is_no_number_is_named(data: Dataset, share: Any) -> None:
+    for name in ("validation", "test"):
+        with pytest.raises(InputError, match=f"^{name} is {share!r}; expected a share from 0 to below 1, such as 0.2"):
+            split(data, **{name: share})
