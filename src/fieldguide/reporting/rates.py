@@ -30,13 +30,13 @@ def rate_plot(search: RateSearch) -> str:
     parts.append(svg.text(WIDTH / 2, HEIGHT - 6, "learning rate", "middle", "muted"))
     points = [(x(math.log10(rate)), y(min(loss, top))) for rate, loss in zip(search.rates, search.losses, strict=True)]
     parts.append(svg.line("held", points))
-    marks = [(search.lowest, "lowest", "change")]
-    if search.learnt:
-        marks.append((search.suggested, f"{search.suggested:g}", "chosen"))
-    for rate, said, kind in marks:
+    marks = [(search.lowest, "lowest", "change", "start")]
+    if search.suggested is not None:  # half a decade to the left: the two would be written over one another
+        marks.append((search.suggested, f"{search.suggested:g}", "chosen", "end"))
+    for rate, said, kind, anchor in marks:
         place = x(math.log10(rate))
         parts.append(f'<line class="{kind}" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        parts.append(svg.text(place, TOP - 6, said, "middle", "strong" if kind == "chosen" else "muted"))
+        parts.append(svg.text(place, TOP - 6, said, anchor, "strong" if kind == "chosen" else "muted"))
     return svg.figure(WIDTH, HEIGHT, "Loss against the learning rate", str(search), "".join(parts))
 
 
