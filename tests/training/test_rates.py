@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import shlex
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -39,7 +41,7 @@ def test_the_loss_falls_then_bursts_and_the_suggestion_lies_well_before(small_ph
     assert search.learnt
     assert search.losses[-1] > 1.4 * min(search.losses), "it went on until the loss had risen again"
     assert 1e-4 < search.lowest < 0.1 < search.rates[-1] <= HIGHEST
-    assert search.suggested == pytest.approx(search.lowest / 3, rel=0.3)
+    assert search.suggested == pytest.approx(search.grown / 8, rel=0.3)
     assert find_rate(store, RECIPE, steps=120) == search
 
 
@@ -52,9 +54,9 @@ def test_every_seed_suggests_about_the_same_rate_however_far_pictures_are_varied
     varied = preset_called("strong").settings
     recipe = ScratchRecipe(net=net, optimiser=Optimiser(optimiser), augment=varied, mixing=Mixing("both"))
     store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 32))
-    found = [find_rate(store, recipe.with_(seed=seed)).suggested for seed in range(4)]
+    found = [find_rate(store, recipe.with_(seed=seed), steps=60).suggested for seed in range(3)]
     rates = [rate for rate in found if rate is not None]
-    assert len(rates) >= 3
+    assert len(rates) >= 2
     assert max(rates) <= 3.5 * min(rates)
     usual = USUAL_RATES[optimiser]
     assert all(usual / 10 <= rate <= 5 * usual for rate in rates), "neither would be called too high, nor too low"
@@ -71,8 +73,8 @@ RISING = (1e-4, 1e-3, 1e-2, 1e-1)
         (RateSearch(RISING, (0.70, 0.6, 0.5, 0.4), "sgd"), "the loss had not grown again by the rate 0.1"),
         (RateSearch(RISING, (0.70, 0.6, 0.4, 0.41), "sgd", error=0.01), "the loss had not grown again by the rate 0.1"),
         (
-            RateSearch(RISING, (0.70, 0.6, 0.5, 0.9), "sgd", (1e-1, 1e-3, 1e-2)),
-            "the loss was lowest at a rate of its own in each pass (0.001, 0.01, 0.1)",
+            RateSearch(RISING, (0.70, 0.6, 0.5, 0.9), "sgd", (math.inf, 1e-3, 1e-2)),
+            "the loss grew from a rate of its own in each pass (0.001, 0.01, nowhere)",
         ),
     ],
 )
@@ -83,18 +85,19 @@ def test_where_no_rate_can_be_told_the_usual_one_is_named_and_why(search: RateSe
     assert str(search) == f"no rate for sgd can be told: {search.doubt}; begin with the usual one, 0.01"
     assert search.to_dict()["suggested"] is None
     assert search.to_dict()["usual"] == 0.01
+    assert "Infinity" not in json.dumps(search.to_dict())
     kinds = [element.get("class") for element in ElementTree.fromstring(rate_plot(search)).iter("line")]
     assert "chosen" not in kinds
 
 
 def test_passes_that_agree_tell_a_rate_beyond_their_scatter() -> None:
-    search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (1e-2, 1e-2, 1e-3), 0.01)
+    search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (2e-2, 3e-2, 1e-2), 0.01)
     assert search.doubt == ""
-    assert search.suggested == 0.003
+    assert (search.grown, search.suggested) == (0.02, 0.003), "an eighth of the median"
 
 
 def test_the_suggestion_has_one_figure() -> None:
-    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.0006
+    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.001
 
 
 @pytest.mark.parametrize("steps", [19, 0, True, 50.0])
@@ -110,11 +113,11 @@ def test_a_store_of_another_size_is_named(small_photos: Path) -> None:
         find_rate(store, RECIPE)
 
 
-def test_the_plot_marks_the_lowest_loss_and_the_suggestion() -> None:
+def test_the_plot_marks_where_the_loss_grows_and_the_suggestion() -> None:
     search = RateSearch((1e-4, 1e-3, 1e-2, 1e-1), (0.70, 0.60, 0.50, 1.90), "adamw")
     drawn = ElementTree.fromstring(rate_plot(search))
     texts = [element.text for element in drawn.iter("text")]
-    assert {"0.0001", "0.1", "lowest", "0.003"} <= set(texts)
+    assert {"0.0001", "0.1", "grows", "0.01"} <= set(texts)
     kinds = [element.get("class") for element in drawn.iter("line")]
     assert kinds.count("chosen") == 1
 

@@ -23,9 +23,10 @@ POOL = 2  # batches that a pass learns from, again and again: so few that a good
 SMOOTHED = 0.15  # decades of the rate, the standard deviation of the bell by which losses are averaged
 ROOM = 2.0  # a loss so many times the first ones counts as no more than that, and one far beyond ends the pass
 SINK = 0.8  # of the first losses: below, a pass has learnt, and ends once half of what it won is lost again
-SAFETY = 3.0  # what is suggested is the rate of the lowest loss divided by this
-SURE = 4.0  # standard errors that the loss must fall, and rise again
-SPREAD = 10.0  # the most by which the passes may differ in where the loss is lowest
+GROWN = 0.1  # of what the loss fell by: once it has grown by so much again, the rate is too high
+SAFETY = 8.0  # what is suggested is the rate from which the loss grows divided by this
+SURE = 4.0  # standard errors that the loss must fall
+SPREAD = 10.0  # the most by which the passes may differ in where the loss grows
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,15 @@ class RateSearch:
     Example:
         >>> search = RateSearch((1e-4, 1e-3, 1e-2, 1e-1), (0.70, 0.60, 0.50, 0.90), "adamw")
         >>> search.suggested
-        0.003
+        0.01
         >>> print(search)
-        rate 0.003 for adamw: the loss was lowest at 0.01 and grew beyond; a third of that is a good one to begin with
+        rate 0.01 for adamw: the loss was lowest at 0.01 and grew from 0.1; begin with an eighth of that
     """
 
     rates: tuple[float, ...]  # rising
     losses: tuple[float, ...]  # smoothed, the median of the passes, in nats
     optimiser: str
-    places: tuple[float, ...] = ()  # the rate at which the loss was lowest in each pass
+    places: tuple[float, ...] = ()  # the rate from which the loss grew in each pass; inf where it did not
     error: float = 0.0  # standard error of a loss, by the scatter of the batches
 
     @property
@@ -52,9 +53,16 @@ class RateSearch:
         return self.rates[int(np.argmin(self.losses))]
 
     @property
+    def grown(self) -> float:
+        """The rate from which the loss grew, in the median of the passes; inf if it did not."""
+        if self.places:
+            return float(np.median(self.places))
+        return _grown(np.array(self.rates), np.array(self.losses), self.error)
+
+    @property
     def suggested(self) -> float | None:
         """The rate to begin with, to one figure; None where the search does not tell one."""
-        return float(f"{self.lowest / SAFETY:.0e}") if self.learnt else None
+        return float(f"{self.grown / SAFETY:.0e}") if self.learnt else None
 
     @property
     def usual(self) -> float:
@@ -70,22 +78,21 @@ class RateSearch:
     def doubt(self) -> str:
         """Why no rate can be told; empty if one can."""
         first, least = self.losses[0], min(self.losses)
-        rise = max(self.losses[int(np.argmin(self.losses)) :]) - least
         if first - least < max(SURE * self.error, 0.05 * first):
             return f"the loss hardly fell ({first:.3f} to {least:.3f}, give or take {self.error:.3f})"
-        if rise < SURE * self.error or rise == 0:
+        if math.isinf(self.grown):
             return f"the loss had not grown again by the rate {self.rates[-1]:.2g}"
         if self.places and max(self.places) > SPREAD * min(self.places):
-            lowest = ", ".join(f"{place:.1g}" for place in sorted(self.places))
-            return f"the loss was lowest at a rate of its own in each pass ({lowest})"
+            places = ", ".join("nowhere" if math.isinf(place) else f"{place:.1g}" for place in sorted(self.places))
+            return f"the loss grew from a rate of its own in each pass ({places})"
         return ""
 
     def __str__(self) -> str:
         if self.doubt:
             return f"no rate for {self.optimiser} can be told: {self.doubt}; begin with the usual one, {self.usual:g}"
         return (
-            f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew beyond; "
-            "a third of that is a good one to begin with"
+            f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew from "
+            f"{self.grown:.2g}; begin with an eighth of that"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -95,7 +102,8 @@ class RateSearch:
             "usual": self.usual,
             "doubt": self.doubt,
             "lowest": self.lowest,
-            "places": list(self.places),
+            "grown": _finite(self.grown),
+            "places": [_finite(place) for place in self.places],
             "error": self.error,
             "optimiser": self.optimiser,
             "rates": list(self.rates),
@@ -194,7 +202,7 @@ def _in_decade(steps: int) -> float:
 
 def _search(rates: np.ndarray, passes: list[list[float]], optimiser: str) -> RateSearch:
     """What the passes say together."""
-    curves, scatter = [], []
+    curves, scatter, places = [], [], []
     steps = max(len(losses) for losses in passes)
     bell = _bell(len(rates))
     for losses in passes:
@@ -205,16 +213,28 @@ def _search(rates: np.ndarray, passes: list[list[float]], optimiser: str) -> Rat
         curve = _averaged(filled, bell)
         curves.append(curve)
         until = max(POOL + 1, int(np.argmin(curve)))
-        scatter.append(float(np.mean((filled[:until] - curve[:until]) ** 2)))
-    # Of a median of so many, by the share of each step in the bell.
-    error = math.sqrt(np.mean(scatter) * float((bell**2).sum()) / len(passes))
+        variance = float(np.mean((filled[:until] - curve[:until]) ** 2) * (bell**2).sum())
+        scatter.append(variance)
+        places.append(_grown(rates[:steps], curve, math.sqrt(variance)))
     return RateSearch(
         tuple(float(rate) for rate in rates[:steps]),
         tuple(float(loss) for loss in np.median(curves, axis=0)),
         optimiser,
-        tuple(float(rates[int(np.argmin(curve))]) for curve in curves),
-        error,
+        tuple(places),
+        math.sqrt(float(np.mean(scatter)) / len(passes)),
     )
+
+
+def _grown(rates: np.ndarray, losses: np.ndarray, error: float) -> float:
+    """The first rate beyond that of the lowest loss at which it is surely higher again; inf if there is none."""
+    at = int(np.argmin(losses))
+    beyond = losses[at:] > losses[at] + max(GROWN * float(losses[0] - losses[at]), 2 * error)
+    return float(rates[at + int(np.argmax(beyond))]) if beyond.any() else math.inf
+
+
+def _finite(rate: float) -> float | None:
+    """The rate, or None where there is none, as JSON has it."""
+    return None if math.isinf(rate) else rate
 
 
 def _bell(steps: int) -> np.ndarray:
