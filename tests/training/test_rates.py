@@ -41,7 +41,7 @@ def test_the_loss_falls_then_bursts_and_the_suggestion_lies_well_before(small_ph
     assert search.learnt
     assert search.losses[-1] > 1.4 * min(search.losses), "it went on until the loss had risen again"
     assert 1e-4 < search.lowest < 0.1 < search.rates[-1] <= HIGHEST
-    assert search.suggested == pytest.approx(search.grown / 8, rel=0.3)
+    assert search.suggested == pytest.approx(min(search.grown / 8, search.lowest), rel=0.3)
     assert find_rate(store, RECIPE, steps=120) == search
 
 
@@ -94,6 +94,13 @@ def test_passes_that_agree_tell_a_rate_beyond_their_scatter() -> None:
     search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (2e-2, 3e-2, 1e-2), 0.01)
     assert search.doubt == ""
     assert (search.grown, search.suggested) == (0.02, 0.003), "an eighth of the median"
+    assert str(search).endswith("grew from 0.02; this is an eighth of that")
+
+
+def test_what_is_suggested_is_no_more_than_the_rate_of_the_lowest_loss() -> None:
+    search = RateSearch(RISING, (0.70, 0.4, 0.41, 0.9), "adamw")
+    assert (search.lowest, search.grown, search.suggested) == (1e-3, 1e-1, 1e-3)
+    assert str(search).endswith("grew from 0.1; this is where it was lowest")
 
 
 def test_the_suggestion_has_one_figure() -> None:

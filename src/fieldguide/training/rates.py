@@ -24,7 +24,9 @@ SMOOTHED = 0.15  # decades of the rate, the standard deviation of the bell by wh
 ROOM = 2.0  # a loss so many times the first ones counts as no more than that, and one far beyond ends the pass
 SINK = 0.8  # of the first losses: below, a pass has learnt, and ends once half of what it won is lost again
 GROWN = 0.1  # of what the loss fell by: once it has grown by so much again, the rate is too high
-SAFETY = 8.0  # what is suggested is the rate from which the loss grows divided by this
+SAFETY = (
+    8.0  # what is suggested is the rate from which the loss grows divided by this, or less: that of the lowest loss
+)
 SURE = 4.0  # standard errors that the loss must fall
 SPREAD = 10.0  # the most by which the passes may differ in where the loss grows
 
@@ -38,7 +40,7 @@ class RateSearch:
         >>> search.suggested
         0.01
         >>> print(search)
-        rate 0.01 for adamw: the loss was lowest at 0.01 and grew from 0.1; begin with an eighth of that
+        rate 0.01 for adamw: the loss was lowest at 0.01 and grew from 0.1; this is where it was lowest
     """
 
     rates: tuple[float, ...]  # rising
@@ -62,7 +64,7 @@ class RateSearch:
     @property
     def suggested(self) -> float | None:
         """The rate to begin with, to one figure; None where the search does not tell one."""
-        return float(f"{self.grown / SAFETY:.0e}") if self.learnt else None
+        return float(f"{min(self.grown / SAFETY, self.lowest):.0e}") if self.learnt else None
 
     @property
     def usual(self) -> float:
@@ -90,9 +92,10 @@ class RateSearch:
     def __str__(self) -> str:
         if self.doubt:
             return f"no rate for {self.optimiser} can be told: {self.doubt}; begin with the usual one, {self.usual:g}"
+        where = "an eighth of that" if self.grown / SAFETY <= self.lowest else "where it was lowest"
         return (
             f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew from "
-            f"{self.grown:.2g}; begin with an eighth of that"
+            f"{self.grown:.2g}; this is {where}"
         )
 
     def to_dict(self) -> dict[str, object]:
