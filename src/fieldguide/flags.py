@@ -96,7 +96,9 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
     rate.add_argument(
         "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
     )
-    rate.add_argument("--steps", type=_whole, metavar="N", default=100, help="rates that are tried (%(default)s)")
+    rate.add_argument(
+        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, three times (%(default)s)"
+    )
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
     title = "as for `train --recipe scratch` (in brackets what is taken otherwise)"

@@ -25,16 +25,15 @@ class FoundRate:
 
     search: RateSearch
     plot: Path
-    command: str  # that trains with it
+    command: str  # that trains with it, or with the usual rate where none can be told
 
     def __str__(self) -> str:
-        lines = [str(self.search), f"Plot       {self.plot}"]
-        return "\n".join([*lines, f"Try next   {called(self.command)}"] if self.search.learnt else lines)
+        return "\n".join([str(self.search), f"Plot       {self.plot}", f"Try next   {called(self.command)}"])
 
     def to_dict(self) -> dict[str, object]:
-        """The search, the plot's place and, if a rate was found, what to try next; ready for JSON."""
-        following = {"what": "Train with this rate", "command": self.command} if self.search.learnt else None
-        return {**self.search.to_dict(), "plot": str(self.plot), "next": following}
+        """The search, the plot's place and what to try next, ready for JSON."""
+        what = "Train with this rate" if self.search.learnt else "Train with the usual rate"
+        return {**self.search.to_dict(), "plot": str(self.plot), "next": {"what": what, "command": self.command}}
 
 
 def search_rate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import shlex
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -10,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide.augmentation.presets import preset_called
+from fieldguide.batches import Mixing
 from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -17,7 +21,7 @@ from fieldguide.errors import FileError, InputError
 from fieldguide.model.nets import Net
 from fieldguide.rate import search_rate
 from fieldguide.reporting.rates import rate_plot
-from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.optimiser import USUAL_RATES, Optimiser
 from fieldguide.training.rates import HIGHEST, LOWEST, RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
@@ -33,23 +37,74 @@ def test_the_loss_falls_then_bursts_and_the_suggestion_lies_well_before(small_ph
     store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 32))
     search = find_rate(store, RECIPE, steps=120)
     assert search.rates[0] == LOWEST
-    np.testing.assert_allclose(np.diff(np.log10(search.rates)), 6 / 119, rtol=1e-6)
+    np.testing.assert_allclose(np.diff(np.log10(search.rates)), 5 / 119, rtol=1e-6)
     assert search.learnt
     assert search.losses[-1] > 1.4 * min(search.losses), "it went on until the loss had risen again"
     assert 1e-4 < search.lowest < 0.1 < search.rates[-1] <= HIGHEST
-    assert search.suggested == pytest.approx(search.lowest / 5, rel=0.3)
+    assert search.suggested == pytest.approx(min(search.grown / 8, search.lowest), rel=0.3)
     assert find_rate(store, RECIPE, steps=120) == search
 
 
-def test_a_loss_that_does_not_fall_suggests_nothing() -> None:
-    flat = RateSearch((1e-4, 1e-3, 1e-2), (0.70, 0.695, 0.9), "sgd")
-    assert not flat.learnt
-    assert "no rate for sgd can be told" in str(flat)
-    assert flat.to_dict()["suggested"] is None
+@pytest.mark.keras
+@pytest.mark.parametrize(("family", "optimiser"), [("plain", "adamw"), ("classic", "adam")])
+def test_every_seed_suggests_about_the_same_rate_however_far_pictures_are_varied(
+    small_photos: Path, family: str, optimiser: str
+) -> None:
+    net = Net(family, "tiny", target_size=(32, 32))
+    varied = preset_called("strong").settings
+    recipe = ScratchRecipe(net=net, optimiser=Optimiser(optimiser), augment=varied, mixing=Mixing("both"))
+    store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 32))
+    found = [find_rate(store, recipe.with_(seed=seed), steps=60).suggested for seed in range(3)]
+    rates = [rate for rate in found if rate is not None]
+    assert len(rates) >= 2
+    assert max(rates) <= 3.5 * min(rates)
+    usual = USUAL_RATES[optimiser]
+    assert all(usual / 10 <= rate <= 5 * usual for rate in rates), "neither would be called too high, nor too low"
+
+
+RISING = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+@pytest.mark.parametrize(
+    ("search", "why"),
+    [
+        (RateSearch(RISING, (0.70, 0.695, 0.69, 0.9), "sgd"), "the loss hardly fell (0.700 to 0.690,"),
+        (RateSearch(RISING, (0.70, 0.69, 0.60, 0.9), "sgd", error=0.03), "the loss hardly fell (0.700 to 0.600,"),
+        (RateSearch(RISING, (0.70, 0.6, 0.5, 0.4), "sgd"), "the loss had not grown again by the rate 0.1"),
+        (RateSearch(RISING, (0.70, 0.6, 0.4, 0.41), "sgd", error=0.01), "the loss had not grown again by the rate 0.1"),
+        (
+            RateSearch(RISING, (0.70, 0.6, 0.5, 0.9), "sgd", (math.inf, 1e-3, 1e-2)),
+            "the loss grew from a rate of its own in each pass (0.001, 0.01, nowhere)",
+        ),
+    ],
+)
+def test_where_no_rate_can_be_told_the_usual_one_is_named_and_why(search: RateSearch, why: str) -> None:
+    assert not search.learnt
+    assert search.suggested is None
+    assert search.doubt.startswith(why)
+    assert str(search) == f"no rate for sgd can be told: {search.doubt}; begin with the usual one, 0.01"
+    assert search.to_dict()["suggested"] is None
+    assert search.to_dict()["usual"] == 0.01
+    assert "Infinity" not in json.dumps(search.to_dict())
+    kinds = [element.get("class") for element in ElementTree.fromstring(rate_plot(search)).iter("line")]
+    assert "chosen" not in kinds
+
+
+def test_passes_that_agree_tell_a_rate_beyond_their_scatter() -> None:
+    search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (2e-2, 3e-2, 1e-2), 0.01)
+    assert search.doubt == ""
+    assert (search.grown, search.suggested) == (0.02, 0.003), "an eighth of the median"
+    assert str(search).endswith("grew from 0.02; this is an eighth of that")
+
+
+def test_what_is_suggested_is_no_more_than_the_rate_of_the_lowest_loss() -> None:
+    search = RateSearch(RISING, (0.70, 0.4, 0.41, 0.9), "adamw")
+    assert (search.lowest, search.grown, search.suggested) == (1e-3, 1e-1, 1e-3)
+    assert str(search).endswith("grew from 0.1; this is where it was lowest")
 
 
 def test_the_suggestion_has_one_figure() -> None:
-    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.0003
+    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.001
 
 
 @pytest.mark.parametrize("steps", [19, 0, True, 50.0])
@@ -65,11 +120,11 @@ def test_a_store_of_another_size_is_named(small_photos: Path) -> None:
         find_rate(store, RECIPE)
 
 
-def test_the_plot_marks_the_lowest_loss_and_the_suggestion() -> None:
+def test_the_plot_marks_where_the_loss_grows_and_the_suggestion() -> None:
     search = RateSearch((1e-4, 1e-3, 1e-2, 1e-1), (0.70, 0.60, 0.50, 1.90), "adamw")
     drawn = ElementTree.fromstring(rate_plot(search))
     texts = [element.text for element in drawn.iter("text")]
-    assert {"0.0001", "0.1", "lowest", "0.002"} <= set(texts)
+    assert {"0.0001", "0.1", "grows", "0.01"} <= set(texts)
     kinds = [element.get("class") for element in drawn.iter("line")]
     assert kinds.count("chosen") == 1
 
@@ -90,6 +145,16 @@ def test_the_command_writes_a_plot_and_says_what_to_try(small_photos: Path, tmp_
     assert found.to_dict()["next"] == {"what": "Train with this rate", "command": found.command}
     with pytest.raises(InputError, match=r"give it a name that ends in .svg"):
         search_rate(small_photos, wishes=wishes, output=tmp_path / "rates.png")
+
+
+@pytest.mark.keras
+def test_where_no_rate_can_be_told_the_command_trains_with_the_usual_one(small_photos: Path, tmp_path: Path) -> None:
+    wishes = Wishes("scratch", net="classic", size="tiny", side=32, optimiser="sgd", dropout=0.9)
+    found = search_rate(small_photos, wishes=wishes, output=tmp_path / "rates.svg", steps=20)
+    assert "no rate for sgd can be told" in str(found)
+    assert "--rate" not in found.command
+    assert found.to_dict()["next"] == {"what": "Train with the usual rate", "command": found.command}
+    assert str(found).splitlines()[-1] == f"Try next   {called(found.command)}"
 
 
 def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ ROOM_ABOVE = 1.6  # a loss beyond so many times the first one is drawn at the to
 
 
 def rate_plot(search: RateSearch) -> str:
-    """The loss at each rate, on a logarithmic axis, with the rates of the lowest loss and of the suggestion marked."""
+    """The loss at each rate, on a logarithmic axis, with the rate from which it grows and the suggestion marked."""
     top = svg.round_up(min(max(search.losses), ROOM_ABOVE * search.losses[0]))
     first, last = math.floor(math.log10(search.rates[0])), math.ceil(math.log10(search.rates[-1]))
     x, y = svg.scales((first, last), (0.0, top), WIDTH, HEIGHT)
@@ -30,8 +30,8 @@ def rate_plot(search: RateSearch) -> str:
     parts.append(svg.text(WIDTH / 2, HEIGHT - 6, "learning rate", "middle", "muted"))
     points = [(x(math.log10(rate)), y(min(loss, top))) for rate, loss in zip(search.rates, search.losses, strict=True)]
     parts.append(svg.line("held", points))
-    marks = [(search.lowest, "lowest", "change")]
-    if search.learnt:
+    marks = [(search.grown, "grows", "change")] if search.grown <= search.rates[-1] else []
+    if search.suggested is not None:
         marks.append((search.suggested, f"{search.suggested:g}", "chosen"))
     for rate, said, kind in marks:
         place = x(math.log10(rate))

@@ -8,17 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldguide import console
+from fieldguide.batches import Batches, Mixing
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.training.learner import Learner
+from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.precision import chosen_precision
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
-LOWEST, HIGHEST = 1e-6, 1.0
+LOWEST, HIGHEST = 1e-5, 1.0
 FEWEST_STEPS, STEPS = 20, 100
-MEMORY = 0.9  # of the running mean of the loss
-BURST = 3.0  # a loss so many times the lowest one ends the search: beyond is nothing to be learnt
-SAFETY = 5.0  # what is suggested is the rate of the lowest loss divided by this
+PASSES = 3  # each from its own random weights, on its own pictures: what one of them says may be chance
+POOL = 2  # batches that a pass learns from, again and again: so few that a good rate has them learnt within the pass
+SMOOTHED = 0.15  # decades of the rate, the standard deviation of the bell by which losses are averaged
+ROOM = 2.0  # a loss so many times the first ones counts as no more than that, and one far beyond ends the pass
+SINK = 0.8  # of the first losses: below, a pass has learnt, and ends once half of what it won is lost again
+GROWN = 0.1  # of what the loss fell by: once it has grown by so much again, the rate is too high
+SAFETY = (
+    8.0  # what is suggested is the rate from which the loss grows divided by this, or less: that of the lowest loss
+)
+SURE = 4.0  # standard errors that the loss must fall
+SPREAD = 10.0  # the most by which the passes may differ in where the loss grows
 
 
 @dataclass(frozen=True)
@@ -26,16 +36,18 @@ class RateSearch:
     """The loss at every rate that was tried, and the rate to begin with.
 
     Example:
-        >>> search = RateSearch((1e-4, 1e-3, 1e-2, 1e-1), (0.70, 0.68, 0.60, 0.90), "adamw")
+        >>> search = RateSearch((1e-4, 1e-3, 1e-2, 1e-1), (0.70, 0.60, 0.50, 0.90), "adamw")
         >>> search.suggested
-        0.002
+        0.01
         >>> print(search)
-        rate 0.002 for adamw: the loss was lowest at 0.01 and grew beyond; a fifth of that is safe
+        rate 0.01 for adamw: the loss was lowest at 0.01 and grew from 0.1; this is where it was lowest
     """
 
     rates: tuple[float, ...]  # rising
-    losses: tuple[float, ...]  # running means, in nats
+    losses: tuple[float, ...]  # smoothed, the median of the passes, in nats
     optimiser: str
+    places: tuple[float, ...] = ()  # the rate from which the loss grew in each pass; inf where it did not
+    error: float = 0.0  # standard error of a loss, by the scatter of the batches
 
     @property
     def lowest(self) -> float:
@@ -43,32 +55,59 @@ class RateSearch:
         return self.rates[int(np.argmin(self.losses))]
 
     @property
-    def suggested(self) -> float:
-        """The rate to begin with, to one figure."""
-        return float(f"{self.lowest / SAFETY:.0e}")
+    def grown(self) -> float:
+        """The rate from which the loss grew, in the median of the passes; inf if it did not."""
+        if self.places:
+            return float(np.median(self.places))
+        return _grown(np.array(self.rates), np.array(self.losses), self.error)
+
+    @property
+    def suggested(self) -> float | None:
+        """The rate to begin with, to one figure; None where the search does not tell one."""
+        return float(f"{min(self.grown / SAFETY, self.lowest):.0e}") if self.learnt else None
+
+    @property
+    def usual(self) -> float:
+        """The rate that is taken where none is asked for: the one to begin with where the search does not tell one."""
+        return USUAL_RATES[self.optimiser]
 
     @property
     def learnt(self) -> bool:
-        """Whether the loss fell at all: if not, nothing is suggested in earnest."""
-        return min(self.losses) < 0.98 * self.losses[0]
+        """Whether the search tells a rate."""
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why no rate can be told; empty if one can."""
+        first, least = self.losses[0], min(self.losses)
+        if first - least < max(SURE * self.error, 0.05 * first):
+            return f"the loss hardly fell ({first:.3f} to {least:.3f}, give or take {self.error:.3f})"
+        if math.isinf(self.grown):
+            return f"the loss had not grown again by the rate {self.rates[-1]:.2g}"
+        if self.places and max(self.places) > SPREAD * min(self.places):
+            places = ", ".join("nowhere" if math.isinf(place) else f"{place:.1g}" for place in sorted(self.places))
+            return f"the loss grew from a rate of its own in each pass ({places})"
+        return ""
 
     def __str__(self) -> str:
-        if not self.learnt:
-            return (
-                f"no rate for {self.optimiser} can be told: the loss hardly fell in {len(self.rates)} steps "
-                f"({self.losses[0]:.3f} to {min(self.losses):.3f}); try more pictures or a larger batch"
-            )
-        grew = "grew beyond" if self.lowest < self.rates[-1] else "had not grown by the end"
+        if self.doubt:
+            return f"no rate for {self.optimiser} can be told: {self.doubt}; begin with the usual one, {self.usual:g}"
+        where = "an eighth of that" if self.grown / SAFETY <= self.lowest else "where it was lowest"
         return (
-            f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and {grew}; a "
-            "fifth of that is safe"
+            f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew from "
+            f"{self.grown:.2g}; this is {where}"
         )
 
     def to_dict(self) -> dict[str, object]:
         """The search, ready for JSON."""
         return {
-            "suggested": self.suggested if self.learnt else None,
+            "suggested": self.suggested,
+            "usual": self.usual,
+            "doubt": self.doubt,
             "lowest": self.lowest,
+            "grown": _finite(self.grown),
+            "places": [_finite(place) for place in self.places],
+            "error": self.error,
             "optimiser": self.optimiser,
             "rates": list(self.rates),
             "losses": list(self.losses),
@@ -76,22 +115,23 @@ class RateSearch:
 
 
 def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -> RateSearch:
-    """The loss of the recipe's network at rates from 1e-6 to 1, each step at a higher one, and the rate to begin with.
+    """The loss of the recipe's network at rates from 1e-5 to 1, each step at a higher one, and the rate to begin with.
 
-    The network is thrown away afterwards. Pictures are varied and mixed as in a training, but always at the network's
-    own size: the recipe's growth is left aside, and so is its margin, so that crops are of pictures kept at that size.
+    Three passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
+    away afterwards. Pictures are as they are, neither varied nor mixed: within so few steps nothing is learnt of
+    pictures that never come twice, and the lowest of their losses is chance. The network is shown them at its own size:
+    the recipe's growth and margin are left aside.
 
     Args:
         store: the training pictures, at the recipe's `target_size`.
         recipe: whose rate and schedule are left aside.
-        steps: between the two rates, 20 or more.
+        steps: of each pass, between the two rates, 20 or more. A pass ends sooner once what it learnt is lost again.
 
     Raises:
         InputError: the steps are too few, or the store is of another size.
 
     Source:
-        L. Smith (2017), "Cyclical learning rates for training neural networks", WACV, section 3.3 (the range test);
-        the running mean with its bias taken off: D. Kingma, J. Ba (2015), "Adam", ICLR, section 3.
+        L. Smith (2017), "Cyclical learning rates for training neural networks", WACV, section 3.3 (the range test).
 
     Example:
         >>> import fieldguide as fg
@@ -104,29 +144,112 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
         raise InputError(f"steps is {steps!r}; expected a whole number, {FEWEST_STEPS} or larger.")
     if store.target_size != recipe.target_size:
         raise InputError(f"the pictures are kept at {store.target_size}, and the network takes {recipe.target_size}.")
-    batches = recipe.batches(store, np.arange(len(store)))
+    plain = recipe.with_(augment=None, mixing=Mixing(), average=0.0)
+    rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(steps) / (steps - 1))
     precision = chosen_precision(recipe.precision)
-    learner = Learner(recipe.with_(average=0.0), batches.classes, steps=len(batches), precision=precision)
-    rates: list[float] = []
+    passes: list[list[float]] = []
+    learner: Learner | None = None
+    with console.progress("Trying rates", PASSES * steps) as bar:
+        for number in range(PASSES):
+            batches = plain.batches(store, _pool(store, plain, number))
+            fresh = Learner(
+                plain.with_(seed=plain.seed + number), batches.classes, steps=len(batches), precision=precision
+            )
+            if learner is None:
+                learner = fresh
+            else:  # the first one is compiled already
+                learner.restore(fresh.arrays())
+            passes.append(_pass(learner, batches, rates, number, bar))
+    return _search(rates, passes, recipe.optimiser.name)
+
+
+def _pool(store: PixelStore, recipe: ScratchRecipe, number: int) -> np.ndarray:
+    """The rows that a pass learns from: int64 (n,)."""
+    rows = np.random.default_rng((recipe.seed, number)).permutation(len(store))
+    return np.sort(rows[: POOL * recipe.batch_size])
+
+
+def _pass(learner: Learner, batches: Batches, rates: np.ndarray, number: int, bar: console.Progress) -> list[float]:
+    """The loss at each rate, of the weights before that step, until it is lost for good."""
     losses: list[float] = []
-    running, epoch = 0.0, 0
-    with console.progress("Trying rates", steps) as bar:
-        while len(rates) < steps:
-            epoch += 1
-            learner.begin(epoch)
-            for batch in batches.epoch(epoch):
-                rate = LOWEST * (HIGHEST / LOWEST) ** (len(rates) / (steps - 1))
-                loss, _ = learner.learn(batch, rate)  # of the weights before this step
-                bar.advance()
-                if not math.isfinite(loss):
-                    return _search(rates, losses, recipe)
-                running = MEMORY * running + (1 - MEMORY) * loss
-                rates.append(rate)
-                losses.append(running / (1 - MEMORY ** len(rates)))
-                if losses[-1] > BURST * min(losses) or len(rates) == steps:
-                    return _search(rates, losses, recipe)
-    return _search(rates, losses, recipe)
+    epoch = number * len(rates)
+    while len(losses) < len(rates):
+        epoch += 1
+        learner.begin(epoch)
+        for batch in batches.epoch(epoch):
+            loss, _ = learner.learn(batch, float(rates[len(losses)]))
+            bar.advance()
+            losses.append(loss)
+            if len(losses) == len(rates) or _lost(losses, len(rates)):
+                bar.advance(len(rates) - len(losses))
+                return losses
+    return losses
 
 
-def _search(rates: list[float], losses: list[float], recipe: ScratchRecipe) -> RateSearch:
-    return RateSearch(tuple(rates), tuple(losses), recipe.optimiser.name)
+def _lost(losses: list[float], steps: int) -> bool:
+    """Whether nothing more can come of a pass."""
+    if not math.isfinite(losses[-1]):
+        return True
+    window = max(POOL, round(0.3 * _in_decade(steps)))
+    if len(losses) < 2 * window:
+        return False
+    means = np.convolve(losses, np.ones(window) / window, "valid")
+    first, least, last = means[0], means.min(), means[-1]
+    return bool(last > 2 * ROOM * first or (least < SINK * first and last > (first + least) / 2))
+
+
+def _in_decade(steps: int) -> float:
+    """Steps in which the rate grows tenfold."""
+    return (steps - 1) / math.log10(HIGHEST / LOWEST)
+
+
+def _search(rates: np.ndarray, passes: list[list[float]], optimiser: str) -> RateSearch:
+    """What the passes say together."""
+    curves, scatter, places = [], [], []
+    steps = max(len(losses) for losses in passes)
+    bell = _bell(len(rates))
+    for losses in passes:
+        ceiling = ROOM * float(np.mean(losses[: max(POOL, len(rates) // 10)]))
+        # A pass that ended sooner was lost: what would have come after is as bad as can be.
+        filled = np.full(steps, ceiling)
+        filled[: len(losses)] = np.minimum(np.nan_to_num(losses, nan=ceiling, posinf=ceiling), ceiling)
+        curve = _averaged(filled, bell)
+        curves.append(curve)
+        until = max(POOL + 1, int(np.argmin(curve)))
+        variance = float(np.mean((filled[:until] - curve[:until]) ** 2) * (bell**2).sum())
+        scatter.append(variance)
+        places.append(_grown(rates[:steps], curve, math.sqrt(variance)))
+    return RateSearch(
+        tuple(float(rate) for rate in rates[:steps]),
+        tuple(float(loss) for loss in np.median(curves, axis=0)),
+        optimiser,
+        tuple(places),
+        math.sqrt(float(np.mean(scatter)) / len(passes)),
+    )
+
+
+def _grown(rates: np.ndarray, losses: np.ndarray, error: float) -> float:
+    """The first rate beyond that of the lowest loss at which it is surely higher again; inf if there is none."""
+    at = int(np.argmin(losses))
+    beyond = losses[at:] > losses[at] + max(GROWN * float(losses[0] - losses[at]), 2 * error)
+    return float(rates[at + int(np.argmax(beyond))]) if beyond.any() else math.inf
+
+
+def _finite(rate: float) -> float | None:
+    """The rate, or None where there is none, as JSON has it."""
+    return None if math.isinf(rate) else rate
+
+
+def _bell(steps: int) -> np.ndarray:
+    """Weights of neighbouring steps, which sum to 1: float64 (n,), n odd."""
+    width = SMOOTHED * _in_decade(steps)
+    reach = np.arange(-math.ceil(3 * width), math.ceil(3 * width) + 1)
+    weights = np.exp(-0.5 * (reach / width) ** 2)
+    return weights / weights.sum()
+
+
+def _averaged(losses: np.ndarray, bell: np.ndarray) -> np.ndarray:
+    """The losses, each averaged with its neighbours; at the ends with those that there are."""
+    reach = len(bell) // 2
+    sums = np.convolve(np.pad(losses, reach), bell, "valid")
+    return sums / np.convolve(np.pad(np.ones(len(losses)), reach), bell, "valid")
