@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from finished_runs import dataset, finished_run, scored
 
+import fieldguide as fg
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -52,3 +55,20 @@ def test_a_share_that_is_no_number_is_named(data: Dataset, share: Any) -> None:
     for name in ("validation", "test"):
         with pytest.raises(InputError, match=f"^{name} is {share!r}; expected a share from 0 to below 1, such as 0.2"):
             split(data, **{name: share})
+
+
+def test_what_is_measured_diagnosed_and_searched_is_of_its_own_kind() -> None:
+    train = dataset(("cat", "dog"), np.arange(20) % 2)
+    run = finished_run(train, train)
+    with pytest.raises(InputTypeError, match=r"classifier is a Run; expected its Classifier: give run\.classifier"):
+        fg.evaluate(run, train)  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match=r"classifier is 'runs/birds' \(str\); expected a Classifier"):
+        fg.evaluate("runs/birds", train)  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match=r"data is 'photos' \(str\); expected a Dataset, such as parts.test"):
+        fg.evaluate(run.classifier, "photos")  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match=r"run is .*; expected a Run, as fg.train gives it"):
+        fg.diagnose(scored(run, []), run)  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match=r"score is 'x' \(str\); expected a Score"):
+        fg.diagnose(run, "x")  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match=r"store is .*; expected a PixelStore"):
+        fg.find_rate(train, fg.ScratchRecipe())  # type: ignore[arg-type]

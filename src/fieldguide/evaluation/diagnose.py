@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fieldguide.data.arguments import said
+from fieldguide.errors import InputTypeError
 from fieldguide.evaluation import evidence
 from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.training.fit import Run
 from fieldguide.words import counted
-
-if TYPE_CHECKING:
-    from fieldguide.training.fit import Run
 
 # Differences of shares: 0.02 is two of a hundred pictures.
 SMALL_GAP = 0.02  # a gap that is surely below it harms nobody
@@ -84,11 +83,18 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
     Returns:
         The verdict in a sentence, with its evidence.
 
+    Raises:
+        InputTypeError: the run or the score is of another kind.
+
     Example:
         >>> import fieldguide as fg
         >>> fg.diagnose(run, score).overfits in ("no", "mild", "yes", "cannot tell")
         True
     """
+    if not isinstance(run, Run):
+        raise InputTypeError(f"run is {said(run)}; expected a Run, as fg.train gives it: fg.diagnose(run, score).")
+    if score is not None and not isinstance(score, Score):
+        raise InputTypeError(f"score is {said(score)}; expected a Score, as fg.evaluate gives it, or None.")
     measured = _nothing_measured(run) if score is None else _from_what_was_measured(run, score)
     case = Case.of(run, score)
     if not case.epochs:

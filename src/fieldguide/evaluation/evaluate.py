@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide.data.arguments import reading, said
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.model.classifier import Classifier
 from fieldguide.training import features as computing
@@ -43,6 +44,7 @@ def evaluate(
         A Score. Pictures that are not scored are in its `skipped`, if they cannot be read, or in its `seen`.
 
     Raises:
+        InputTypeError: the classifier or the data is of another kind.
         InputError: if there is no picture that it has not seen, a folder is not named like a class of the classifier,
             or the pictures come from several parts of a divided folder.
 
@@ -52,6 +54,7 @@ def evaluate(
         >>> score.n
         20
     """
+    _require(classifier, data)
     if not len(data):
         raise InputError("there is no picture to measure on: give a test share above 0, or a folder of pictures.")
     if data.given is not None and len(present := np.unique(data.given)) > 1:
@@ -89,6 +92,18 @@ def evaluate(
         seen=tuple(named[row] for row in np.flatnonzero(~used)),
         seen_scored=tuple(named[row] for row in np.flatnonzero(known & used)),
     )
+
+
+def _require(classifier: object, data: object) -> None:
+    """Sees to it that both are what they should be."""
+    if isinstance(getattr(classifier, "classifier", None), Classifier):
+        raise InputTypeError("classifier is a Run; expected its Classifier: give run.classifier.")
+    if not isinstance(classifier, Classifier):
+        raise InputTypeError(
+            f"classifier is {said(classifier)}; expected a Classifier, such as run.classifier or fg.load('runs/birds')."
+        )
+    if not isinstance(data, Dataset):
+        raise InputTypeError(f"data is {said(data)}; expected a Dataset, such as parts.test or {reading(data)}.")
 
 
 def _features(classifier: Classifier, store: PixelStore) -> np.ndarray:

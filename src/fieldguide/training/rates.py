@@ -9,8 +9,9 @@ import numpy as np
 
 from fieldguide import console
 from fieldguide.batches import Batches, Mixing
+from fieldguide.data.arguments import said
 from fieldguide.data.pixels import PixelStore
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.training.learner import Learner
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.precision import chosen_precision
@@ -128,6 +129,7 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
         steps: of each pass, between the two rates, 20 or more. A pass ends sooner once what it learnt is lost again.
 
     Raises:
+        InputTypeError: the store or the recipe is of another kind.
         InputError: the steps are too few, or the store is of another size.
 
     Source:
@@ -140,6 +142,15 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
         >>> 0 < fg.find_rate(store, recipe, steps=20).lowest <= 1
         True
     """
+    if not isinstance(store, PixelStore):
+        raise InputTypeError(
+            f"store is {said(store)}; expected a PixelStore, such as fg.PixelStore.build(parts.train, "
+            "target_size=recipe.target_size)."
+        )
+    if not isinstance(recipe, ScratchRecipe):
+        raise InputTypeError(
+            f"recipe is {said(recipe)}; expected a ScratchRecipe, such as fg.ScratchRecipe.auto(parts.train)."
+        )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < FEWEST_STEPS:
         raise InputError(f"steps is {steps!r}; expected a whole number, {FEWEST_STEPS} or larger.")
     if store.target_size != recipe.target_size:
