@@ -19,7 +19,7 @@ from fieldguide.training.scratch_recipe import ScratchRecipe
 
 LOWEST, HIGHEST = 1e-5, 1.0
 FEWEST_STEPS, STEPS = 20, 100
-PASSES = 3  # each from its own random weights, on its own pictures: what one of them says may be chance
+PASSES = 5  # each from its own random weights, on its own pictures: what one of them says may be chance
 POOL = 2  # batches that a pass learns from, again and again: so few that a good rate has them learnt within the pass
 SMOOTHED = 0.15  # decades of the rate, the standard deviation of the bell by which losses are averaged
 ROOM = 2.0  # a loss so many times the first ones counts as no more than that, and one far beyond ends the pass
@@ -29,7 +29,7 @@ SAFETY = (
     8.0  # what is suggested is the rate from which the loss grows divided by this, or less: that of the lowest loss
 )
 SURE = 4.0  # standard errors that the loss must fall
-SPREAD = 10.0  # the most by which the passes may differ in where the loss grows
+SPREAD = 6.0  # the most by which the middle half of the passes may differ in where the loss grows
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,14 @@ class RateSearch:
         return _grown(np.array(self.rates), np.array(self.losses), self.error)
 
     @property
+    def between(self) -> tuple[float, float]:
+        """Quartiles of the rates from which the loss grew, each that of a pass: the middle three of five lie between."""
+        if not self.places:
+            return self.grown, self.grown
+        low, high = np.percentile(self.places, 25, method="lower"), np.percentile(self.places, 75, method="higher")
+        return float(low), float(high)
+
+    @property
     def suggested(self) -> float | None:
         """The rate to begin with, to one figure; None where the search does not tell one."""
         return float(f"{min(self.grown / SAFETY, self.lowest):.0e}") if self.learnt else None
@@ -85,7 +93,8 @@ class RateSearch:
             return f"the loss hardly fell ({first:.3f} to {least:.3f}, give or take {self.error:.3f})"
         if math.isinf(self.grown):
             return f"the loss had not grown again by the rate {self.rates[-1]:.2g}"
-        if self.places and max(self.places) > SPREAD * min(self.places):
+        low, high = self.between
+        if high > SPREAD * low:
             places = ", ".join("nowhere" if math.isinf(place) else f"{place:.1g}" for place in sorted(self.places))
             return f"the loss grew from a rate of its own in each pass ({places})"
         return ""
@@ -94,9 +103,11 @@ class RateSearch:
         if self.doubt:
             return f"no rate for {self.optimiser} can be told: {self.doubt}; begin with the usual one, {self.usual:g}"
         where = "an eighth of that" if self.grown / SAFETY <= self.lowest else "where it was lowest"
+        low, high = self.between
+        spread = f" (from {low:.2g} to {high:.2g} in the middle half of the passes)" if self.places else ""
         return (
             f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew from "
-            f"{self.grown:.2g}; this is {where}"
+            f"{self.grown:.2g}{spread}; this is {where}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -107,6 +118,7 @@ class RateSearch:
             "doubt": self.doubt,
             "lowest": self.lowest,
             "grown": _finite(self.grown),
+            "between": [_finite(place) for place in self.between],
             "places": [_finite(place) for place in self.places],
             "error": self.error,
             "optimiser": self.optimiser,
@@ -118,7 +130,7 @@ class RateSearch:
 def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -> RateSearch:
     """The loss of the recipe's network at rates from 1e-5 to 1, each step at a higher one, and the rate to begin with.
 
-    Three passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
+    Five passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
     away afterwards. Pictures are as they are, neither varied nor mixed: within so few steps nothing is learnt of
     pictures that never come twice, and the lowest of their losses is chance. The network is shown them at its own size:
     the recipe's growth and margin are left aside.
