@@ -154,6 +154,12 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
         kinds.add_argument(flag, dest="kind", action="store_const", const=kind, help=text)
     compare.add_argument("--seeds", type=_whole, metavar="N", default=3, help="runs of each (%(default)s)")
     compare.add_argument(
+        "--workers",
+        type=_whole,
+        metavar="N",
+        help="networks trained at once, each on one core; the results are the same (as many as cores and memory allow)",
+    )
+    compare.add_argument(
         "--output",
         type=Path,
         metavar="DIR",

@@ -64,7 +64,7 @@ class RateSearch:
 
     @property
     def between(self) -> tuple[float, float]:
-        """Quartiles of the rates from which the loss grew, each that of a pass: the middle three of five lie between."""
+        """Quartiles of where the loss grew, each the rate of one pass: the middle three of five lie between them."""
         if not self.places:
             return self.grown, self.grown
         low, high = np.percentile(self.places, 25, method="lower"), np.percentile(self.places, 75, method="higher")
