@@ -97,7 +97,7 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
     )
     rate.add_argument(
-        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, three times (%(default)s)"
+        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, five times (%(default)s)"
     )
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")

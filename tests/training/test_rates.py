@@ -24,7 +24,7 @@ from fieldguide.reporting.rates import rate_plot
 from fieldguide.training.learner import Learner
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.precision import chosen_precision
-from fieldguide.training.rates import HIGHEST, LOWEST, STEPS, RateSearch, find_rate
+from fieldguide.training.rates import HIGHEST, LOWEST, STEPS, RateSearch, _pool, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 
@@ -128,8 +128,28 @@ def test_what_is_suggested_is_no_more_than_the_rate_of_the_lowest_loss() -> None
     assert str(search).endswith("grew from 0.1; this is where it was lowest")
 
 
-def test_the_suggestion_has_one_figure() -> None:
-    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.001
+@pytest.mark.parametrize(
+    ("lowest", "suggested"), [(1.7e-3, 0.001), (1e-3, 0.001), (9.6e-4, 0.0009), (1.2e-3, 0.001), (4.55e-4, 0.0004)]
+)
+def test_the_suggestion_has_one_figure_and_never_exceeds_the_rate_of_the_lowest_loss(
+    lowest: float, suggested: float
+) -> None:
+    found = RateSearch((1e-4, lowest, 1e-2), (0.70, 0.5, 0.9), "adam").suggested
+    assert found == pytest.approx(suggested, rel=1e-12)
+    assert found is not None and found <= lowest
+
+
+@pytest.mark.parametrize("batch_size", [4, 16])
+def test_a_pass_learns_from_as_many_pictures_of_each_class(small_photos: Path, batch_size: int) -> None:
+    data = Dataset.from_directory(small_photos)
+    rare = data.select(np.flatnonzero(data.labels == 0).tolist() + np.flatnonzero(data.labels == 1)[:5].tolist())
+    store = PixelStore.build(rare, target_size=(32, 32))
+    pools = [_pool(store, RECIPE.with_(batch_size=batch_size), number) for number in range(3)]
+    for pool in pools:
+        counts = np.bincount(store.dataset.labels[pool], minlength=2)
+        assert counts.tolist() == ([4, 4] if batch_size == 4 else [27, 5])
+        assert len(np.unique(pool)) == len(pool) == 2 * batch_size
+    assert not np.array_equal(pools[0], pools[1])
 
 
 @pytest.mark.parametrize("steps", [19, 0, True, 50.0])
