@@ -18,7 +18,7 @@ from fieldguide.evaluation.ailment import (
     Ailment,
     Figure,
 )
-from fieldguide.evaluation.evidence import percent, points
+from fieldguide.evaluation.evidence import interval, percent, points
 from fieldguide.evaluation.pace import FAR_APART, held_back
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
@@ -56,8 +56,8 @@ def overfitting(signs: Signs) -> Ailment | None:
     at_best = signs.share("val_accuracy", signs.val_n, until=min(signs.count, best + signs.tail // 2))
     apart = (
         f"At the end it recognises {percent(signs.trained)} of the pictures it learns from and {percent(signs.held)} "
-        f"of {counted(signs.val_n, 'held-out picture')}, measured alike: a gap of {points(gap.value)} "
-        f"({_interval(gap)})."
+        f"of {counted(signs.val_n, f'{signs.case.watched} picture')}, measured alike: a gap of {points(gap.value)} "
+        f"({interval(gap)})."
     )
     evidence = [apart, rose]
     lost = at_best.value - signs.held.value
@@ -79,8 +79,8 @@ def overfitting(signs: Signs) -> Ailment | None:
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
-            Figure.of("accuracy on held-out pictures", signs.held),
-            Figure.of("gap", gap),
+            Figure.of(f"accuracy on {signs.case.watched} pictures", signs.held),
+            Figure.of(f"gap on {signs.case.watched} pictures", gap),
         ),
         SHOWN,
         remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts))),
@@ -135,7 +135,10 @@ def underfitting(signs: Signs) -> Ailment | None:
         UNDERFITTING,
         sentence,
         tuple(evidence),
-        (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
+        (
+            Figure.of("accuracy on training pictures", signs.trained),
+            Figure.of(f"gap on {signs.case.watched} pictures", signs.gap),
+        ),
         POSSIBLE if nothing else SHOWN if surely else LIKELY,
         remedies.more_room(signs.case.setup, usual_epochs(sum(signs.case.counts))),
     )
@@ -267,15 +270,17 @@ def well_fitted(signs: Signs) -> Ailment | None:
     gap = signs.gap
     if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE or signs.nothing_learnt:
         return None
-    surely = gap.high <= LARGE_GAP
+    surely, held = gap.high <= LARGE_GAP, counted(signs.val_n, f"{signs.case.watched} picture")
     about = "" if surely else ", as far as so many can show"
     return Ailment(
         GOOD,
-        f"It fits well: over its last epochs it recognised {percent(signs.held)} of "
-        f"{counted(signs.val_n, f'{signs.case.watched} picture')}, hardly fewer than of those it learnt from "
-        f"({percent(signs.trained)}){about}.",
-        (f"Over the last epochs the gap was {points(gap.value)} ({_interval(gap)}).",),
-        (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),
+        f"It fits well: over its last epochs it recognised {percent(signs.held)} of {held}, hardly fewer than of "
+        f"those it learnt from ({percent(signs.trained)}){about}.",
+        (f"Over the last epochs the gap on {held} was {points(gap.value)} ({interval(gap)}).",),
+        (
+            Figure.of(f"accuracy on {signs.case.watched} pictures", signs.held),
+            Figure.of(f"gap on {signs.case.watched} pictures", gap),
+        ),
         SHOWN if surely else LIKELY,
     )
 
@@ -286,19 +291,15 @@ def unclear(signs: Signs) -> Ailment:
     Args:
         signs: of the training.
     """
-    gap, held = signs.gap, counted(signs.val_n, "held-out picture")
-    known = f"On {held} the gap is {points(gap.value)}, and may be more or less ({_interval(gap)})."
+    gap, held = signs.gap, counted(signs.val_n, f"{signs.case.watched} picture")
+    known = f"On {held} the gap is {points(gap.value)}, and may be more or less ({interval(gap)})."
     if not (signs.n and signs.val_n):
         known = "How many pictures each epoch was measured on was not written down."
     return Ailment(
         UNCLEAR,
         "What ails it, if anything, cannot be told from these curves.",
         (known,),
-        (Figure.of("gap", gap),) if signs.n and signs.val_n else (),
+        (Figure.of(f"gap on {signs.case.watched} pictures", gap),) if signs.n and signs.val_n else (),
         POSSIBLE,
         remedies.more_held_out(signs.case.setup),
     )
-
-
-def _interval(gap: Estimate) -> str:
-    return f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"
