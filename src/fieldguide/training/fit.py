@@ -20,7 +20,7 @@ from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier, load
 from fieldguide.model.head import units_for
-from fieldguide.place import require_outside
+from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
@@ -134,8 +134,10 @@ def train(
     refuse_unknown(logs)
     require_resumable(recipe, folder, resume=resume, logs=logs)
     if folder is not None:
-        require_outside(folder, parts.train.root, asked="folder=")
-        if not resume:
+        if resume:
+            require_run_outside(folder, parts.train.root, asked="folder=")
+        else:
+            require_outside(folder, parts.train.root, asked="folder=")
             require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()
