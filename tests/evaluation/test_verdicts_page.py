@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldguide.evaluation import doubts, fitting, pace, signs
+from fieldguide.evaluation import collapse, doubts, fitting, pace, signs
 from fieldguide.evaluation.ailment import GOOD, KINDS, UNCLEAR
 from fieldguide.training.optimiser import USUAL_RATES
 from fieldguide.training.usual import LOOKS
@@ -17,7 +17,7 @@ from fieldguide.training.usual import LOOKS
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PAGE = (REPOSITORY / "docs" / "verdicts.md").read_text(encoding="utf-8")
 SCRIPT = REPOSITORY / "scripts" / "make_verdict_images.py"
-MODULES = (signs, doubts, pace, fitting)
+MODULES = (signs, doubts, pace, collapse, fitting)
 
 
 def thresholds() -> dict[str, float]:
