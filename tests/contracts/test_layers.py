@@ -40,7 +40,8 @@ LAYERS: dict[int, str] = {
     "comparison.running comparison.point comparison.phrases comparison.guess comparison.wording "
     "comparison.advice comparison.outcome comparison.page comparison.compare "
     "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
-    "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.reader "
+    "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.kept "
+    "preprocessing.reader "
     "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
     "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
     "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
