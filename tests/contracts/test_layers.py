@@ -41,10 +41,10 @@ LAYERS: dict[int, str] = {
     "comparison.advice comparison.outcome comparison.page comparison.compare "
     "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
     "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.kept "
-    "preprocessing.reader "
-    "preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
-    "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.file_iterators "
-    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
+    "preprocessing.reader preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
+    "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.array_iterators "
+    "preprocessing.file_iterators preprocessing.generator preprocessing.pipelines preprocessing.folders "
+    "preprocessing.image",
     9: "__init__ flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras

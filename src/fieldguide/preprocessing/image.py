@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fieldguide.preprocessing.array_iterators import NumpyArrayIterator
 from fieldguide.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from fieldguide.preprocessing.folders import image_dataset_from_directory
 from fieldguide.preprocessing.generator import ImageDataGenerator
-from fieldguide.preprocessing.iterators import Iterator, NumpyArrayIterator
+from fieldguide.preprocessing.iterators import Iterator
 from fieldguide.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
 from fieldguide.preprocessing.transforms import (
     apply_affine_transform,
