@@ -22,8 +22,8 @@ LAYERS: dict[int, str] = {
     "data.samples",
     2: "data.pixels data.arguments data.twins data.check data.split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
-    "augmentation.warp augmentation.mixing augmentation.lettering augmentation.sheet augmentation.sampling "
-    "augmentation.layer batches",
+    "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
+    "augmentation.sampling augmentation.layer batches",
     4: "model.backbones model.lite0 model.layers model.nets model.parameters model.writer model.graph model.net_graph "
     "model.head model.norms model.build model.engine model.predictions model.note model.archive model.classifier",
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
@@ -39,12 +39,12 @@ LAYERS: dict[int, str] = {
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.running comparison.point comparison.phrases comparison.guess comparison.wording "
     "comparison.advice comparison.outcome comparison.page comparison.compare "
-    "rate asked resuming outcome job predict demo augment preprocessing.warning preprocessing.arguments "
-    "preprocessing.pictures preprocessing.transforms preprocessing.listing preprocessing.table preprocessing.kept "
-    "preprocessing.reader preprocessing.drawing preprocessing.standard preprocessing.notes preprocessing.transformer "
-    "preprocessing.saving preprocessing.endless preprocessing.iterators preprocessing.array_iterators "
-    "preprocessing.file_iterators preprocessing.generator preprocessing.pipelines preprocessing.folders "
-    "preprocessing.image",
+    "rate asked resuming outcome job predict demo chosen augment preprocessing.warning preprocessing.arguments "
+    "preprocessing.pictures preprocessing.transforms preprocessing.random_transforms preprocessing.listing "
+    "preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing preprocessing.standard "
+    "preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
+    "preprocessing.array_iterators preprocessing.file_iterators preprocessing.generator preprocessing.pipelines "
+    "preprocessing.folders preprocessing.image",
     9: "__init__ flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
