@@ -29,7 +29,7 @@ LAYERS: dict[int, str] = {
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
     "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
-    "training.scratch training.rates training.wishes training.arguments training.fit",
+    "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse "
     "evaluation.fitting evaluation.ailments evaluation.diagnose",
