@@ -96,6 +96,17 @@ def test_what_was_done_before_says_nothing_of_the_time_left(
     assert lines[-1] == "Training: 910/1,000, 30 min 00 s left"
 
 
+def test_where_the_units_say_nothing_a_share_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    with progress("1 of 4 runs", 10_000, percent=True) as bar:
+        now[0] += 20
+        bar.advance(2_500)
+    assert capsys.readouterr().err.splitlines()[0] == "1 of 4 runs: 25%, 1 min 00 s left"
+
+
 def test_short_work_stays_silent(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("Reading", 3) as bar:
         bar.advance(2)

@@ -83,8 +83,17 @@ def test_no_items_give_no_results() -> None:
     assert list(bounded_map(len, [])) == []
 
 
-def test_all_processors_that_may_be_used_are_used() -> None:
-    assert 1 <= thread_count() <= (os.cpu_count() or 1)
+def test_all_processors_that_may_be_used_are_used_unless_fewer_threads_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for asked in (None, "1000000", "", "none"):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if asked is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert thread_count() == (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    for asked in ("1", "0"):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert thread_count() == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

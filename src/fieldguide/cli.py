@@ -161,6 +161,7 @@ def _compare(options: argparse.Namespace) -> int:
         test=options.test,
         seed=options.seed,
         wishes=Wishes(recipe, **asked),
+        workers=options.workers,
     )
     return _print(compared, options)
 

@@ -25,10 +25,11 @@ LOG_SECONDS = 15.0  # between lines when stderr is a file or a pipe
 class Progress:
     """One stage's progress: a bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, title: str, total: int, done: int = 0) -> None:
+    def __init__(self, title: str, total: int, done: int = 0, *, percent: bool = False) -> None:
         self.title = title
         self.total = total
         self.done = done
+        self._percent = percent
         self._before = done  # by another process, at a pace of its own
         self._started = time.monotonic()
         self._drawn = 0.0
@@ -59,6 +60,8 @@ class Progress:
         if not self.total and not ended:
             when = f"{clock(seconds)} so far"
         counts = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}" if self.done else "..."
+        if self._percent:
+            counts = f"{100 * share:.0f}%"
         if not self._terminal:
             print(f"{self.title}: {counts}, {when}", file=sys.stderr)
             return
@@ -81,13 +84,14 @@ def _columns() -> int:
 
 
 @contextmanager
-def progress(title: str, total: int, done: int = 0) -> Iterator[Progress]:
+def progress(title: str, total: int, done: int = 0, *, percent: bool = False) -> Iterator[Progress]:
     """A Progress that closes its line when the block ends.
 
     Args:
         title: what is being done.
         total: how many units there are; 0 where that is not known.
         done: how many of them were done before, which say nothing of the time that the others take.
+        percent: say how far it is as a share, where the units say nothing to a person.
 
     Example:
         >>> with progress("Reading", 3) as bar:
@@ -96,7 +100,7 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Progress]:
         >>> bar.done
         3
     """
-    bar = Progress(title, total, done)
+    bar = Progress(title, total, done, percent=percent)
     try:
         yield bar
     finally:

@@ -113,7 +113,7 @@ class ModelError(FieldguideError, ValueError):
 
 
 class TrainingError(FieldguideError, ArithmeticError):
-    """A training that cannot go on, since its loss is no number any more. Also an ArithmeticError.
+    """A training that cannot go on: its loss is no number any more, or its process ended. Also an ArithmeticError.
 
     Example:
         >>> raise TrainingError("the loss became no number in epoch 3, batch 1")

@@ -97,7 +97,7 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
     )
     rate.add_argument(
-        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, three times (%(default)s)"
+        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, five times (%(default)s)"
     )
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
@@ -153,6 +153,12 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
         flag = "--" + kind.replace("_", "-")
         kinds.add_argument(flag, dest="kind", action="store_const", const=kind, help=text)
     compare.add_argument("--seeds", type=_whole, metavar="N", default=3, help="runs of each (%(default)s)")
+    compare.add_argument(
+        "--workers",
+        type=_whole,
+        metavar="N",
+        help="networks trained at once, each on one core; the results are the same (as many as cores and memory allow)",
+    )
     compare.add_argument(
         "--output",
         type=Path,

@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 def thread_count() -> int:
-    """The processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
+    """The processors this process may use, or OMP_NUM_THREADS where that asks for fewer."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(found, int(asked)) if asked.isdecimal() else found)
 
 
 def bounded_map(

@@ -28,9 +28,9 @@ from fieldguide.comparison.compare import ROOM_FOR_RESULTS, _folder, compare, ru
 from fieldguide.comparison.outcome import Comparison
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import plan
-from fieldguide.comparison.record import given_up, take_up
-from fieldguide.comparison.running import run_all
-from fieldguide.console import Progress, called
+from fieldguide.comparison.record import Result, given_up, take_up
+from fieldguide.comparison.running import Board, run_all
+from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError, InputTypeError, ModelError, TrainingError
@@ -330,15 +330,16 @@ def test_nothing_to_measure_on_is_refused(small_photos: Path, tmp_path: Path) ->
         run_comparison(small_photos, "data_size", folder=tmp_path / "run", test=0.0)
 
 
-def test_room_for_the_largest_network_is_asked_for_before_anything_slow(
-    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("workers", [1, 2])
+def test_room_for_the_largest_networks_is_asked_for_before_anything_slow(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     largest = replace(SCRATCH.net, size="large").parameters(1)
-    free = room(largest) + ROOM_FOR_RESULTS
+    free = workers * room(largest) + ROOM_FOR_RESULTS
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free - 1))
     monkeypatch.setenv("FIELDGUIDE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(FileError, match=rf"{files.size_text(free)} are needed: free some space"):
-        compare(parts, "complexity", folder=tmp_path / "run", recipe=SCRATCH)
+        compare(parts, "complexity", folder=tmp_path / "run", recipe=SCRATCH, workers=workers)
     assert not (tmp_path / "cache").exists(), "a picture was decoded"
 
 
@@ -440,7 +441,7 @@ def test_a_run_that_diverges_is_named_and_the_others_are_kept(
     planned = [tame, replace(others[0], recipe=SCRATCH.with_(optimiser=wild)), *others[1:]]
     pictures = Pictures.of(parts, SCRATCH)
     with pytest.raises(TrainingError, match=r"^run augmentation-1: the loss .* too high"):
-        run_all(pictures, planned, tmp_path)
+        run_all(pictures, planned, tmp_path, 1)
     kept = tmp_path / "runs" / "plain-1" / "result.json"
     assert list(tmp_path.rglob("result.json")) == [kept]
     before = kept.stat().st_mtime_ns
@@ -456,10 +457,11 @@ def test_advice_after_a_divergence_can_be_followed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "1"]
+    command += ["--workers", "1"]
     wild = ["--optimiser", "sgd", "--schedule", "constant", "--weight-decay", "0", "--l2", "0.1", "--batch-size", "4"]
     assert main([*command, *wild, "--rate", "10"]) == 2
     said = capfd.readouterr().err
-    assert "run tiny-1: the loss" in said and "try --rate 1." in said
+    assert "run large-1: the loss" in said and "try --rate 1." in said
     assert "--output" not in said
     folder = Path("runs") / f"{small_photos.name}-complexity"
     assert list(folder.iterdir()) == []
@@ -474,11 +476,11 @@ def test_advice_after_a_divergence_can_be_followed(
 
 @pytest.mark.keras
 @pytest.mark.parametrize(
-    ("batches", "holds"),
+    ("epochs", "holds"),
     [
-        (2, "nothing of a run yet"),
-        (5, "the run under way up to its last whole epoch"),
-        (8, "1 finished run"),
+        (0, "nothing of a run yet"),
+        (1, "the run under way up to its last whole epoch"),
+        (None, "1 finished run"),
     ],
 )
 def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(
@@ -486,29 +488,31 @@ def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    batches: int,
+    epochs: int | None,
     holds: str,
 ) -> None:
-    advance, seen = Progress.advance, []
+    def reached(board: Board, number: int, now: int) -> None:
+        if now == epochs:
+            raise KeyboardInterrupt
 
-    def advanced(bar: Progress, count: int = 1) -> None:
-        advance(bar, count)
-        if bar.title == "Training" or " train " in bar.title:
-            seen.append(count)
-            if len(seen) == batches:
-                raise KeyboardInterrupt
+    def made(board: Board, number: int, result: Result) -> None:
+        keep(board, number, result)
+        raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
     words = ["compare", str(small_photos), "--complexity", "--seeds", "1", "--side", "32", "--epochs", "2"]
+    keep = Board.made
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "advance", advanced)
-        assert main([*words, "--batch-size", "16"]) == 130
+        patch.setattr(Board, "reached", reached)
+        patch.setattr(Board, "made", made)
+        assert main([*words, "--batch-size", "16", "--workers", "1"]) == 130
     said = capfd.readouterr().err.splitlines()[-1]
     begun = f"fieldguide: interrupted; runs/{small_photos.name}-complexity holds {holds}; `"
     assert said.startswith(begun) and said.endswith("` goes on.")
     again = shlex.split(said.removeprefix(begun).removesuffix("` goes on."))
     assert again[again.index("compare") :][:3] == words[:3]
-    if batches == 8:
+    assert again[-2:] == ["--workers", "1"]
+    if epochs is None:
         assert main(again[again.index("compare") :]) == 0
         assert "1 run of 4 kept from before" in capfd.readouterr().err
 

@@ -21,8 +21,10 @@ from fieldguide.errors import FileError, InputError
 from fieldguide.model.nets import Net
 from fieldguide.rate import search_rate
 from fieldguide.reporting.rates import rate_plot
-from fieldguide.training.optimiser import USUAL_RATES, Optimiser
-from fieldguide.training.rates import HIGHEST, LOWEST, RateSearch, find_rate
+from fieldguide.training.learner import Learner
+from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.precision import chosen_precision
+from fieldguide.training.rates import HIGHEST, LOWEST, STEPS, RateSearch, _pool, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 
@@ -46,20 +48,34 @@ def test_the_loss_falls_then_bursts_and_the_suggestion_lies_well_before(small_ph
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize(("family", "optimiser"), [("plain", "adamw"), ("classic", "adam")])
-def test_every_seed_suggests_about_the_same_rate_however_far_pictures_are_varied(
-    small_photos: Path, family: str, optimiser: str
+@pytest.mark.parametrize(("family", "optimiser", "steps"), [("plain", "adamw", 60), ("classic", "adam", STEPS)])
+def test_every_seed_suggests_about_the_same_rate_and_it_learns_better_than_a_tenth_and_ten_times_as_much(
+    small_photos: Path, family: str, optimiser: str, steps: int
 ) -> None:
     net = Net(family, "tiny", target_size=(32, 32))
     varied = preset_called("strong").settings
     recipe = ScratchRecipe(net=net, optimiser=Optimiser(optimiser), augment=varied, mixing=Mixing("both"))
     store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 32))
-    found = [find_rate(store, recipe.with_(seed=seed), steps=60).suggested for seed in range(3)]
+    found = [find_rate(store, recipe.with_(seed=seed), steps=steps).suggested for seed in range(3)]
     rates = [rate for rate in found if rate is not None]
-    assert len(rates) >= 2
+    assert len(rates) == len(found)
     assert max(rates) <= 3.5 * min(rates)
-    usual = USUAL_RATES[optimiser]
-    assert all(usual / 10 <= rate <= 5 * usual for rate in rates), "neither would be called too high, nor too low"
+    middle = sorted(rates)[1]
+    plain = recipe.with_(augment=None, mixing=Mixing(), average=0.0)
+    little, suggested, much = (_learnt(store, plain, rate) for rate in (middle / 10, middle, 10 * middle))
+    assert suggested < little - 0.02
+    assert suggested < much - 0.02
+
+
+def _learnt(store: PixelStore, recipe: ScratchRecipe, rate: float) -> float:
+    """The mean loss of twenty epochs at one rate, in nats."""
+    batches = recipe.batches(store, np.arange(len(store)))
+    learner = Learner(recipe, batches.classes, steps=len(batches), precision=chosen_precision(recipe.precision))
+    losses = []
+    for epoch in range(1, 21):
+        learner.begin(epoch)
+        losses += [learner.learn(batch, rate)[0] for batch in batches.epoch(epoch)]
+    return float(np.mean(losses))
 
 
 RISING = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -94,7 +110,16 @@ def test_passes_that_agree_tell_a_rate_beyond_their_scatter() -> None:
     search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (2e-2, 3e-2, 1e-2), 0.01)
     assert search.doubt == ""
     assert (search.grown, search.suggested) == (0.02, 0.003), "an eighth of the median"
-    assert str(search).endswith("grew from 0.02; this is an eighth of that")
+    assert str(search).endswith(
+        "grew from 0.02 (from 0.01 to 0.03 in the middle half of the passes); this is an eighth of that"
+    )
+
+
+def test_one_pass_that_is_far_from_the_others_changes_nothing() -> None:
+    search = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (1e-4, 1e-2, 2e-2, 3e-2, math.inf), 0.01)
+    assert (search.doubt, search.between, search.grown) == ("", (1e-2, 3e-2), 0.02)
+    apart = RateSearch(RISING, (0.70, 0.6, 0.4, 0.9), "adamw", (1e-4, 1e-3, 2e-2, 3e-2, 1e-1), 0.01)
+    assert apart.doubt == "the loss grew from a rate of its own in each pass (0.0001, 0.001, 0.02, 0.03, 0.1)"
 
 
 def test_what_is_suggested_is_no_more_than_the_rate_of_the_lowest_loss() -> None:
@@ -103,8 +128,28 @@ def test_what_is_suggested_is_no_more_than_the_rate_of_the_lowest_loss() -> None
     assert str(search).endswith("grew from 0.1; this is where it was lowest")
 
 
-def test_the_suggestion_has_one_figure() -> None:
-    assert RateSearch((1e-4, 1.7e-3, 1e-2), (0.70, 0.5, 0.9), "adam").suggested == 0.001
+@pytest.mark.parametrize(
+    ("lowest", "suggested"), [(1.7e-3, 0.001), (1e-3, 0.001), (9.6e-4, 0.0009), (1.2e-3, 0.001), (4.55e-4, 0.0004)]
+)
+def test_the_suggestion_has_one_figure_and_never_exceeds_the_rate_of_the_lowest_loss(
+    lowest: float, suggested: float
+) -> None:
+    found = RateSearch((1e-4, lowest, 1e-2), (0.70, 0.5, 0.9), "adam").suggested
+    assert found == pytest.approx(suggested, rel=1e-12)
+    assert found is not None and found <= lowest
+
+
+@pytest.mark.parametrize("batch_size", [4, 16])
+def test_a_pass_learns_from_as_many_pictures_of_each_class(small_photos: Path, batch_size: int) -> None:
+    data = Dataset.from_directory(small_photos)
+    rare = data.select(np.flatnonzero(data.labels == 0).tolist() + np.flatnonzero(data.labels == 1)[:5].tolist())
+    store = PixelStore.build(rare, target_size=(32, 32))
+    pools = [_pool(store, RECIPE.with_(batch_size=batch_size), number) for number in range(3)]
+    for pool in pools:
+        counts = np.bincount(store.dataset.labels[pool], minlength=2)
+        assert counts.tolist() == ([4, 4] if batch_size == 4 else [27, 5])
+        assert len(np.unique(pool)) == len(pool) == 2 * batch_size
+    assert not np.array_equal(pools[0], pools[1])
 
 
 @pytest.mark.parametrize("steps", [19, 0, True, 50.0])

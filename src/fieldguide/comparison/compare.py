@@ -22,6 +22,7 @@ from fieldguide.comparison.point import points_of
 from fieldguide.comparison.record import given_up, kept, require_place, take_up
 from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
+from fieldguide.comparison.workers import EndedError, at_once, require_workers
 from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -47,6 +48,7 @@ def compare(
     folder: str | Path,
     seeds: int = USUAL_SEEDS,
     recipe: Recipe | ScratchRecipe | None = None,
+    workers: int | None = None,
     command: str | None = None,
 ) -> Comparison:
     """Several trainings side by side: what the size of the network, the number of pictures or the recipe changes.
@@ -64,6 +66,9 @@ def compare(
         recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
             backbone. Of "recipes" it says which augmentation and which dropout. It must not choose anything on
             held-out pictures: no early stopping, no targets, no schedule "plateau", no fine-tuning.
+        workers: how many networks are trained at once, each in a process of its own and on one core, 1 to 256. By
+            default as many as there are cores, and room in memory. The results are the same with any number. On an
+            accelerator, and where heads are fitted, runs go one after the other.
         command: that makes the same comparison, to be shown in the page.
 
     Returns:
@@ -71,13 +76,13 @@ def compare(
 
     Raises:
         InputTypeError: data or recipe are of another kind.
-        InputError: unknown kind, seeds out of range, too few pictures, a recipe that is not for this kind, or a folder
-            that lies among the pictures, or holds something else, or the same comparison of other pictures, in another
-            order, or settings.
+        InputError: unknown kind, seeds or workers out of range, too few pictures, a recipe that is not for this kind,
+            or a folder that lies among the pictures, or holds something else, or the same comparison of other pictures,
+            in another order, or settings.
         FileError: something cannot be read or written.
         KeyboardInterrupt: with what is kept, and how it goes on.
         TrainingError: a run diverged; the others are kept, and where no epoch of any had ended, the folder can be used
-            again.
+            again. Or the process of a run was ended from outside: the same call goes on.
 
     Example:
         >>> import fieldguide as fg
@@ -87,6 +92,7 @@ def compare(
         'All 20 held-out pictures are right already'
     """
     require_kind(kind, seeds)
+    require_workers(workers)
     require_recipe(recipe)
     place = Path(folder)
     require_outside(place, folder_of(data), asked="folder=")
@@ -95,11 +101,13 @@ def compare(
     if recipe is None:
         recipe = recipe_for(kind, PixelStore.build(parts.train), Wishes(), seed=parts.seed)
     planned = plan(kind, parts, recipe, seeds)
-    require_writable(place, _room(planned, len(parts.train.class_names)))
+    require_writable(place, _room(planned, workers, len(parts.train.class_names)))
     pictures = Pictures.of(parts, recipe)
     take_up(place, _what(kind, recipe, pictures))
     try:
-        results = run_all(pictures, planned, place)
+        results = run_all(pictures, planned, place, workers)
+    except EndedError:
+        raise
     except TrainingError as error:
         raise TrainingError(f"{error}{given_up(place)}") from error
     except KeyboardInterrupt as error:
@@ -143,6 +151,7 @@ def run_comparison(
     test: float | None = None,
     seed: int = 0,
     wishes: Wishes | None = None,
+    workers: int | None = None,
 ) -> Comparison:
     """A comparison from a folder of pictures, as `fieldguide compare` makes it.
 
@@ -155,6 +164,7 @@ def run_comparison(
         test: share of the pictures that measure, by default 0.2. None where the folder comes divided.
         seed: of the split and of the first run of each point.
         wishes: what was asked for.
+        workers: how many networks are trained at once, as for `compare`.
 
     Raises:
         InputError: as `compare`, or a share is given for a folder that comes divided.
@@ -162,6 +172,7 @@ def run_comparison(
         TrainingError: a run diverged.
     """
     require_kind(kind, seeds)
+    require_workers(workers)
     wishes = wishes or Wishes()
     require_wishes(kind, wishes)
     place = _folder(source, kind, folder)
@@ -173,8 +184,8 @@ def run_comparison(
     store = PixelStore.build(data)
     parts = split(store, test=0.2 if test is None else test, seed=seed)
     recipe = recipe_for(kind, store.select(parts.train), wishes, seed=seed)
-    command = _command(Path(source), kind, (folder, seeds, test, seed), wishes)
-    return compare(parts, kind, folder=place, seeds=seeds, recipe=recipe, command=command)
+    command = _command(Path(source), kind, (folder, seeds, test, seed, workers), wishes)
+    return compare(parts, kind, folder=place, seeds=seeds, recipe=recipe, workers=workers, command=command)
 
 
 def _measurable(parts: Parts) -> Parts:
@@ -194,11 +205,11 @@ def _measurable(parts: Parts) -> Parts:
     return replace(parts, validation=parts.validation.select(none), test=parts.test.select(np.array(kept)), leaks=())
 
 
-def _room(planned: Sequence[Planned], classes: int) -> int:
-    """Bytes that are written at the most: the checkpoints of a run go when it ends, so that one network's count."""
+def _room(planned: Sequence[Planned], workers: int | None, classes: int) -> int:
+    """Bytes that are written at the most: the checkpoints of a run go when it ends, so that those under way count."""
     nets = [each.recipe.net for each in planned if isinstance(each.recipe, ScratchRecipe)]
-    units = units_for(classes)
-    return ROOM_FOR_RESULTS + max((checkpoints.room(net.parameters(units)) for net in nets), default=0)
+    largest = sorted((checkpoints.room(net.parameters(units_for(classes))) for net in nets), reverse=True)
+    return ROOM_FOR_RESULTS + sum(largest[: at_once(planned, workers)])
 
 
 def _what(kind: str, recipe: Recipe | ScratchRecipe, pictures: Pictures) -> dict[str, Any]:
@@ -228,8 +239,10 @@ def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
     return runs_folder(source) / f"{name}-{kind.replace('_', '-')}"
 
 
-def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int], wishes: Wishes) -> str:
-    folder, seeds, test, seed = given
+def _command(
+    source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int, int | None], wishes: Wishes
+) -> str:
+    folder, seeds, test, seed, workers = given
     if kind == "data_size" and wishes.recipe == "features":  # what it is without a word
         wishes = replace(wishes, recipe="auto")
     words = ["fieldguide", "compare", str(source), f"--{kind.replace('_', '-')}", *wishes.words()]
@@ -237,4 +250,5 @@ def _command(source: Path, kind: str, given: tuple[str | Path | None, int, float
     words += ["--seeds", str(seeds)] if seeds != USUAL_SEEDS else []
     words += ["--test", str(test)] if test is not None else []
     words += ["--seed", str(seed)] if seed else []
+    words += ["--workers", str(workers)] if workers is not None else []
     return shlex.join(words)

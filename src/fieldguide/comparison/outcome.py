@@ -65,7 +65,7 @@ class Comparison:
         runs = f"{self.seeds} run{'s' if self.seeds > 1 else ''} of each"
         basis = textwrap.fill(f"Mean of {runs}, measured on {self.measured}. Intervals (95%): {covers}.", WIDTH)
         places = [
-            f"{'Time':<11}{clock(self.seconds)} in {len(self.points) * self.seeds} runs",
+            f"{'Time':<11}{clock(self.seconds)} of training in {len(self.points) * self.seeds} runs",
             f"{'Page':<11}{self.folder / PAGE_FILE}",
             f"{'Try next':<11}{called(str(self.next)) if self.next.command else self.next}",
         ]

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,20 @@ from fieldguide.training.stores import whole_store
 LEARNT, MEASURED, ALL = "pictures", "measured", "all_pictures"
 IN_ORDER = "_in_order"
 IN_WORDS = {LEARNT: "training pictures", MEASURED: "pictures that measure"}
+
+
+@dataclass(frozen=True, eq=False)
+class _Sizes:
+    """The pictures at every size that was asked for so far; goes to other processes with them."""
+
+    parts: Parts
+    resize: str
+    found: dict[tuple[int, int], PixelStore]
+
+    def __call__(self, size: tuple[int, int]) -> PixelStore:
+        if size not in self.found:
+            self.found[size] = whole_store(self.parts, size, self.resize)
+        return self.found[size]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +56,7 @@ class Pictures:
         Raises:
             InputError: a picture can no longer be read.
         """
-        kept = cache(lambda size: whole_store(parts, size, recipe.resize))
+        kept = _Sizes(parts, recipe.resize, {})
         return cls(parts, kept(recipe.target_size), kept)
 
     def chosen(self, rows: np.ndarray, copies: int) -> Parts:

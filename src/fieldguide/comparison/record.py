@@ -152,9 +152,10 @@ def kept(folder: Path, again: str) -> str:
         again: that makes the same one, in words.
     """
     finished = sum(1 for _ in (folder / RUNS).glob(f"*/{RESULT_FILE}"))
-    begun = any((folder / RUNS).glob(f"*/{checkpoints.FOLDER}/{checkpoints.LAST}"))
+    begun = sum(1 for _ in (folder / RUNS).glob(f"*/{checkpoints.FOLDER}/{checkpoints.LAST}"))
     held = [counted(finished, "finished run")] if finished else []
-    held += ["the run under way up to its last whole epoch"] if begun else []
+    one, several = "the run under way up to its last whole epoch", "{} runs under way up to their last whole epochs"
+    held += [one if begun == 1 else several.format(begun)] if begun else []
     return f"{folder} holds {' and '.join(held) or 'nothing of a run yet'}; {again} goes on"
 
 

@@ -1,47 +1,43 @@
-"""The runs of a comparison, one after the other; each is kept as it ends, and taken up where it was interrupted."""
+"""The runs of a comparison: each is kept as it ends, and taken up where it was interrupted."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from fieldguide import console
-from fieldguide.calibration import softmax
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import RUNS, Result
+from fieldguide.comparison.single import make
+from fieldguide.comparison.workers import AcceleratedError, at_once, make_at_once
 from fieldguide.errors import TrainingError
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
-from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.scratch import Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.stores import whole
-from fieldguide.training.watching import Watched, watch
 from fieldguide.words import counted
 
-WATCHED = 200  # pictures of each kind that are looked at after each epoch: nothing is chosen by it
+WHOLE = 10_000  # parts of all the work, by which progress is counted
 
 
-def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path) -> list[Result]:
+def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path, workers: int | None = None) -> list[Result]:
     """The result of every run, in order; those that are there already are not made again.
+
+    Networks are trained in processes of their own, each on one thread; on an accelerator, which they would have to
+    share, they are trained here, one after the other, as heads are.
 
     Args:
         pictures: of all runs.
         planned: the runs.
         folder: of the comparison.
+        workers: how many networks are trained at once; None for as many as there are cores, and room in memory.
 
     Raises:
         InputError: a run that is there was made otherwise.
         FileError: something cannot be read or written.
-        TrainingError: a run's loss is no number any more; the other runs are kept.
+        TrainingError: a run's loss is no number any more, or its process was ended; the other runs are kept.
     """
     places = [folder / RUNS / each.name for each in planned]
     settings = [{**each.settings(), **pictures.digests(each.rows)} for each in planned]
@@ -50,23 +46,86 @@ def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path) -> lis
     for place, result in zip(places, results, strict=True):
         if result is not None:  # where it was interrupted just before they went
             shutil.rmtree(place / checkpoints.FOLDER, ignore_errors=True)
-    first = planned[0].recipe
-    if missing and isinstance(first, Recipe):
-        frozen.compute(pictures.store, backbone=first.backbone)  # once, and kept for all runs
     if len(missing) < len(planned):
         console.say(f"{counted(len(planned) - len(missing), 'run')} of {len(planned)} kept from before")
+
+    def keep(number: int, result: Result) -> None:
+        result.write(places[number], settings[number])
+        results[number] = result
+        shutil.rmtree(places[number] / checkpoints.FOLDER, ignore_errors=True)
+
+    networks = [number for number in missing if isinstance(planned[number].recipe, ScratchRecipe)]
+    if networks and _trained_at_once(pictures, planned, places, networks, workers, keep):
+        missing = [number for number in missing if number not in networks]
+    if missing and isinstance(first := planned[0].recipe, Recipe):
+        frozen.compute(pictures.store, backbone=first.backbone)  # once, and kept for all runs
     for order, number in enumerate(missing):
         each = planned[number]
         left = _time_left(planned, results, missing[order:])
         console.say(f"Run {number + 1} of {len(planned)}: {each.point}, seed {each.recipe.seed}{left}")
         try:
-            result = _run(pictures, each, places[number])
+            result = make(pictures, each, places[number])
         except TrainingError as error:
             raise TrainingError(f"run {each.name}: {error}") from error
-        result.write(places[number], settings[number])
-        results[number] = result
-        shutil.rmtree(places[number] / checkpoints.FOLDER, ignore_errors=True)
+        keep(number, result)
     return [result for result in results if result is not None]
+
+
+def _trained_at_once(
+    pictures: Pictures,
+    planned: Sequence[Planned],
+    places: Sequence[Path],
+    numbers: Sequence[int],
+    workers: int | None,
+    keep: Callable[[int, Result], None],
+) -> bool:
+    """Trains networks, several at once where there is room; False where they would have to share an accelerator."""
+    # The longest of a seed first, so that none is left to end alone.
+    order = sorted(numbers, key=lambda number: (planned[number].number, -planned[number].work))
+    for number in order:
+        recipe = planned[number].recipe
+        assert isinstance(recipe, ScratchRecipe)
+        for size in recipe.sizes:  # decoded once, here, and not by each process
+            pictures.kept(recipe.kept_size(size))
+    jobs = [(planned[number], places[number]) for number in order]
+    crew = at_once([planned[number] for number in order], workers)
+    console.say(f"{counted(len(jobs), 'run')} to train, {crew} at once, each on one core")
+    with console.progress(f"0 of {counted(len(jobs), 'run')}", WHOLE, percent=True) as bar:
+        board = Board([planned[number] for number in order], bar, lambda place, result: keep(order[place], result))
+        try:
+            make_at_once(pictures, jobs, crew, board)
+        except AcceleratedError:
+            return False
+    return True
+
+
+class Board:
+    """Shows how far all runs are, by the work of each, and keeps their results."""
+
+    def __init__(self, planned: Sequence[Planned], bar: console.Progress, keep: Callable[[int, Result], None]) -> None:
+        self._planned, self._bar, self._keep = planned, bar, keep
+        self._shares = [0.0] * len(planned)
+
+    def waited(self) -> None:
+        self._bar.advance(0)
+
+    def reached(self, number: int, epochs: int) -> None:
+        recipe = self._planned[number].recipe
+        assert isinstance(recipe, ScratchRecipe)
+        self._shares[number] = epochs / (recipe.epochs + 1)  # it is measured afterwards
+        self._show()
+
+    def made(self, number: int, result: Result) -> None:
+        self._keep(number, result)
+        self._shares[number] = 1.0
+        ended = sum(share == 1.0 for share in self._shares)
+        self._bar.title = f"{ended} of {counted(len(self._planned), 'run')}"
+        self._show()
+
+    def _show(self) -> None:
+        work = [each.work for each in self._planned]
+        done = sum(share * each for share, each in zip(self._shares, work, strict=True)) / sum(work)
+        self._bar.advance(round(WHOLE * done) - self._bar.done)
 
 
 def _time_left(planned: Sequence[Planned], results: Sequence[Result | None], missing: Sequence[int]) -> str:
@@ -80,75 +139,3 @@ def _time_left(planned: Sequence[Planned], results: Sequence[Result | None], mis
         spent.setdefault(each.point, []).append(seconds)
     to_come = [spent.get(planned[number].point, [pace * planned[number].work]) for number in missing]
     return f"; about {console.clock(sum(sum(seconds) / len(seconds) for seconds in to_come))} left"
-
-
-def _run(pictures: Pictures, planned: Planned, place: Path) -> Result:
-    """One run, from where it was interrupted if it was."""
-    recipe = planned.recipe
-    if isinstance(recipe, ScratchRecipe):
-        return _network(pictures, planned, recipe, place)
-    return _head(pictures, planned, recipe)
-
-
-def _head(pictures: Pictures, planned: Planned, recipe: Recipe) -> Result:
-    """A head on a frozen backbone."""
-    started = time.perf_counter()
-    parts = pictures.chosen(planned.rows, planned.copies)
-    run = train(parts, recipe=recipe)
-    measured = frozen.compute(pictures.store.select(parts.test), backbone=recipe.backbone).values
-    return _result(
-        planned,
-        (run.train_accuracy.value, len(parts.train)),
-        run.classifier.head.probabilities(measured).argmax(axis=1) == parts.test.labels,
-        epochs=0,
-        ended=f"L2 penalty {run.choices.penalty:g}, chosen {run.choices.how}",
-        seconds=time.perf_counter() - started,
-    )
-
-
-def _network(pictures: Pictures, planned: Planned, recipe: ScratchRecipe, place: Path) -> Result:
-    """A network from random weights, with a checkpoint after each epoch."""
-    started = time.perf_counter()
-    parts = pictures.chosen(planned.rows, planned.copies)
-    every = whole(parts)
-    store = pictures.store.select(every)
-    kept = cache(lambda size: pictures.kept(size).select(every))
-    training = Training(store, _fewer(watch(parts, recipe)), recipe, place, kept=kept)
-    if (place / checkpoints.FOLDER / checkpoints.LAST).exists():
-        training.take_up(checkpoints.read(place))
-    before = training.seconds
-    training.run()
-    found = training.result()
-    logits = training.learner.logits(store, np.arange(len(parts.train), len(store)))
-    return _result(
-        planned,
-        (found.train_accuracy.value, len(planned.rows)),
-        softmax(logits).argmax(axis=1) == parts.test.labels,
-        epochs=len(found.epochs),
-        ended=found.ended,
-        seconds=before + time.perf_counter() - started,
-    )
-
-
-def _result(
-    planned: Planned, training: tuple[float, int], right: np.ndarray, *, epochs: int, ended: str, seconds: float
-) -> Result:
-    return Result(
-        point=planned.point,
-        number=planned.number,
-        x=planned.x,
-        seed=planned.recipe.seed,
-        train_accuracy=training[0],
-        train_n=training[1],
-        n=len(right),
-        wrong=tuple(np.flatnonzero(~right).tolist()),
-        epochs=epochs,
-        ended=ended,
-        seconds=seconds,
-    )
-
-
-def _fewer(watched: Watched) -> Watched:
-    """Looks at fewer pictures after each epoch, since nothing is chosen by it: the final figures are of all of them."""
-    sample, held = (rows[:: -(-len(rows) // WATCHED)] for rows in (watched.sample, watched.held))
-    return replace(watched, sample=sample, held=held)

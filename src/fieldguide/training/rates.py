@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,17 +20,18 @@ from fieldguide.training.scratch_recipe import ScratchRecipe
 
 LOWEST, HIGHEST = 1e-5, 1.0
 FEWEST_STEPS, STEPS = 20, 100
-PASSES = 3  # each from its own random weights, on its own pictures: what one of them says may be chance
+PASSES = 5  # each from its own random weights, on its own pictures: what one of them says may be chance
 POOL = 2  # batches that a pass learns from, again and again: so few that a good rate has them learnt within the pass
 SMOOTHED = 0.15  # decades of the rate, the standard deviation of the bell by which losses are averaged
 ROOM = 2.0  # a loss so many times the first ones counts as no more than that, and one far beyond ends the pass
 SINK = 0.8  # of the first losses: below, a pass has learnt, and ends once half of what it won is lost again
 GROWN = 0.1  # of what the loss fell by: once it has grown by so much again, the rate is too high
-SAFETY = (
-    8.0  # what is suggested is the rate from which the loss grows divided by this, or less: that of the lowest loss
-)
+# By which the rate from which the loss grows is divided; where it is lowest below that, more is. Settled with a look at
+# benchmarks/results/rate_search.csv: the steps of Adam go on where they went, so that its loss grows late.
+SAFETY = MappingProxyType({"adam": 8, "adamw": 8, "sgd": 4, "rmsprop": 2})
+PARTS = MappingProxyType({8: "an eighth", 4: "a quarter", 2: "half"})
 SURE = 4.0  # standard errors that the loss must fall
-SPREAD = 10.0  # the most by which the passes may differ in where the loss grows
+SPREAD = 6.0  # the most by which the middle half of the passes may differ in where the loss grows
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,17 @@ class RateSearch:
         return _grown(np.array(self.rates), np.array(self.losses), self.error)
 
     @property
+    def between(self) -> tuple[float, float]:
+        """Quartiles of where the loss grew, each the rate of one pass: the middle three of five lie between them."""
+        if not self.places:
+            return self.grown, self.grown
+        low, high = np.percentile(self.places, 25, method="lower"), np.percentile(self.places, 75, method="higher")
+        return float(low), float(high)
+
+    @property
     def suggested(self) -> float | None:
         """The rate to begin with, to one figure; None where the search does not tell one."""
-        return float(f"{min(self.grown / SAFETY, self.lowest):.0e}") if self.learnt else None
+        return _to_one_figure(self.grown / SAFETY[self.optimiser], self.lowest) if self.learnt else None
 
     @property
     def usual(self) -> float:
@@ -85,7 +95,8 @@ class RateSearch:
             return f"the loss hardly fell ({first:.3f} to {least:.3f}, give or take {self.error:.3f})"
         if math.isinf(self.grown):
             return f"the loss had not grown again by the rate {self.rates[-1]:.2g}"
-        if self.places and max(self.places) > SPREAD * min(self.places):
+        low, high = self.between
+        if high > SPREAD * low:
             places = ", ".join("nowhere" if math.isinf(place) else f"{place:.1g}" for place in sorted(self.places))
             return f"the loss grew from a rate of its own in each pass ({places})"
         return ""
@@ -93,10 +104,13 @@ class RateSearch:
     def __str__(self) -> str:
         if self.doubt:
             return f"no rate for {self.optimiser} can be told: {self.doubt}; begin with the usual one, {self.usual:g}"
-        where = "an eighth of that" if self.grown / SAFETY <= self.lowest else "where it was lowest"
+        divisor = SAFETY[self.optimiser]
+        where = f"{PARTS[divisor]} of that" if self.grown / divisor <= self.lowest else "where it was lowest"
+        low, high = self.between
+        spread = f" (from {low:.2g} to {high:.2g} in the middle half of the passes)" if self.places else ""
         return (
             f"rate {self.suggested:g} for {self.optimiser}: the loss was lowest at {self.lowest:.2g} and grew from "
-            f"{self.grown:.2g}; this is {where}"
+            f"{self.grown:.2g}{spread}; this is {where}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -107,6 +121,7 @@ class RateSearch:
             "doubt": self.doubt,
             "lowest": self.lowest,
             "grown": _finite(self.grown),
+            "between": [_finite(place) for place in self.between],
             "places": [_finite(place) for place in self.places],
             "error": self.error,
             "optimiser": self.optimiser,
@@ -118,7 +133,7 @@ class RateSearch:
 def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -> RateSearch:
     """The loss of the recipe's network at rates from 1e-5 to 1, each step at a higher one, and the rate to begin with.
 
-    Three passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
+    Five passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
     away afterwards. Pictures are as they are, neither varied nor mixed: within so few steps nothing is learnt of
     pictures that never come twice, and the lowest of their losses is chance. The network is shown them at its own size:
     the recipe's growth and margin are left aside.
@@ -175,9 +190,16 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
 
 
 def _pool(store: PixelStore, recipe: ScratchRecipe, number: int) -> np.ndarray:
-    """The rows that a pass learns from: int64 (n,)."""
+    """The rows that a pass learns from, as many of each class as there are: int64 (n,).
+
+    Of a rare class there might be none else, and a constant answer is learnt at any rate.
+    """
     rows = np.random.default_rng((recipe.seed, number)).permutation(len(store))
-    return np.sort(rows[: POOL * recipe.batch_size])
+    labels = store.dataset.labels[rows]
+    turns = np.empty(len(rows), np.int64)  # the how manieth of its class each one is
+    for label in np.unique(labels):
+        turns[labels == label] = np.arange(np.count_nonzero(labels == label))
+    return np.sort(rows[np.argsort(turns, kind="stable")[: POOL * recipe.batch_size]])
 
 
 def _pass(learner: Learner, batches: Batches, rates: np.ndarray, number: int, bar: console.Progress) -> list[float]:
@@ -244,6 +266,13 @@ def _grown(rates: np.ndarray, losses: np.ndarray, error: float) -> float:
     at = int(np.argmin(losses))
     beyond = losses[at:] > losses[at] + max(GROWN * float(losses[0] - losses[at]), 2 * error)
     return float(rates[at + int(np.argmax(beyond))]) if beyond.any() else math.inf
+
+
+def _to_one_figure(rate: float, most: float) -> float:
+    """The rate, or the largest one if it is above that, to one figure and no larger than the largest."""
+    rounded = float(f"{min(rate, most):.0e}")
+    step = 10.0 ** math.floor(math.log10(rounded))
+    return rounded if rounded <= most else float(f"{rounded - step if rounded > step else 0.9 * step:.0e}")
 
 
 def _finite(rate: float) -> float | None:

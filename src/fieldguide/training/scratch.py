@@ -130,8 +130,11 @@ class Training:
         self.schedules = (*found.schedules, Schedule(done, self.recipe.epochs - done))
         self.progress, self.ended = found.progress.prolonged(), ""
 
-    def run(self) -> None:
+    def run(self, told: Callable[[int], None] | None = None) -> None:
         """Trains to the end, with a checkpoint after each epoch.
+
+        Args:
+            told: called with the number of epochs that are trained, at first and after each.
 
         Raises:
             TrainingError: the loss or a weight is no number any more; `result` is then that of the whole epochs.
@@ -145,6 +148,8 @@ class Training:
             logs.opened(self.logged, self.folder or Path(), settings, self.epochs) as logging,
             console.progress(self._title(), self.schedules[-1].end * steps, done * steps) as bar,
         ):
+            if told is not None:
+                told(done)
             while not self.ended:
                 started = time.perf_counter()
                 try:
@@ -161,6 +166,8 @@ class Training:
                 for log in logging:
                     log.write(epoch.epoch, logs.figures(epoch))
                 bar.title = self._title()
+                if told is not None:
+                    told(epoch.epoch)
 
     def result(self) -> Scratched:
         """The network that is kept, and what it does on the pictures that were watched."""
