@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +43,23 @@ QUICK = RECIPE.with_(
 
 
 def training(
-    store: PixelStore, recipe: ScratchRecipe = RECIPE, folder: Path | None = None, kept: Kept | None = None
+    store: PixelStore,
+    recipe: ScratchRecipe = RECIPE,
+    folder: Path | None = None,
+    kept: Kept | None = None,
+    logged: Sequence[str] = (),
 ) -> Training:
     """A training on two thirds of the pictures that looks at the others."""
     held = np.arange(0, len(store), 3)
     fitted = np.setdiff1d(np.arange(len(store)), held)
-    return Training(store, Watched(fitted, fitted, held, True, "every third picture"), recipe, folder, kept=kept)
+    return Training(store, Watched(fitted, fitted, held, True, "every third picture"), recipe, folder, logged, kept)
 
 
-def trained(store: PixelStore, recipe: ScratchRecipe = RECIPE, folder: Path | None = None) -> Training:
+def trained(
+    store: PixelStore, recipe: ScratchRecipe = RECIPE, folder: Path | None = None, logged: Sequence[str] = ()
+) -> Training:
     """The same, at its end."""
-    made = training(store, recipe, folder)
+    made = training(store, recipe, folder, logged=logged)
     made.run()
     return made
 
@@ -88,9 +95,9 @@ def interrupted(store: PixelStore, recipe: ScratchRecipe, folder: Path, at: int)
     stopped(training(store, recipe, folder), at)
 
 
-def resumed(store: PixelStore, recipe: ScratchRecipe, folder: Path) -> Training:
+def resumed(store: PixelStore, recipe: ScratchRecipe, folder: Path, logged: Sequence[str] = ()) -> Training:
     """What goes on from there, at its end."""
-    made = training(store, recipe, folder)
+    made = training(store, recipe, folder, logged=logged)
     made.take_up(checkpoints.read(folder))
     made.run()
     return made

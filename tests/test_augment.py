@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from pictures import folder_of, put, scene
 
-from fieldguide.augment import WrittenSheet, chosen_settings, write_sheet
+from fieldguide.augment import WrittenSheet, write_sheet
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.sheet import contact_sheet
+from fieldguide.chosen import chosen_settings
 from fieldguide.cli import main
 from fieldguide.data import decode
 from fieldguide.errors import FileError, InputError

@@ -21,10 +21,14 @@ from pictures import folder_of
 from fieldguide.asked import Asked
 from fieldguide.cli import main
 from fieldguide.console import Progress
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.split import split
 from fieldguide.errors import FileError, InputError, MissingFileError, ModelError, TrainingError
 from fieldguide.job import Outcome, resume_job, run_job
 from fieldguide.model.classifier import load
+from fieldguide.training.fit import train
 from fieldguide.training.record import Schedule
+from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 
 pytestmark = [
@@ -293,6 +297,29 @@ def test_pictures_that_changed_meanwhile_are_named(
             resume_job(tmp_path / "run", epochs=epochs)
         assert (tmp_path / "run" / "asked.json").read_bytes() == before
     assert "If it is interrupted" not in capfd.readouterr().err, "nothing goes on"
+
+
+def test_a_run_among_its_pictures_goes_on_once_it_is_moved_out(
+    finished: Outcome, prolonged: Outcome, small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(small_photos, "photos")
+    copy_of(finished, Path("photos/run"))
+    asked = Asked.read(finished.folder)
+    replace(asked, source=Path("photos")).write(Path("photos/run"))
+    before = Path("photos/run/asked.json").read_bytes()
+    parts = split(Dataset.from_directory(small_photos))
+    here = replace(parts, train=replace(parts.train, root=Path("photos")))
+    with pytest.raises(InputError, match=r"go on there with folder=runs/run\.$"):
+        train(here, recipe=ScratchRecipe.auto(parts.train), folder="photos/run", resume=True)
+    with pytest.raises(InputError, match=r"`mkdir -p runs && mv photos/run runs/run`, .* with --resume runs/run\.$"):
+        resume_job("photos/run", epochs=4)
+    with pytest.raises(InputError, match="the folder 'run' in photos holds a run"):
+        run_job("photos", wishes=WISHES)
+    assert Path("photos/run/asked.json").read_bytes() == before
+    Path("runs").mkdir()
+    Path("photos/run").rename("runs/run")
+    assert_same(resume_job("runs/run", epochs=4), prolonged)
 
 
 def test_nothing_to_resume_is_named(tmp_path: Path) -> None:

@@ -42,14 +42,11 @@ if TYPE_CHECKING:
     from fieldguide.preprocessing.folders import image_dataset_from_directory
     from fieldguide.preprocessing.generator import ImageDataGenerator
     from fieldguide.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
+    from fieldguide.preprocessing.random_transforms import random_rotation, random_shear, random_shift, random_zoom
     from fieldguide.preprocessing.transforms import (
         apply_affine_transform,
         apply_brightness_shift,
         apply_channel_shift,
-        random_rotation,
-        random_shear,
-        random_shift,
-        random_zoom,
     )
     from fieldguide.reporting.page import report
     from fieldguide.training.fit import Run, train
@@ -108,10 +105,10 @@ _MODULE_OF = {
     "img_to_array": "preprocessing.pictures",
     "load": "model.classifier",
     "load_img": "preprocessing.pictures",
-    "random_rotation": "preprocessing.transforms",
-    "random_shear": "preprocessing.transforms",
-    "random_shift": "preprocessing.transforms",
-    "random_zoom": "preprocessing.transforms",
+    "random_rotation": "preprocessing.random_transforms",
+    "random_shear": "preprocessing.random_transforms",
+    "random_shift": "preprocessing.random_transforms",
+    "random_zoom": "preprocessing.random_transforms",
     "report": "reporting.page",
     "samples": "data.samples",
     "save_img": "preprocessing.pictures",

@@ -193,7 +193,8 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _augment(options: argparse.Namespace) -> int:
-    from fieldguide.augment import chosen_settings, write_sheet
+    from fieldguide.augment import write_sheet
+    from fieldguide.chosen import chosen_settings
 
     named = {name: flag for name, (flag, *_) in {**AMOUNTS, **FLIPS, **FACTORS}.items()}
     chosen = chosen_settings(vars(options), {**named, "fill_mode": "--fill-mode", "preset": "--preset"})

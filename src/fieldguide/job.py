@@ -24,7 +24,7 @@ from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.outcome import REPORT_FILE, Outcome
-from fieldguide.place import require_outside, runs_folder
+from fieldguide.place import require_outside, require_run_outside, runs_folder
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
 from fieldguide.resuming import taken_up, under_way
@@ -94,13 +94,15 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
         epochs: with more than it had, a finished run is prolonged.
 
     Raises:
-        InputError: if the run is finished and no epochs are added, or its pictures or settings have changed.
+        InputError: if the run is finished and no epochs are added, its pictures or settings have changed, or it lies
+            among its pictures.
         FileError: if there is nothing to resume.
         TrainingError: if the training diverges.
     """
     started = time.perf_counter()
     place = Path(folder)
     asked, resume = taken_up(place, epochs)
+    require_run_outside(place, asked.source)
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(asked.source)

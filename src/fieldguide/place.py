@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from fieldguide.errors import InputError
 
 RUNS = "runs"
+MARKS = ("asked.json", "model.keras", "comparison.json")  # one of them is in the folder of each run or comparison
+# Files that are named like pictures, or like nothing; what is none of them by content is another matter.
+_LIKE_PICTURES = {
+    "", ".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 
 
 def runs_folder(pictures: str | Path) -> Path:
@@ -41,12 +49,106 @@ def require_outside(folder: str | Path, pictures: str | Path, *, asked: str = "-
         fieldguide.errors.InputError: photos/train/run lies in photos, where it would be taken for pictures of a class
         the next time: name a folder outside of it with --output, such as runs/run.
     """
-    if _lies_in(folder, pictures):
-        taken = "pictures of a class" if what == "folder" else "one of the pictures"
+    if not _lies_in(folder, pictures):
+        return
+    taken = "pictures of a class" if what == "folder" else "one of the pictures"
+    lies = f"{folder} lies in {pictures}, where it would be taken for {taken} the next time"
+    place = _beside(pictures) / Path(folder).name
+    if what == "folder" and _holds_run(Path(folder)):
+        out = _way_out(Path(folder), pictures)
         raise InputError(
-            f"{folder} lies in {pictures}, where it would be taken for {taken} the next time: name a {what} outside of "
-            f"it with {asked}, such as {_beside(pictures) / Path(folder).name}."
+            f"{lies}, and holds a run: move that out with `{_moving(Path(folder), out)}`, which loses nothing, and "
+            f"name another folder with {asked}, such as {_free(place, {out})}."
         )
+    such = _free(place) if what == "folder" else place
+    raise InputError(f"{lies}: name a {what} outside of it with {asked}, such as {such}.")
+
+
+def require_run_outside(run: str | Path, pictures: str | Path, *, asked: str = "--resume ") -> None:
+    """Sees to it that a run that is to go on does not lie among its pictures, as one of an earlier version may.
+
+    Args:
+        run: its folder.
+        pictures: the folder that they are in.
+        asked: by what the run is named, right before the folder.
+
+    Raises:
+        InputError: it lies in there; the message says how it is moved out.
+
+    Example:
+        >>> require_run_outside("photos/first", "photos")
+        Traceback (most recent call last):
+        fieldguide.errors.InputError: the run in photos/first lies among its pictures, in photos, where it is taken for
+        a class of them: move it out with `mv photos/first runs/first-2`, which loses nothing, and go on there with
+        --resume runs/first-2.
+    """
+    if _lies_in(run, pictures):
+        out = _way_out(Path(run), pictures)
+        raise InputError(
+            f"the run in {run} lies among its pictures, in {pictures}, where it is taken for a class of them: move it "
+            f"out with `{_moving(Path(run), out)}`, which loses nothing, and go on there with {asked}{out}."
+        )
+
+
+def run_among(folder: Path, pictures: Path) -> InputError:
+    """What is raised where a folder among the pictures is a run, or one of runs: how it is moved out.
+
+    Args:
+        folder: that would be taken for a class.
+        pictures: the folder that it is in.
+    """
+    out = _way_out(folder, pictures)
+    return InputError(
+        f"the folder '{folder.name}' in {folder.parent} holds a run and no pictures of a class: move it out with "
+        f"`{_moving(folder, out)}`, which loses nothing, or name a folder of pictures only."
+    )
+
+
+def holds_runs(folder: Path) -> bool:
+    """Whether a folder is that of a run, or some in it are; one that cannot be read is none, as far as can be told."""
+    with suppress(OSError):
+        return _holds_run(folder) or any(map(_holds_run, folder.iterdir()))
+    return False
+
+
+def are_of_runs(files: Sequence[Path]) -> bool:
+    """Whether all files lie in folders of runs, and none is named like a picture.
+
+    Example:
+        >>> are_of_runs([Path("run/asked.json"), Path("run/checkpoints/last.npz")])
+        True
+        >>> are_of_runs([Path("cats/model.keras"), Path("cats/1.jpg")])
+        False
+    """
+    runs = {path.parent for path in files if path.name in MARKS}
+    return bool(runs) and all(
+        path.suffix.lower() not in _LIKE_PICTURES and not runs.isdisjoint(path.parents) for path in files
+    )
+
+
+def _holds_run(folder: Path) -> bool:
+    return any(os.path.exists(folder / mark) for mark in MARKS)  # noqa: PTH110 - False where it cannot be told
+
+
+def _way_out(folder: Path, pictures: str | Path) -> Path:
+    """A free place beside the pictures for a folder that lies among them."""
+    beside = _beside(pictures)
+    return beside if folder.name == RUNS and not beside.exists() else _free(beside / folder.name)
+
+
+def _moving(folder: Path, out: Path) -> str:
+    """The command that moves a folder there."""
+    first = "" if out.parent.exists() else f"{shlex.join(['mkdir', '-p', str(out.parent)])} && "
+    return first + shlex.join(["mv", str(folder), str(out)])
+
+
+def _free(place: Path, taken: Collection[Path] = ()) -> Path:
+    """The place, or one named like it with a number, where nothing is yet."""
+    free, number = place, 1
+    while free in taken or free.exists():
+        number += 1
+        free = place.with_name(f"{place.name}-{number}")
+    return free
 
 
 def _lies_in(folder: str | Path, pictures: str | Path) -> bool:

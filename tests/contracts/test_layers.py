@@ -22,29 +22,29 @@ LAYERS: dict[int, str] = {
     "data.samples",
     2: "data.pixels data.arguments data.twins data.check data.split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
-    "augmentation.warp augmentation.mixing augmentation.lettering augmentation.sheet augmentation.sampling "
-    "augmentation.layer batches",
+    "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
+    "augmentation.sampling augmentation.layer batches",
     4: "model.backbones model.lite0 model.layers model.nets model.parameters model.writer model.graph model.net_graph "
     "model.head model.norms model.build model.engine model.predictions model.note model.archive model.classifier",
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
     "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
-    "training.scratch training.rates training.wishes training.arguments training.fit",
+    "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case evaluation.signs "
-    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.fitting evaluation.ailments "
-    "evaluation.diagnose",
+    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse "
+    "evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.marks "
     "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
     "reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "
-    "comparison.compare rate asked resuming outcome job predict demo augment preprocessing.warning "
-    "preprocessing.arguments preprocessing.pictures preprocessing.transforms preprocessing.listing "
-    "preprocessing.table preprocessing.reader preprocessing.drawing preprocessing.standard preprocessing.notes "
-    "preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
-    "preprocessing.file_iterators preprocessing.generator preprocessing.pipelines preprocessing.folders "
-    "preprocessing.image",
+    "comparison.compare rate asked resuming outcome job predict demo chosen augment preprocessing.warning "
+    "preprocessing.arguments preprocessing.pictures preprocessing.transforms preprocessing.random_transforms "
+    "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
+    "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless "
+    "preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators preprocessing.generator "
+    "preprocessing.pipelines preprocessing.folders preprocessing.image",
     9: "__init__ flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras

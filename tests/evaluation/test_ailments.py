@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulated_cases import SETUP, answered, level, rising, simulate
 
 from fieldguide.errors import InputError
-from fieldguide.evaluation import ailment, fitting
+from fieldguide.evaluation import ailment, collapse
 from fieldguide.evaluation.ailment import KINDS, Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Answers, Case
@@ -380,7 +380,7 @@ def test_of_many_classes_one_fares_badly_by_chance() -> None:
         hits = rng.binomial(6, 0.6, 50)
         confusion = np.diag(hits) + np.roll(np.diag(6 - hits), 1, axis=1)
         held = Answers(tuple(map(tuple, confusion.tolist())), (int(hits.sum()),), (int(300 - hits.sum()),))
-        named += fitting.collapsed(Signs(replace(healthy(), counts=(30,) * 50, held=held))) is not None
+        named += collapse.collapsed(Signs(replace(healthy(), counts=(30,) * 50, held=held))) is not None
     assert named <= 5
 
 

@@ -216,6 +216,44 @@ def test_of_a_training_from_scratch_the_curves_lead() -> None:
     assert json.loads(json.dumps(found.to_dict()))["ailments"][0]["kind"] == "overfitting"
 
 
+def judged(wrong: int, how: str, *, validation: int = 0) -> Diagnosis:
+    """Of a training from scratch that fits well on the 400 pictures of its curves, by 200 test pictures."""
+    epochs = simulate(rising(0.6, 0.92, 4), rising(0.6, 0.91, 4)).epochs
+    run = run_of(2000, 200, epochs=epochs)
+    parts = replace(run.parts, validation=dataset(CATS, np.arange(validation) % 2, first=2400))
+    run = replace(run, parts=parts, choices=replace(run.choices, how=how))
+    return diagnose(run, scored(run, range(wrong)))
+
+
+@pytest.mark.parametrize(
+    ("validation", "how", "called", "of"),
+    [
+        (400, "the 400 pictures of validation", "validation", "the 400 pictures of validation"),
+        (0, "400 pictures held out of the 2,400 for training", "held-out", "400 pictures held out of the 2,400"),
+        (0, "the 400 pictures that measure, which decided nothing", "test", "the same pictures."),
+    ],
+)
+def test_each_gap_says_which_pictures_it_is_of(validation: int, how: str, called: str, of: str) -> None:
+    found = judged(2, how, validation=validation)
+    (fits,) = found.ailments
+    assert f"of 400 {called} pictures" in found.verdict
+    assert fits.evidence[0].startswith(f"Over the last epochs the gap on 400 {called} pictures was ")
+    assert [figure.name for figure in fits.figures] == [f"{word} on {called} pictures" for word in ("accuracy", "gap")]
+    assert "99.0% of 200 test pictures, which chose nothing: a gap of 1.0 points (95% CI " in found.evidence[0]
+    assert f"The curves, and the gap over the last epochs, are of {of}" in found.evidence[0]
+    assert not any("can be shown" in line for line in found.evidence), "there is one verdict, and no second one"
+
+
+def test_a_good_fit_that_the_test_pictures_speak_against_says_so() -> None:
+    how = "the 400 pictures of validation"
+    found = judged(19, how, validation=400)
+    assert (found.ailments[0].kind, found.ailments[0].sure, found.overfits) == ("good fit", "possible", "yes")
+    assert found.verdict == found.ailments[0].sentence
+    assert found.verdict.endswith("; but on 200 test pictures, which chose nothing, the gap is 9.5 points.")
+    assert "but on" not in judged(2, how, validation=400).verdict
+    assert "but on" not in judged(19, "the 400 pictures that measure, which decided nothing").verdict
+
+
 def test_further_ailments_are_told_with_their_evidence_and_remedy_once() -> None:
     epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_n=25)
     run = run_of(2000, 60, epochs=epochs.epochs)

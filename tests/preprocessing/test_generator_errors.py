@@ -15,7 +15,7 @@ from oracle import as_keras_does, keras_image
 from pictures import folder_of, put
 
 import fieldguide as fg
-from fieldguide.preprocessing.iterators import NumpyArrayIterator
+from fieldguide.preprocessing.array_iterators import NumpyArrayIterator
 
 X = np.zeros((6, 8, 8, 3), np.float32)
 

@@ -10,7 +10,7 @@ import pytest
 from oracle import LINEAR, as_keras_does, assert_alike, keras_image, pictures, ties, tolerance
 
 from fieldguide.errors import InputError, InputTypeError
-from fieldguide.preprocessing import transforms
+from fieldguide.preprocessing import image, transforms
 
 LAST: dict[str, Any] = {"row_axis": 0, "col_axis": 1, "channel_axis": 2}
 FIRST: dict[str, Any] = {"row_axis": 1, "col_axis": 2, "channel_axis": 0}
@@ -117,7 +117,7 @@ def test_random_shift_moves_to_the_side_what_is_called_the_width() -> None:
     picture = np.zeros((21, 21, 1), np.float32)
     picture[10, 10] = 1
     np.random.seed(4)
-    moved = transforms.random_shift(picture, 0.4, 0.0, **LAST, fill_mode="constant")
+    moved = image.random_shift(picture, 0.4, 0.0, **LAST, fill_mode="constant")
     assert moved[10].sum() > 0.99
     with as_keras_does():
         np.random.seed(4)
@@ -129,7 +129,7 @@ def test_random_shift_moves_to_the_side_what_is_called_the_width() -> None:
 def test_a_range_takes_two_numbers(name: str) -> None:
     picture = np.zeros((4, 4, 3))
     with pytest.raises(InputError, match=r"_range is \(1,\); expected a tuple or list of two numbers"):
-        getattr(transforms, name)(picture, (1,))
+        getattr(image, name)(picture, (1,))
     with pytest.raises(ValueError, match="tuple or list"):
         getattr(keras_image, name)(picture, (1,))
 
@@ -138,11 +138,11 @@ def test_a_range_takes_two_numbers(name: str) -> None:
 def test_one_number_is_no_range(name: str) -> None:
     picture = np.zeros((4, 4, 3))
     with pytest.raises(InputTypeError, match=r"_range is 0\.2; expected a tuple or list of two numbers"):
-        getattr(transforms, name)(picture, 0.2)
+        getattr(image, name)(picture, 0.2)
     with pytest.raises(TypeError):
         getattr(keras_image, name)(picture, 0.2)
     with pytest.raises(InputTypeError, match=r"_range is 'a'; expected a number"):
-        getattr(transforms, name)(picture, ("a", "b"))
+        getattr(image, name)(picture, ("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_one_number_is_no_range(name: str) -> None:
 )
 def test_what_is_no_number(name: str, given: tuple[object, ...], message: str) -> None:
     with pytest.raises(InputTypeError, match=f"^{message}"):
-        getattr(transforms, name)(np.zeros((4, 4, 3)), *given)
+        getattr(image, name)(np.zeros((4, 4, 3)), *given)
     with pytest.raises(TypeError), as_keras_does():
         getattr(keras_image, name)(np.zeros((4, 4, 3)), *given)
 
@@ -174,7 +174,7 @@ def test_what_is_no_number(name: str, given: tuple[object, ...], message: str) -
 def test_fill_modes_and_orders_that_there_are_not(options: dict[str, Any], message: str) -> None:
     for turned in (0, 30):
         with pytest.raises(InputError, match=f"^{message}"):
-            transforms.random_rotation(np.zeros((4, 4, 3)), turned, **LAST, **options)
+            image.random_rotation(np.zeros((4, 4, 3)), turned, **LAST, **options)
     with pytest.raises(RuntimeError), as_keras_does():
         keras_image.random_rotation(np.zeros((4, 4, 3)), 30, **LAST, **options)
 
@@ -183,5 +183,5 @@ def test_zoom_by_nothing_draws_nothing() -> None:
     np.random.seed(1)
     before = np.random.random_sample()
     np.random.seed(1)
-    transforms.random_zoom(np.zeros((4, 4, 3)), (1, 1), **LAST)
+    image.random_zoom(np.zeros((4, 4, 3)), (1, 1), **LAST)
     assert np.random.random_sample() == before

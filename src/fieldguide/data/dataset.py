@@ -12,6 +12,7 @@ import numpy as np
 
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, plain_reason, walk
+from fieldguide.place import are_of_runs, holds_runs, run_among
 
 PARTS = ("train", "validation", "test")
 _PART_OF_FOLDER = {
@@ -75,7 +76,7 @@ class Dataset:
 
         Raises:
             FileError: if the folder or a class folder is missing, a file, or may not be read.
-            InputError: if it holds no class folders, fewer than there must be, an empty class folder, two class
+            InputError: if it holds no class folders, fewer than there must be, an empty class folder, a run, two class
                 folders whose names differ only by case or surrounding spaces, or one folder under two names.
 
         Example:
@@ -173,6 +174,7 @@ class _Listing:
         self.classes: set[str] = set()
         self.skipped: list[Skipped] = []
         self.hidden = 0
+        self._runs: list[Path] = []  # class folders that are none: each is a run, or holds some
         self._visited: dict[tuple[int, int] | str, Path] = {}
 
     def folders_of(self, place: Path) -> list[Path]:
@@ -222,6 +224,7 @@ class _Listing:
 
     def _walk(self, folder: Path, part: int) -> None:
         """Takes the files below a class folder."""
+        before = len(self.found)
         for found in walk(folder, self._visited):
             if found.kind == "file":
                 self.found.append((found.path, folder.name, part))
@@ -234,13 +237,18 @@ class _Listing:
             elif found.why is not None:
                 there = relative(found.why, self.root)
                 self.skipped.append(Skipped(found.path, f"a link to {there}, which is read already"))
+        if are_of_runs([path for path, _, _ in self.found[before:]]):
+            self._runs.append(folder)
 
     def _refuse_what_cannot_work(self, fewest_classes: int) -> None:
-        if not self.classes:
+        if self.classes == {folder.name for folder in self._runs}:
+            held = "runs" if self.classes else "no class folders"
             raise InputError(
-                f"{self.root} holds no class folders; expected one folder of pictures for each class, "
+                f"{self.root} holds {held}; expected one folder of pictures for each class, "
                 f"such as {self.root}/cats/*.jpg and {self.root}/dogs/*.jpg."
             )
+        if self._runs:
+            raise run_among(self._runs[0], self.root)
         if len(self.classes) < fewest_classes:
             raise InputError(
                 f"{self.root} holds one class only, '{min(self.classes)}': a classifier needs at least two; "
@@ -273,6 +281,9 @@ def _divided(root: Path, folders: Sequence[str]) -> dict[str, int]:
             return {}
         raise InputError(f"{root} holds {' and '.join(sorted(parts))}, but no train folder: add one.")
     if others:
+        for name in others:
+            if holds_runs(root / name):
+                raise run_among(root / name, root)
         raise InputError(
             f"{root} holds both parts ({', '.join(sorted(parts))}) and other folders ({', '.join(others[:3])}): "
             "move the others away, or give one folder for each class."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fieldguide.errors import InputError
-from fieldguide.evaluation import doubts, fitting, pace
+from fieldguide.evaluation import collapse, doubts, fitting, pace
 from fieldguide.evaluation.ailment import (
     AUGMENTATION,
     COLLAPSED,
@@ -30,7 +30,7 @@ _RULES = (
     doubts.few_held,
     doubts.leak,
     doubts.labels,
-    fitting.collapsed,
+    collapse.collapsed,
     fitting.augmentation_too_strong,
     fitting.overfitting,
     fitting.underfitting,
@@ -81,8 +81,8 @@ def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:
 def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:
     """The same with overfitting before what a wide gap explains: smaller jumps, and a class that is not known."""
     explained = {one.kind: pace.jump(signs) for one in found if one.kind == UNSTABLE}
-    place = fitting.forgotten(signs)
-    if place is not None and not fitting.very_rare(signs, place):
+    place = collapse.forgotten(signs)
+    if place is not None and not collapse.very_rare(signs, place):
         explained[COLLAPSED] = FAR_APART
     gap = [one for one in found if one.kind == OVERFITTING]
     if not gap:

@@ -14,7 +14,7 @@ from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError
 from fieldguide.training.record import Epoch
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.watching import MOST_WATCHED
+from fieldguide.training.watching import MOST_WATCHED, OUT_OF_TRAIN
 from fieldguide.training.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Case:
             None if score is None else Answers.of(score.probabilities, score.labels),
             round(leaks * min(1.0, MOST_WATCHED / max(1, len(held)))),
             run.parts.train.class_names,
-            "validation" if len(held) else "held-out",
+            _watched(run),
         )
 
     def class_name(self, place: int) -> str:
@@ -234,6 +234,13 @@ class Case:
         names = tuple(kept.get("class_names", ()))
         watched = kept.get("watched", "held-out")
         return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names, watched)
+
+
+def _watched(run: Run) -> str:
+    """What the pictures are called that were looked at after each epoch."""
+    if len(run.parts.validation):
+        return "validation"
+    return "held-out" if OUT_OF_TRAIN in run.choices.how else run.parts.measured
 
 
 def _augmentation(settings: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -9,12 +9,13 @@ import numpy as np
 from fieldguide.data.arguments import said
 from fieldguide.errors import InputTypeError
 from fieldguide.evaluation import evidence
-from fieldguide.evaluation.ailment import Ailment
+from fieldguide.evaluation.ailment import POSSIBLE, Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
+from fieldguide.training.watching import OUT_OF_TRAIN
 from fieldguide.words import counted
 
 # Differences of shares: 0.02 is two of a hundred pictures.
@@ -100,8 +101,10 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
     if not case.epochs:
         return measured
     photos = str(run.parts.train.root)
-    found = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
-    return _led_by(tuple(found), measured)
+    first, *others = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
+    if score is not None and measured.overfits == "yes" and not first.ill:
+        first = _with_what_was_measured(first, run, score)
+    return _led_by((first, *others), measured)
 
 
 def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
@@ -115,8 +118,12 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
     larger = "a larger network (--size)" if from_scratch else "a larger backbone"
+    if from_scratch:
+        on_the_gap = evidence.on_both_gaps(run.train_accuracy, unseen, gap, score.pictures, _watched(run))
+    else:
+        on_the_gap = evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits)
     findings = [
-        evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits),
+        on_the_gap,
         evidence.on_leaks(run.parts, score, unseen, leaked),
         evidence.on_chance(score),
         _on_the_curves(run),
@@ -136,6 +143,21 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
 def _on_the_curves(run: Run) -> str:
     """What the curves of a head or of fine-tuning tell; of a training from scratch the ailments tell it."""
     return evidence.on_the_curves(tuple(epoch for epoch in run.epochs if epoch.phase != SCRATCH))
+
+
+def _watched(run: Run) -> str:
+    """The pictures that were looked at after each epoch; "" where they are those that measure."""
+    return run.choices.how if len(run.parts.validation) or OUT_OF_TRAIN in run.choices.how else ""
+
+
+def _with_what_was_measured(first: Ailment, run: Run, score: Score) -> Ailment:
+    """The same, and that a gap shows on the pictures that measure, where it does on others than the curves are of."""
+    unseen, _ = _without_leaks(run, score)
+    if unseen is None or not _watched(run):
+        return first
+    gap = difference(run.train_accuracy, unseen)
+    but = f"but on {unseen.n:,} {score.pictures}, which chose nothing, the gap is {evidence.points(gap.value)}"
+    return replace(first, sentence=f"{first.sentence.removesuffix('.')}; {but}.", sure=POSSIBLE)
 
 
 def _led_by(found: tuple[Ailment, ...], measured: Diagnosis) -> Diagnosis:

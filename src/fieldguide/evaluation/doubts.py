@@ -54,7 +54,7 @@ def few_held(signs: Signs) -> Ailment | None:
         FEW_HELD,
         f"The validation set is too small to tell how good it is: {counted(held.n, 'picture')}.",
         (known, f"About {_needed(held):,} pictures would bring the interval to within 5 points either way."),
-        (Figure.of("accuracy on held-out pictures", held),),
+        (Figure.of(f"accuracy on {signs.case.watched} pictures", held),),
         CERTAIN,
         remedies.more_held_out(signs.case.setup, sum(signs.case.counts) + held.n, FEWEST_HELD),
     )
@@ -160,7 +160,10 @@ def labels(signs: Signs) -> Ailment | None:
             LABELS,
             "The labels are suspect: what it learns is not shown to help with unseen pictures.",
             (alike, but) if few else (alike,),
-            (Figure.of("accuracy on training pictures", trained), Figure.of("accuracy on held-out pictures", held)),
+            (
+                Figure.of("accuracy on training pictures", trained),
+                Figure.of(f"accuracy on {signs.case.watched} pictures", held),
+            ),
             POSSIBLE if few else LIKELY,
             remedy,
         )
@@ -225,7 +228,7 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
         (then, why),
         (
             Figure.of("accuracy on training pictures", signs.trained),
-            Figure.of("accuracy on held-out pictures", signs.held),
+            Figure.of(f"accuracy on {signs.case.watched} pictures", signs.held),
             Figure("held-out accuracy at its best", float(held[peak])),
         ),
         POSSIBLE,

@@ -30,7 +30,7 @@ def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str
         f"It recognises {percent(trained)} of the {trained.n:,} pictures it learnt from and {percent(unseen)} of "
         f"{counted(unseen.n, 'picture')} it has not seen"
     )
-    between = f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"
+    between = interval(gap)
     if gap.low > 0 and overfits != "cannot tell":
         small = ", too small to matter" if overfits == "no" else ""
         return f"{pair}: a gap of {points(gap.value)} ({between}){small}."
@@ -45,6 +45,24 @@ def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str
             "this few pictures neither overfitting nor its absence can be shown."
         )
     return f"{pair}: no gap can be shown ({points(gap.value)}, {between})."
+
+
+def on_both_gaps(trained: Estimate, unseen: Estimate, gap: Estimate, measured: str, watched: str) -> str:
+    """The gap of a classifier from scratch as it was kept, and which pictures its curves and their gap are of.
+
+    Args:
+        trained: its accuracy on the pictures it learnt from.
+        unseen: on those that measure.
+        gap: between the two.
+        measured: those that measure, in words.
+        watched: likewise those that were looked at after each epoch; "" where they are the same ones.
+    """
+    return (
+        f"The classifier that was kept recognises {percent(trained)} of the {trained.n:,} pictures it learnt from and "
+        f"{percent(unseen)} of {unseen.n:,} {measured}, which chose nothing: a gap of "
+        f"{points(gap.value)} ({interval(gap)}). "
+        f"The curves, and the gap over the last epochs, are of {watched or 'the same pictures'}."
+    )
 
 
 def on_leaks(parts: Parts, score: Score, unseen: Estimate | None = None, leaked: int = 0) -> str:
@@ -205,3 +223,8 @@ def percent(estimate: Estimate) -> str:
 def points(gap: float) -> str:
     """A difference of shares in percentage points: '1.6 points'."""
     return f"{round(100 * gap, 1) + 0.0:.1f} points"  # + 0.0 makes -0.0 a plain zero
+
+
+def interval(gap: Estimate) -> str:
+    """The interval of a difference of shares: '95% CI 0.2 to 3.1 points'."""
+    return f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"

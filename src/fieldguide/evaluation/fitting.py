@@ -1,4 +1,4 @@
-"""How well a training fits its pictures: by heart, too little, well, one class not at all, or held back too much."""
+"""How well a training fits its pictures: by heart, too little, well, or held back too much."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import (
     AUGMENTATION,
-    COLLAPSED,
     GOOD,
     LIKELY,
     OVERFITTING,
@@ -18,21 +17,16 @@ from fieldguide.evaluation.ailment import (
     Ailment,
     Figure,
 )
-from fieldguide.evaluation.evidence import percent, points
+from fieldguide.evaluation.evidence import interval, percent, points
 from fieldguide.evaluation.pace import FAR_APART, held_back
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
-from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.intervals import difference, wilson
 from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
 LARGE_GAP = 0.05  # as for networks that have learnt to see before: below it a gap is no cause for alarm
 WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
 MAY_BE = 0.10  # a gap that may be above it is not called small
-FORGOTTEN = 0.10  # recall of a class below this share, though the classifier as a whole is better than chance
-FEW_OF_A_CLASS = 5  # held-out pictures of a class, below which its recall says nothing
-MOSTLY_RIGHT = 0.5  # of the other classes' pictures: where less is, it is not one class that ails
-RARE = 0.5  # of the largest class's pictures: a class with fewer is rare
-VERY_RARE = 0.1  # likewise: that few are seldom learnt from at all
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
 PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
 HALF_WAY = 0.5  # from a blind guess to all training pictures right: further, the augmentation can be learnt from
@@ -56,8 +50,8 @@ def overfitting(signs: Signs) -> Ailment | None:
     at_best = signs.share("val_accuracy", signs.val_n, until=min(signs.count, best + signs.tail // 2))
     apart = (
         f"At the end it recognises {percent(signs.trained)} of the pictures it learns from and {percent(signs.held)} "
-        f"of {counted(signs.val_n, 'held-out picture')}, measured alike: a gap of {points(gap.value)} "
-        f"({_interval(gap)})."
+        f"of {counted(signs.val_n, f'{signs.case.watched} picture')}, measured alike: a gap of {points(gap.value)} "
+        f"({interval(gap)})."
     )
     evidence = [apart, rose]
     lost = at_best.value - signs.held.value
@@ -79,8 +73,8 @@ def overfitting(signs: Signs) -> Ailment | None:
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
-            Figure.of("accuracy on held-out pictures", signs.held),
-            Figure.of("gap", gap),
+            Figure.of(f"accuracy on {signs.case.watched} pictures", signs.held),
+            Figure.of(f"gap on {signs.case.watched} pictures", gap),
         ),
         SHOWN,
         remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts))),
@@ -135,84 +129,12 @@ def underfitting(signs: Signs) -> Ailment | None:
         UNDERFITTING,
         sentence,
         tuple(evidence),
-        (Figure.of("accuracy on training pictures", signs.trained), Figure.of("gap", signs.gap)),
+        (
+            Figure.of("accuracy on training pictures", signs.trained),
+            Figure.of(f"gap on {signs.case.watched} pictures", signs.gap),
+        ),
         POSSIBLE if nothing else SHOWN if surely else LIKELY,
         remedies.more_room(signs.case.setup, usual_epochs(sum(signs.case.counts))),
-    )
-
-
-def collapsed(signs: Signs) -> Ailment | None:
-    """Whether a class is hardly ever recognised, while the others are.
-
-    Args:
-        signs: of the training.
-    """
-    place = forgotten(signs)
-    if place is None or signs.case.held is None:
-        return None
-    confusion = np.array(signs.case.held.confusion)
-    support, hits = confusion.sum(axis=1), np.diag(confusion)
-    own = wilson(int(hits[place]), int(support[place]))
-    others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
-    return _collapse(signs, place, own, others, int(confusion[:, place].sum()))
-
-
-def forgotten(signs: Signs) -> int | None:
-    """The place of the class that is hardly ever recognised while the others are, from 0; None where there is none.
-
-    Args:
-        signs: of the training.
-    """
-    if signs.case.held is None:
-        return None
-    confusion, counts = np.array(signs.case.held.confusion), np.array(signs.case.counts)
-    support, hits = confusion.sum(axis=1), np.diag(confusion)
-    for place in np.argsort(hits / np.maximum(support, 1), kind="stable"):
-        own = wilson(int(hits[place]), int(support[place]))
-        others = wilson(int(hits.sum() - hits[place]), int(support.sum() - support[place]))
-        if support[place] < FEW_OF_A_CLASS or others.n == 0 or own.value > FORGOTTEN or others.value < MOSTLY_RIGHT:
-            continue
-        rare = counts[place] < RARE * counts.max()
-        # Of many classes one fares badly by chance; but not the very one that is by far the rarest.
-        among = 1 if place == counts.argmin() and very_rare(signs, place) else len(support)
-        if chance(others, own) >= CHANCE / among:
-            continue
-        if not rare and signs.trained.value < LEARNT:  # then it has not learnt enough, of this class or another
-            continue
-        return int(place)
-    return None
-
-
-def very_rare(signs: Signs, place: int) -> bool:
-    """Whether a class has so few training pictures beside the largest that this alone explains its being forgotten.
-
-    Args:
-        signs: of the training.
-        place: of the class, from 0.
-    """
-    return signs.case.counts[place] < VERY_RARE * max(signs.case.counts)
-
-
-def _collapse(signs: Signs, place: int, own: Estimate, others: Estimate, named: int) -> Ailment:
-    count, most = signs.case.counts[place], max(signs.case.counts)
-    setup, name = signs.case.setup, signs.case.class_name(place)
-    recalls = (
-        f"Of {counted(own.n, 'held-out picture')} of {name} {own.percent} are recognised, of those of the other "
-        f"classes {others.percent}; it was named {counted(named, 'time')}."
-    )
-    evidence = [recalls]
-    if count < RARE * most:
-        evidence.append(f"It has {counted(count, 'training picture')}, the largest class {most:,}.")
-        remedy = remedies.check("Add pictures of that class, and see how the classes compare")
-    else:
-        remedy = remedies.other_rate("Go in smaller steps", setup, 0.3)
-    return Ailment(
-        COLLAPSED,
-        f"One class has collapsed: {name} is hardly ever recognised.",
-        tuple(evidence),
-        (Figure.of(f"recall of {name}", own), Figure.of("recall of the others", others)),
-        SHOWN,
-        remedy,
     )
 
 
@@ -267,15 +189,17 @@ def well_fitted(signs: Signs) -> Ailment | None:
     gap = signs.gap
     if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE or signs.nothing_learnt:
         return None
-    surely = gap.high <= LARGE_GAP
+    surely, held = gap.high <= LARGE_GAP, counted(signs.val_n, f"{signs.case.watched} picture")
     about = "" if surely else ", as far as so many can show"
     return Ailment(
         GOOD,
-        f"It fits well: over its last epochs it recognised {percent(signs.held)} of "
-        f"{counted(signs.val_n, f'{signs.case.watched} picture')}, hardly fewer than of those it learnt from "
-        f"({percent(signs.trained)}){about}.",
-        (f"Over the last epochs the gap was {points(gap.value)} ({_interval(gap)}).",),
-        (Figure.of("accuracy on held-out pictures", signs.held), Figure.of("gap", gap)),
+        f"It fits well: over its last epochs it recognised {percent(signs.held)} of {held}, hardly fewer than of "
+        f"those it learnt from ({percent(signs.trained)}){about}.",
+        (f"Over the last epochs the gap on {held} was {points(gap.value)} ({interval(gap)}).",),
+        (
+            Figure.of(f"accuracy on {signs.case.watched} pictures", signs.held),
+            Figure.of(f"gap on {signs.case.watched} pictures", gap),
+        ),
         SHOWN if surely else LIKELY,
     )
 
@@ -286,19 +210,15 @@ def unclear(signs: Signs) -> Ailment:
     Args:
         signs: of the training.
     """
-    gap, held = signs.gap, counted(signs.val_n, "held-out picture")
-    known = f"On {held} the gap is {points(gap.value)}, and may be more or less ({_interval(gap)})."
+    gap, held = signs.gap, counted(signs.val_n, f"{signs.case.watched} picture")
+    known = f"On {held} the gap is {points(gap.value)}, and may be more or less ({interval(gap)})."
     if not (signs.n and signs.val_n):
         known = "How many pictures each epoch was measured on was not written down."
     return Ailment(
         UNCLEAR,
         "What ails it, if anything, cannot be told from these curves.",
         (known,),
-        (Figure.of("gap", gap),) if signs.n and signs.val_n else (),
+        (Figure.of(f"gap on {signs.case.watched} pictures", gap),) if signs.n and signs.val_n else (),
         POSSIBLE,
         remedies.more_held_out(signs.case.setup),
     )
-
-
-def _interval(gap: Estimate) -> str:
-    return f"95% CI {100 * gap.low:.1f} to {100 * gap.high:.1f} points"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fieldguide.preprocessing.array_iterators import NumpyArrayIterator
 from fieldguide.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
-from fieldguide.preprocessing.iterators import NumpyArrayIterator
 from fieldguide.preprocessing.transformer import Transformer
 from fieldguide.preprocessing.warning import warn
 

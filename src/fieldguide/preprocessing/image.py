@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from fieldguide.preprocessing.array_iterators import NumpyArrayIterator
 from fieldguide.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from fieldguide.preprocessing.folders import image_dataset_from_directory
 from fieldguide.preprocessing.generator import ImageDataGenerator
-from fieldguide.preprocessing.iterators import Iterator, NumpyArrayIterator
+from fieldguide.preprocessing.iterators import Iterator
 from fieldguide.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
-from fieldguide.preprocessing.transforms import (
-    apply_affine_transform,
-    apply_brightness_shift,
-    apply_channel_shift,
+from fieldguide.preprocessing.random_transforms import (
     random_brightness,
     random_channel_shift,
     random_rotation,
     random_shear,
     random_shift,
     random_zoom,
+)
+from fieldguide.preprocessing.transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
 )
 
 __all__ = [

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
-from fieldguide.errors import ModelError, TrainingError
+from fieldguide.errors import TrainingError
 from fieldguide.files import require_writable
 from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
-from fieldguide.model.classifier import MODEL_FILE, Classifier, load
+from fieldguide.model.classifier import MODEL_FILE, Classifier
 from fieldguide.model.head import units_for
-from fieldguide.place import require_outside
+from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
@@ -28,13 +26,12 @@ from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Schedule, Stage, Watch
+from fieldguide.training.saving import saved
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stores import at_size, whole_store
 from fieldguide.training.watching import watch as watched
 
-AGREEMENT = 1e-3  # largest difference of a probability between the saved Keras model and the fast engine
-CHECKED_PICTURES = 8
 ROOM_FOR_A_MODEL = 40_000_000  # bytes, of the backbone with a head
 ROOM_FOR_THE_REST = 5_000_000  # bytes, of a model's archive besides its weights, and of logs
 
@@ -134,8 +131,10 @@ def train(
     refuse_unknown(logs)
     require_resumable(recipe, folder, resume=resume, logs=logs)
     if folder is not None:
-        require_outside(folder, parts.train.root, asked="folder=")
-        if not resume:
+        if resume:
+            require_run_outside(folder, parts.train.root, asked="folder=")
+        else:
+            require_outside(folder, parts.train.root, asked="folder=")
             require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()
@@ -183,7 +182,7 @@ def _from_scratch(
     agreement = None
     if place is not None:
         with watch.stage("saving"):
-            agreement = _save(classifier, place / MODEL_FILE, store.read(range(min(CHECKED_PICTURES, len(store)))))
+            agreement = saved(classifier, place / MODEL_FILE, store)
     choices = Choices(
         how=training.watched.how,
         trials=(),
@@ -262,7 +261,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
     agreement = None
     if place is not None:
         with watch.stage("saving"):
-            agreement = _save(classifier, place / MODEL_FILE, store.read(range(min(CHECKED_PICTURES, len(store)))))
+            agreement = saved(classifier, place / MODEL_FILE, store)
     return Run(
         folder=place,
         classifier=classifier,
@@ -278,29 +277,6 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         decoded=store.decoded,
         computed=features.computed,
     )
-
-
-def _save(classifier: Classifier, path: Path, pixels: np.ndarray) -> float:
-    """Writes the model; the largest difference of its probabilities, as Keras computes them, from the engine's.
-
-    Raises:
-        ModelError: if they disagree.
-    """
-    with console.progress("Saving, comparing", 3) as bar:
-        classifier.save(path)
-        bar.advance()
-        given = np.asarray(classifier.keras_model.predict_on_batch(pixels.astype(np.float32)))
-        bar.advance()
-        if given.shape[1] == 1:
-            given = np.concatenate([1 - given, given], axis=1)
-        difference = float(np.abs(given - load(path).probabilities(pixels)).max())
-        bar.advance()
-    if not difference <= AGREEMENT:
-        raise ModelError(
-            f"{path} disagrees with its own fast forward pass by {difference:.4f} in a probability; "
-            f"at most {AGREEMENT} was expected. Please report this with the versions of Keras and ai-edge-litert."
-        )
-    return difference
 
 
 def _weights_note(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,13 @@ MLFLOW_FILE, FORMAT = "mlflow.json", 1  # which of MLflow's runs it is
 
 
 class Log(Protocol):
-    """Takes down every epoch as it ends."""
+    """Takes down the figures of every epoch as it ends."""
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Takes down one epoch."""
+    def write(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Takes down figures of one epoch, so that they are there even if the process is killed right after."""
+
+    def written(self) -> set[tuple[int, str]]:
+        """What it holds, also from before it was opened: pairs of an epoch's number and a figure's name."""
 
     def close(self, error: type[BaseException] | None = None) -> None:
         """Sees to it that everything is written.
@@ -55,7 +58,9 @@ def refuse_unknown(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> Iterator[list[Log]]:
+def opened(
+    names: Sequence[str], folder: Path, settings: Mapping[str, Any], epochs: Sequence[Epoch] = ()
+) -> Iterator[list[Log]]:
     """The logs of these names, closed when the block ends. Those of a run that is resumed go on where they were.
 
     Args:
@@ -63,6 +68,7 @@ def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> I
         folder: of the run; TensorBoard's files go to `tensorboard` in it, and MLflow's run is called like it, and
             remembered there.
         settings: of the training, for MLflow.
+        epochs: of a run that is resumed, as its checkpoint has them. What a log lacks of them is taken down first.
 
     Raises:
         InputError: a name is unknown, or its package is not installed.
@@ -71,17 +77,27 @@ def opened(names: Sequence[str], folder: Path, settings: Mapping[str, Any]) -> I
     with ExitStack() as stack:
         logs: list[Log] = []
         for name in names:
-            log = _TensorBoard(folder) if name == "tensorboard" else _MLflow(folder, settings)
+            log = _KINDS[name](folder, settings)
             stack.push(partial(_close, log))
+            _bring_up(log, epochs)
             logs.append(log)
         yield logs
+
+
+def _bring_up(log: Log, epochs: Sequence[Epoch]) -> None:
+    """Takes down what a log lacks of epochs: a process may be killed between a checkpoint and the log of its epoch."""
+    written = log.written() if epochs else set()
+    for epoch in epochs:
+        lacking = {name: value for name, value in figures(epoch).items() if (epoch.epoch, name) not in written}
+        if lacking:
+            log.write(epoch.epoch, lacking)
 
 
 def _close(log: Log, error: type[BaseException] | None, *_: object) -> None:
     log.close(error)
 
 
-def _figures(epoch: Epoch) -> dict[str, float]:
+def figures(epoch: Epoch) -> dict[str, float]:
     """What is taken down of an epoch: finite numbers by name, those of one kind side by side."""
     found = {
         "loss/train": epoch.loss,
@@ -96,14 +112,22 @@ def _figures(epoch: Epoch) -> dict[str, float]:
 
 
 class _TensorBoard:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, _: Mapping[str, Any]) -> None:
         from tensorboard.summary import Writer
 
-        self._writer = Writer(str(folder / "tensorboard"))
+        self._folder = folder / "tensorboard"
+        self._writer = Writer(str(self._folder))
 
-    def epoch(self, epoch: Epoch) -> None:
-        for name, value in _figures(epoch).items():
-            self._writer.add_scalar(name, value, epoch.epoch)
+    def write(self, epoch: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()  # which it would do by itself only after two minutes
+
+    def written(self) -> set[tuple[int, str]]:
+        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+        events = (event for path in self._folder.glob("*tfevents*") for event in EventFileLoader(str(path)).Load())
+        return {(event.step, value.tag) for event in events for value in event.summary.value}
 
     def close(self, error: type[BaseException] | None = None) -> None:
         self._writer.close()
@@ -137,13 +161,20 @@ class _MLflow:
             return ""
         return str(run)
 
-    def epoch(self, epoch: Epoch) -> None:
-        for name, value in _figures(epoch).items():
-            self._client.log_metric(self._run, name, value, step=epoch.epoch)
+    def write(self, epoch: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._client.log_metric(self._run, name, value, step=epoch)
+
+    def written(self) -> set[tuple[int, str]]:
+        names = self._client.get_run(self._run).data.metrics
+        return {(entry.step, name) for name in names for entry in self._client.get_metric_history(self._run, name)}
 
     def close(self, error: type[BaseException] | None = None) -> None:
         stopped = error is not None and issubclass(error, KeyboardInterrupt)
         self._client.set_terminated(self._run, "FINISHED" if error is None else "KILLED" if stopped else "FAILED")
+
+
+_KINDS: Mapping[str, Callable[[Path, Mapping[str, Any]], Log]] = {"tensorboard": _TensorBoard, "mlflow": _MLflow}
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:

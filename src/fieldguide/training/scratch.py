@@ -145,7 +145,7 @@ class Training:
             checkpoints.tidy(self.folder)
         settings = {name: self._origin[name] for name in ("recipe", "precision")}
         with (
-            logs.opened(self.logged, self.folder or Path(), settings) as logging,
+            logs.opened(self.logged, self.folder or Path(), settings, self.epochs) as logging,
             console.progress(self._title(), self.schedules[-1].end * steps, done * steps) as bar,
         ):
             if told is not None:
@@ -164,7 +164,7 @@ class Training:
                 if self.folder is not None:
                     checkpoints.write(self.folder, self._checkpoint())
                 for log in logging:
-                    log.epoch(epoch)
+                    log.write(epoch.epoch, logs.figures(epoch))
                 bar.title = self._title()
                 if told is not None:
                     told(epoch.epoch)
