@@ -474,7 +474,6 @@ def test_advice_after_a_divergence_can_be_followed(
     assert given_up(folder).endswith(f"--output {folder}-3.")
 
 
-@pytest.mark.keras
 @pytest.mark.parametrize(
     ("epochs", "holds"),
     [

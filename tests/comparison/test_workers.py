@@ -103,7 +103,6 @@ def test_what_a_run_refuses_is_raised_with_its_name(parts: Parts, tmp_path: Path
         make_at_once(pictures, [(beyond, tmp_path / "run")], 1, Seen())
 
 
-@pytest.mark.keras
 @on_linux
 def test_a_worker_that_is_killed_is_named_and_the_others_end(parts: Parts, tmp_path: Path) -> None:
     jobs = [(each, tmp_path / each.name) for each in plan("recipes", parts, LONG, 1)[:2]]
@@ -129,7 +128,6 @@ fg.compare(parts, "recipes", folder=sys.argv[2], seeds=1, recipe=recipe, workers
 """
 
 
-@pytest.mark.keras
 @on_linux
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_process_that_began_them(
