@@ -1,9 +1,11 @@
-"""Whether the runs of a comparison should go one after the other, each on all cores, or at once, each on a core.
+"""What it saves that the runs of a comparison go at once, each on a core, and not one after the other on all cores.
 
 python benchmarks/runs_at_once.py [--rounds 3]
 
 As many trainings as there are cores, of small classic networks on the sample pictures, are timed both ways, in turns.
-What is timed is the trainings alone: every process first trains for an epoch, untimed, and all begin together.
+What is timed is the trainings alone: every process first trains for an epoch, untimed, and all begin together. Then the
+whole of `fieldguide compare --complexity` with one worker and with one for each core, from the start of the command to
+its end.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from pathlib import Path
 import measure
 
 EPOCHS = 5
+SEEDS = 3  # of a comparison
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 GO = "go\n"
 
@@ -56,7 +60,24 @@ def main() -> None:
                     rows.append(
                         {**row, "round": round_number, "seconds": seconds, "cpu_seconds": cpu_seconds, **machine}
                     )
+            for count in (1, len(cores)):
+                how = f"compare with {count} worker{'s' if count > 1 else ''}"
+                seconds, cpu_seconds = compared(photos, arguments.side, count, Path(folder) / f"{round_number}-{count}")
+                print(f"{round_number}  {'all':<8}{how:<22}{seconds:>8.1f} s{cpu_seconds:>8.1f} s of processor")
+                row = {"size": "tiny to large", "side": arguments.side, "runs": 4 * SEEDS, "epochs": EPOCHS, "how": how}
+                rows.append({**row, "round": round_number, "seconds": seconds, "cpu_seconds": cpu_seconds, **machine})
     measure.write_csv(arguments.results / "runs_at_once.csv", rows)
+
+
+def compared(photos: Path, side: int, workers: int, output: Path) -> tuple[float, float]:
+    """Seconds that `fieldguide compare --complexity` takes, and its processor seconds with all of its processes."""
+    words = ["compare", str(photos), "--complexity", "--side", str(side), "--epochs", str(EPOCHS)]
+    words += ["--seeds", str(SEEDS), "--workers", str(workers), "--output", str(output)]
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*measure.fieldguide_command(), *words], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begin, used
 
 
 def timed(photos: Path, size: str, side: int, workers: list[tuple[int, int]]) -> tuple[float, float]:
