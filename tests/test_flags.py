@@ -11,7 +11,9 @@ import pytest
 from fieldguide.comparison.plan import USUAL_DROPOUT, USUAL_EPOCHS, USUAL_FAMILY, USUAL_SIDE
 from fieldguide.flags import add_compare, add_rate, add_train, wished
 from fieldguide.model.nets import Net
+from fieldguide.rate import PLOT
 from fieldguide.training.optimiser import Optimiser
+from fieldguide.training.rates import STEPS
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 
@@ -74,3 +76,9 @@ def test_rate_says_what_it_leaves_aside() -> None:
     told = said(add_rate)
     for flag in ("--rate", "--schedule", "--epochs", "--patience", "--target"):
         assert usual(told[flag]).startswith("left aside here")
+
+
+def test_rate_says_what_it_takes() -> None:
+    told = said(add_rate)
+    assert usual(told["--steps"]) == str(STEPS)
+    assert usual(told["--output"]) == PLOT

@@ -135,22 +135,28 @@ def test_bad_pictures_leave_no_folder_behind(existing: bool, tmp_path: Path) -> 
 
 def test_a_run_among_the_pictures_is_refused_before_they_are_read(tmp_path: Path) -> None:
     photos = divided(tmp_path / "photos")
-    for inside in (photos / "run", photos / "train" / "run"):
-        with pytest.raises(InputError, match=r"would be taken for pictures of a class .* with --output, such as"):
+    for inside in (photos / "run", photos / "train" / "run", photos):
+        with pytest.raises(InputError, match=r"would be taken for .* the next time: .* with --output, such as"):
             run_job(photos, folder=inside)
     assert sorted(path.name for path in photos.iterdir()) == ["train", "validation"]
     assert not list(photos.rglob("run"))
 
 
 @pytest.mark.keras
-def test_runs_from_within_the_pictures_go_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    photos = folder_of(tmp_path / "photos", {"cats": 4, "dogs": 4})
-    monkeypatch.chdir(photos)
-    first, second = (run_job(".", wishes=Wishes("features")) for _ in range(2))
-    assert {outcome.folder.parent for outcome in (first, second)} == {Path("../runs")}
+@pytest.mark.parametrize(
+    ("called", "here", "source", "runs"),
+    [("photos", "photos", ".", "../runs"), ("runs", ".", "runs", "fieldguide-runs")],
+)
+def test_runs_go_beside_the_pictures_where_they_would_lie_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, here: str, source: str, runs: str
+) -> None:
+    photos = folder_of(tmp_path / called, {"cats": 4, "dogs": 4})
+    monkeypatch.chdir(tmp_path / here)
+    first, second = (run_job(source, wishes=Wishes("features")) for _ in range(2))
+    assert {outcome.folder.parent for outcome in (first, second)} == {Path(runs)}
     assert sorted(path.name for path in photos.iterdir()) == ["cats", "dogs"]
     assert second.run.classifier.class_names == ("cats", "dogs")
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list(Path(runs).iterdir())) == 2
 
 
 def test_a_file_in_the_place_of_the_run_is_refused(small_photos: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fieldguide.comparison.outcome import RECORD_FILE
 from fieldguide.data.dataset import Dataset
 from fieldguide.errors import InputError
 from fieldguide.model.classifier import MODEL_FILE
-from fieldguide.place import MARKS, are_of_runs, require_outside, require_run_outside, runs_folder
+from fieldguide.place import MARKS, are_of_runs, free, require_outside, require_run_outside, runs_folder, usual_file
 
 
 @pytest.fixture
@@ -37,11 +37,18 @@ def photos(tmp_path: Path) -> Path:
         ("photos/train", "..", "../../runs"),
         ("photos/train/cats", "..", "../../runs"),
         ("photos", "train", "runs"),
+        ("photos/train", ".", "../runs"),
+        (".", "runs", "fieldguide-runs"),
+        ("runs", ".", "../fieldguide-runs"),
+        ("runs/cats", "..", "../../fieldguide-runs"),
+        (".", "runs/cats", "runs"),
     ],
 )
 def test_runs_are_never_among_the_pictures(
     photos: Path, monkeypatch: pytest.MonkeyPatch, here: str, pictures: str, runs: str
 ) -> None:
+    if "runs" in (here.split("/")[0], pictures.split("/")[0]):  # pictures that are called so
+        (photos.parent / "runs" / "cats").mkdir(parents=True)
     monkeypatch.chdir(photos.parent / here)
     assert runs_folder(pictures) == Path(runs)
     require_outside(runs_folder(pictures) / "run", pictures)
@@ -65,7 +72,55 @@ def test_another_place_is_asked_for_as_it_was_given(photos: Path, monkeypatch: p
         require_outside("photos/rates.svg", "photos", what="file")
 
 
-@pytest.mark.parametrize("outside", ["run", "photos-2/run", "photos", "..", "runs/photos"])
+@pytest.mark.parametrize("same", ["photos", "photos/", "link", "photos/train/..", "../here/photos"])
+@pytest.mark.parametrize("pictures", ["photos", "link"])
+def test_the_folder_of_the_pictures_itself_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: str, pictures: str
+) -> None:
+    (tmp_path / "here" / "photos" / "train").mkdir(parents=True)
+    (tmp_path / "here" / "link").symlink_to("photos")
+    monkeypatch.chdir(tmp_path / "here")
+    such = "runs/link" if same == "link" else "runs/photos"
+    with pytest.raises(
+        InputError, match=rf"is the folder of the pictures, where .* outside of it with folder=, such as {such}\.$"
+    ):
+        require_outside(same, pictures, asked="folder=")
+    with pytest.raises(InputError, match=r"is the folder of the pictures, which no run is kept in: name that of a run"):
+        require_run_outside(same, pictures)
+
+
+def test_here_and_above_are_named_like_the_folders_that_they_are(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    with pytest.raises(InputError, match=r"^\. is the folder of the pictures, .*, such as \.\./runs/photos\.$"):
+        require_outside(".", ".")
+    monkeypatch.chdir("train")
+    with pytest.raises(InputError, match=r"^\.\. is the folder of the pictures, .*, such as \.\./\.\./runs/photos\.$"):
+        require_outside("..", photos)
+    assert free(Path("cats")) == Path("cats-2")
+    assert (free(Path()), free(Path(".."))) == (Path("../train-2"), Path("../../photos-2"))
+    (photos / "train-2").mkdir()
+    assert free(Path()) == Path("../train-3")
+    run_in(photos / "run")
+    monkeypatch.chdir(photos / "run")
+    with pytest.raises(InputError, match="lies among its pictures") as told:
+        require_run_outside(".", photos)
+    followed(told)
+    assert (photos.parent / "runs" / "run" / FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("here", "pictures", "plot"),
+    [(".", "photos", "x.svg"), ("photos", ".", "../x.svg"), ("photos/train", "..", "../../x.svg")],
+)
+def test_a_file_for_which_no_place_is_named_is_never_among_the_pictures(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, here: str, pictures: str, plot: str
+) -> None:
+    monkeypatch.chdir(photos.parent / here)
+    assert usual_file("x.svg", pictures) == Path(plot)
+    require_outside(plot, pictures, what="file")
+
+
+@pytest.mark.parametrize("outside", ["run", "photos-2/run", "photo", "..", "runs/photos"])
 def test_a_folder_elsewhere_is_taken(photos: Path, monkeypatch: pytest.MonkeyPatch, outside: str) -> None:
     monkeypatch.chdir(photos.parent)
     require_outside(outside, "photos")

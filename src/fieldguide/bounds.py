@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from fieldguide.errors import InputError
+from fieldguide.words import shortened
 
 
 def number(name: str, value: Any, expected: str, good: Callable[[float], bool]) -> float:
@@ -30,7 +31,7 @@ def number(name: str, value: Any, expected: str, good: Callable[[float], bool]) 
         fieldguide.errors.InputError: rate is '0.1'; expected a number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not good(float(value)):
-        raise InputError(f"{name} is {value!r:.80}; expected {expected}.")
+        raise InputError(f"{name} is {shortened(value)}; expected {expected}.")
     return float(value)
 
 
@@ -52,5 +53,5 @@ def whole(name: str, value: Any, expected: str, least: int = 1, most: float = ma
         3
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
-        raise InputError(f"{name} is {value!r:.80}; expected {expected}.")
+        raise InputError(f"{name} is {shortened(value)}; expected {expected}.")
     return int(value)

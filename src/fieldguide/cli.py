@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
-from fieldguide.flags import AMOUNTS, FACTORS, FLIPS, add_augment, add_compare, add_rate, add_train, wished, zoom_joined
+from fieldguide.flags import add_compare, add_rate, add_train, wished
+from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
 
 DONE, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -37,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
-    options = parser.parse_args(zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
+    options, unknown = parser.parse_known_args(zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
+    if unknown:  # said by the command, whose help explains what it takes
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong with it is handled
@@ -125,10 +128,12 @@ def _train(options: argparse.Namespace) -> int:
 
 def _rate(options: argparse.Namespace) -> int:
     from fieldguide.rate import search_rate
+    from fieldguide.training.rates import STEPS
     from fieldguide.training.wishes import Wishes
 
     wishes = Wishes("scratch", **wished(options))
-    found = search_rate(options.folder, wishes=wishes, output=options.output, seed=options.seed, steps=options.steps)
+    steps = STEPS if options.steps is None else options.steps
+    found = search_rate(options.folder, wishes=wishes, output=options.output, seed=options.seed, steps=steps)
     return _print(found, options)
 
 
@@ -245,11 +250,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Turns folders of labelled pictures into an image classifier that people can trust.",
     )
     parser.add_argument("--version", action="version", version=f"fieldguide {__version__}")
+    parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, parents=[common], help=text, description=text[0].upper() + text[1:] + ".")
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, parser=added)
         return added
 
     demo = command("demo", _demo, "the whole way on the sample pictures that come with fieldguide")

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fieldguide.errors import FileError, MissingFileError
+from fieldguide.errors import FileError, InputTypeError, MissingFileError
+from fieldguide.words import shortened
 
 _PLAIN_REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or name a folder on another disk",
@@ -35,6 +36,31 @@ def plain_reason(error: OSError) -> str:
 
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r", "ehthumbs.db"}
 _SYSTEM_FOLDERS = {"__MACOSX", "__pycache__"}
+
+
+def path_of(name: str, value: object, such: str) -> Path:
+    """The path that was given.
+
+    Args:
+        name: of the argument.
+        value: as it was given.
+        such: a path that would do, for the message.
+
+    Raises:
+        InputTypeError: it is none.
+
+    Example:
+        >>> path_of("folder", "runs/second", "runs/first").name
+        'second'
+        >>> path_of("folder", 3, "runs/first")
+        Traceback (most recent call last):
+        fieldguide.errors.InputTypeError: folder is 3 (int); expected a path, such as 'runs/first'.
+    """
+    found = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(found, str):
+        kind = type(value).__name__
+        raise InputTypeError(f"{name} is {shortened(value)} ({kind}); expected a path, such as {such!r}.")
+    return Path(found)
 
 
 @contextmanager

@@ -1,44 +1,14 @@
-"""The flags of the commands that have many: what they are called, and how their values are read."""
+"""The flags of the commands that train: what they are called, and how their values are read."""
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-# The flags of `augment`, by the settings that they are for.
-AMOUNTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "rotation_range": ("--rotation", "DEGREES", "turned by up to so much either way"),
-        "shift": ("--shift", "SHARE", "moved by up to this share of width and height"),
-        "width_shift_range": ("--width-shift", "SHARE", "to the left or right only"),
-        "height_shift_range": ("--height-shift", "SHARE", "up or down only"),
-        "shear_range": ("--shear", "DEGREES", "sheared by up to so much either way"),
-        "zoom_range": (
-            "--zoom",
-            "SHARE",
-            "made larger or smaller by up to this share, or two factors, such as 0.8 1.2",
-        ),
-        "channel_shift_range": ("--channel-shift", "LEVELS", "each colour raised or lowered by up to so much, of 255"),
-        "erasing": ("--erasing", "SHARE", "of the pictures, in which a rectangle is painted over"),
-    }
-)
-FLIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "horizontal_flip": ("--flip", "mirrored, half of the time"),
-        "vertical_flip": ("--vertical-flip", "turned upside down, half of the time"),
-    }
-)
-FACTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "brightness_range": ("--brightness", "factors of all levels, such as 0.8 1.2"),
-        "contrast_range": ("--contrast", "factors of the distance to the mean level"),
-        "crop_area": ("--crop", "shares of the picture that are kept and enlarged, such as 0.35 1"),
-    }
-)
+from fieldguide.typed import any_whole, number, share, whole
 
 # The flags of a training from scratch, by the wishes that they are for: kind, what stands for the value, what it is,
 # and what is taken if nothing is said.
@@ -93,12 +63,8 @@ _REFUSED_IN_COMPARE = ("patience", "metric", "minimum", "target")
 def add_rate(rate: argparse.ArgumentParser) -> None:
     """The arguments of `rate`."""
     rate.add_argument("folder", type=Path, help="a folder of class folders, divided or not")
-    rate.add_argument(
-        "--output", type=Path, metavar="FILE", default=Path("rates.svg"), help="where the plot goes (%(default)s)"
-    )
-    rate.add_argument(
-        "--steps", type=_whole, metavar="N", default=100, help="rates that are tried, five times (%(default)s)"
-    )
+    rate.add_argument("--output", type=Path, metavar="FILE", help="where the plot goes (rates.svg)")
+    rate.add_argument("--steps", type=any_whole, metavar="N", help="rates that are tried, five times (100)")
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
     title = "as for `train --recipe scratch` (in brackets what is taken otherwise)"
@@ -152,10 +118,10 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
     }.items():
         flag = "--" + kind.replace("_", "-")
         kinds.add_argument(flag, dest="kind", action="store_const", const=kind, help=text)
-    compare.add_argument("--seeds", type=_whole, metavar="N", default=3, help="runs of each (%(default)s)")
+    compare.add_argument("--seeds", type=any_whole, metavar="N", default=3, help="runs of each (%(default)s)")
     compare.add_argument(
         "--workers",
-        type=_whole,
+        type=any_whole,
         metavar="N",
         help="networks trained at once, each on one core; the results are the same (as many as cores and memory allow)",
     )
@@ -202,7 +168,7 @@ def _add_scratch(command: argparse.ArgumentParser, title: str, otherwise: Mappin
         if kind == "flag":
             group.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
         elif kind == "two":
-            group.add_argument(flag, dest=name, type=_number, nargs=2, metavar=(unit, unit), help=text)
+            group.add_argument(flag, dest=name, type=number, nargs=2, metavar=(unit, unit), help=text)
         else:
             group.add_argument(flag, dest=name, type=_KINDS[kind], metavar=unit, help=text)
     group.add_argument("--optimizer", dest="optimiser", help=argparse.SUPPRESS)  # as it is spelt elsewhere
@@ -214,93 +180,4 @@ def wished(options: argparse.Namespace) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
-def add_augment(augment: argparse.ArgumentParser) -> None:
-    """The arguments of `augment`, which are the settings of the engine by shorter names."""
-    augment.add_argument("folder", type=Path, help="a folder of class folders, of pictures, or one picture")
-    augment.add_argument(
-        "--output", type=Path, metavar="FILE", default=Path("augmented.png"), help="where the sheet goes (%(default)s)"
-    )
-    augment.add_argument("--pictures", type=whole, metavar="N", default=8, help="how many are shown (%(default)s)")
-    augment.add_argument("--draws", type=whole, metavar="N", default=6, help="how many of each (%(default)s)")
-    augment.add_argument("--seed", type=whole, default=0, help="of the draws (%(default)s)")
-    augment.add_argument(
-        "--preset", metavar="NAME", help="light, medium, strong or crops; medium if nothing else is asked for"
-    )
-    for setting, (flag, unit, text) in AMOUNTS.items():
-        kind = _share_or_factors if flag == "--zoom" else _number
-        augment.add_argument(flag, dest=setting, type=kind, metavar=unit, help=text)
-    for setting, (flag, text) in FLIPS.items():
-        augment.add_argument(flag, dest=setting, action=argparse.BooleanOptionalAction, default=None, help=text)
-    for setting, (flag, text) in FACTORS.items():
-        augment.add_argument(flag, dest=setting, type=_number, nargs=2, metavar=("LOW", "HIGH"), help=text)
-    augment.add_argument(
-        "--fill-mode", metavar="MODE", help="beyond the edge: nearest, constant (black), reflect or wrap"
-    )
-
-
-def zoom_joined(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Sequence[str]:
-    """The arguments, with the two factors of --zoom as one word: argparse knows no flag of one or two values.
-
-    The second number is the folder, such as 2024, where nothing else is.
-    """
-    joined: list[str] = []
-    for word in arguments:
-        flag, given = ["", "", *" ".join(joined[-2:]).replace("=", " ").split(" ")][-2:]
-        zooms = len(flag) > 2 and "--zoom".startswith(flag)  # by its first letters too, as argparse takes it
-        if zooms and _is_number(given) and _is_number(word):
-            joined[-1] += f",{word}"
-        else:
-            joined.append(word)
-    if joined != list(arguments):
-        _, unknown = parser.parse_known_args(arguments)
-        return joined if unknown else arguments
-    return joined
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _share_or_factors(text: str) -> float | list[float]:
-    numbers = [_number(part) for part in text.split(",")]
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number, such as 0.2") from None
-
-
-def _whole(text: str) -> int:
-    """A whole number as an argument, of whatever size: what may be is known, and said, where it is used."""
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, such as 10")
-    return int(text)
-
-
-def whole(text: str) -> int:
-    """A whole number as an argument, 0 or larger."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a whole number, 0 or larger")
-    return int(text)
-
-
-def share(text: str) -> float:
-    """A share as an argument: from 0 to below 1."""
-    try:
-        given = float(text)
-    except ValueError:
-        given = math.nan
-    if not 0 <= given < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a share from 0 to below 1, such as 0.2")
-    return given
-
-
-_KINDS: Mapping[str, Callable[[str], Any]] = MappingProxyType({"whole": _whole, "number": _number, "text": str})
+_KINDS: Mapping[str, Callable[[str], Any]] = MappingProxyType({"whole": any_whole, "number": number, "text": str})

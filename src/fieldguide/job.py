@@ -24,7 +24,7 @@ from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import explained, require_writable
 from fieldguide.outcome import REPORT_FILE, Outcome
-from fieldguide.place import require_outside, require_run_outside, runs_folder
+from fieldguide.place import free, require_outside, require_run_outside, runs_folder
 from fieldguide.reporting.card import write_card, write_tables
 from fieldguide.reporting.page import report
 from fieldguide.resuming import taken_up, under_way
@@ -76,8 +76,7 @@ def run_job(
         )
     refuse_unknown(asked.logs)
     asked.shares()  # refused now, before anything is read
-    if folder is not None:
-        require_outside(folder, source)
+    require_outside(folder if folder is not None else runs_folder(source), source)
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
@@ -186,9 +185,4 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
 def _free_name(source: Path) -> Path:
     """A new folder among the runs, named after the pictures and the time."""
     name = os.fsencode(source.resolve().name or "photos")[:MOST_NAME_BYTES].decode("utf-8", "ignore")
-    stem = runs_folder(source) / f"{name}-{datetime.now():%Y%m%d-%H%M}"
-    place, number = stem, 1
-    while place.exists():
-        number += 1
-        place = stem.with_name(f"{stem.name}-{number}")
-    return place
+    return free(runs_folder(source) / f"{name}-{datetime.now():%Y%m%d-%H%M}")

@@ -13,9 +13,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def core_count() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def thread_count() -> int:
     """The processors this process may use, or OMP_NUM_THREADS where that asks for fewer."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = core_count()
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(found, int(asked)) if asked.isdecimal() else found)
 

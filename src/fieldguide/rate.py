@@ -12,11 +12,13 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
 from fieldguide.files import require_file
-from fieldguide.place import require_outside
+from fieldguide.place import require_outside, usual_file
 from fieldguide.reporting.rates import write_rate_plot
-from fieldguide.training.rates import FEWEST_STEPS, RateSearch, find_rate
+from fieldguide.training.rates import FEWEST_STEPS, STEPS, RateSearch, find_rate
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
+
+PLOT = "rates.svg"
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class FoundRate:
 
 
 def search_rate(
-    source: str | Path, *, wishes: Wishes, output: str | Path, seed: int = 0, steps: int = 100
+    source: str | Path, *, wishes: Wishes, output: str | Path | None = None, seed: int = 0, steps: int = STEPS
 ) -> FoundRate:
     """The learning rate to begin with for a training from random weights on a folder of pictures, and its plot.
 
     Args:
         source: a folder of class folders.
         wishes: how it would be trained; their rate and schedule are left aside.
-        output: of the plot, an SVG file.
+        output: of the plot, an SVG file; by default `rates.svg`, here or beside `source` where "here" is in it.
         seed: of everything random.
         steps: that are tried, 20 or more.
 
@@ -53,6 +55,7 @@ def search_rate(
             or lies among the pictures.
         FileError: something cannot be read, or the plot cannot be written, which is seen first.
     """
+    output = output if output is not None else usual_file(PLOT, source)
     if Path(output).suffix != ".svg":
         raise InputError(f"the plot cannot be written as {output}: give it a name that ends in .svg.")
     if steps < FEWEST_STEPS:  # before anything is read

@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Numbers and values in sentences."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def are(number: int, noun: str, plural: str = "") -> str:
         ('1 file is', '2 files are')
     """
     return f"{counted(number, noun, plural)} {'is' if number == 1 else 'are'}"
+
+
+def shortened(value: object) -> str:
+    """A value as Python writes it, in one line of 80 characters at the most; arrays would come in several.
+
+    Example:
+        >>> shortened([[1.5, 2.5]]), len(shortened("photos" * 100))
+        ('[[1.5, 2.5]]', 80)
+    """
+    return " ".join(line.strip() for line in repr(value).splitlines())[:80]

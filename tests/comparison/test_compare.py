@@ -276,7 +276,7 @@ def test_a_folder_of_something_else_is_left_alone(parts: Parts, tmp_path: Path) 
 
 
 def test_a_comparison_goes_nowhere_among_the_pictures(
-    parts: Parts, small_photos: Path, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = "would be taken for pictures of a class the next time"
     with pytest.raises(InputError, match=said):
@@ -285,6 +285,9 @@ def test_a_comparison_goes_nowhere_among_the_pictures(
         compare(parts, "data_size", folder=small_photos / "horses" / "sizes", recipe=HEAD)
     monkeypatch.chdir(small_photos)
     assert _folder(".", "data_size", None) == Path("../runs") / f"{small_photos.name}-data-size"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(small_photos)
+    assert _folder("runs", "data_size", None).parent == small_photos.parent / "runs"
     assert not list(small_photos.rglob("sizes"))
 
 
@@ -381,7 +384,8 @@ def test_the_command_prints_json_and_nothing_else(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--data-size", "--seeds", "0"], "seeds is 0; expected a whole number of runs"),
+        (["--data-size", "--seeds", "-3"], "fieldguide: --seeds is -3; expected a whole number of runs"),
+        (["--data-size", "--workers", "0"], "fieldguide: --workers is 0; expected a whole number of runs at once"),
         (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch, and the recipe is features: add"),
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
@@ -472,6 +476,8 @@ def test_advice_after_a_divergence_can_be_followed(
     )
     (tmp_path / f"{folder}-2").mkdir()
     assert given_up(folder).endswith(f"--output {folder}-3.")
+    monkeypatch.chdir(folder)
+    assert given_up(Path()).endswith(f"--output ../{folder.name}-3.")
 
 
 @pytest.mark.parametrize(

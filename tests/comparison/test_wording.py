@@ -248,13 +248,18 @@ def test_sizes_that_are_no_better_than_naming_the_commonest_class_choose_nothing
     points, curve = sizes(np.full(6, 0.5), n=40)
     found = finding("data_size", points, curve, EVEN)
     assert found.choice is None
-    assert found.headline == "2,000 pictures are not shown to be better than naming the commonest class"
+    assert (
+        found.headline
+        == "A classifier trained on 2,000 pictures is not shown to be better than naming the commonest class"
+    )
     assert found.sentences[0].endswith("naming the commonest class each time (50.0%): held-out accuracy is 50.0%.")
     assert any("held-out accuracy is not shown to change (from 50.0% to 50.0%: 0.0 points, 95% CI" in one
                for one in found.sentences)  # fmt: skip
     points, curve = sizes(np.array([0.5, 0.5, 0.4, 0.3, 0.2, 0.1]))
     text = said("data_size", points, curve)
-    assert text.endswith("2,000 pictures are better than naming the commonest class each time (50.0%).")
+    assert text.endswith(
+        "A classifier trained on 2,000 pictures is better than naming the commonest class each time (50.0%)."
+    )
     assert finding("data_size", points, curve, EVEN).choice == "2,000 pictures"
 
 

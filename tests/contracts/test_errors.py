@@ -327,6 +327,11 @@ FLAGS = [
     (["predict", "run"], r"the following arguments are required: pictures"),
     (["trian", "photos"], r"invalid choice: 'trian' .*train"),
     (["check", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
+    (
+        ["compare", "photos", "--complexity", "--folder", "x"],
+        r"arguments: --folder x\. `fieldguide compare --help` exp",
+    ),
+    (["--folder"], r"unrecognized arguments: --folder\. `fieldguide --help` explains"),
     (["train", "photos", "--epochs", "many"], r"--epochs: 'many' was given; expected a whole number"),
     (["rate", "photos", "--steps", "1e3"], r"--steps: '1e3' was given; expected a whole number, such as 10"),
     (["train", "photos", "--rate", "quick"], r"--rate: 'quick' was given; expected a number"),

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
-    0: "errors bounds version files place console intervals words calibration parallel memory rows cache",
+    0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
     2: "data.pixels data.arguments data.twins data.check data.split",
@@ -45,7 +45,7 @@ LAYERS: dict[int, str] = {
     "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless "
     "preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators preprocessing.generator "
     "preprocessing.pipelines preprocessing.folders preprocessing.image",
-    9: "__init__ flags cli __main__",
+    9: "__init__ typed flags sheet_flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...

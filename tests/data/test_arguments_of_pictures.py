@@ -46,7 +46,7 @@ def test_parts_are_told_from_what_they_are_made_of(data: Dataset) -> None:
     for made in (Recipe.auto, ScratchRecipe.auto):
         with pytest.raises(InputTypeError, match=r"^train is a Parts; .* one of its parts, such as parts\.train\.$"):
             made(parts)
-    with pytest.raises(InputTypeError, match="divided already: give the Dataset"):
+    with pytest.raises(InputTypeError, match=r"^data is a Parts; .* give the one that it was made from, or one of"):
         split(parts)
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scratch_trainings import QUICK
 
+from fieldguide.comparison.compare import compare
+from fieldguide.data import samples
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, InputTypeError
+from fieldguide.model.classifier import load
+from fieldguide.reporting.page import report
 from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
 
@@ -51,15 +57,43 @@ def test_pictures_that_are_not_divided_are_named(parts: Parts) -> None:
     for given in (parts.train, PixelStore.build(parts.train)):
         with pytest.raises(InputTypeError, match=f"parts is a {type(given).__name__}; .* divide it by fg.split"):
             train(given)
+    with pytest.raises(
+        InputTypeError, match=r"^parts is array\(\[\[0\., 0\.\], \[0\., 0\.\]\]\) \(ndarray\); expected Parts, .*$"
+    ):
+        train(np.zeros((2, 2)))  # type: ignore[arg-type]
     for given in ("photos", Path("photos")):
         with pytest.raises(InputTypeError, match=r"such as fg.split\(fg.Dataset.from_directory\('photos'\)\)"):
             train(given)
 
 
 def test_a_folder_among_the_pictures_is_refused(parts: Parts, small_photos: Path) -> None:
-    with pytest.raises(InputError, match=r"pictures of a class the next time: .* with folder=, such as"):
-        train(parts, recipe=QUICK, folder=small_photos / "run")
-    assert not (small_photos / "run").exists()
+    before = sorted(small_photos.rglob("*"))
+    for folder in (small_photos / "run", small_photos):
+        for resume in (False, True):
+            with pytest.raises(InputError, match=r"lies (in|among)|is the folder of the pictures, w"):
+                train(parts, recipe=QUICK, folder=folder, resume=resume)
+        with pytest.raises(InputError, match=r"would be taken for .* the next time: .* with folder=, such as"):
+            train(parts, recipe=QUICK, folder=folder)
+        with pytest.raises(InputError, match=r"would be taken for .* the next time: .* with folder=, such as"):
+            compare(parts, "data_size", folder=folder)
+    assert sorted(small_photos.rglob("*")) == before
+
+
+@pytest.mark.parametrize("given", [3, b"run", [Path("run")], np.zeros((3, 3))], ids=lambda given: type(given).__name__)
+def test_what_is_no_path_is_named_in_a_line(parts: Parts, given: Any) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "folder": lambda: train(parts, folder=given),
+        "folder ": lambda: compare(parts, "data_size", folder=given),
+        "folder  ": lambda: samples.unpack("horses_or_humans", given),
+        "path": lambda: report(given, None, given),
+        "path ": lambda: load(given),
+        "directory": lambda: Dataset.from_directory(given),
+    }
+    for name, call in calls.items():
+        with pytest.raises(
+            InputTypeError, match=rf"^{name.strip()} is .* \({type(given).__name__}\); .* path, such as '"
+        ):
+            call()
 
 
 @pytest.mark.keras

@@ -20,6 +20,7 @@ from fieldguide.model.classifier import load
 from fieldguide.model.engine import NetEngine
 from fieldguide.model.nets import Net
 from fieldguide.training import checkpoint as checkpoints
+from fieldguide.training import scratch
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.record import Schedule, Stage, merged
 from fieldguide.training.scratch import Training
@@ -84,6 +85,25 @@ def test_a_resumed_training_ends_with_the_same_weights(
     again = resumed(store, RECIPE, tmp_path)
     assert again.epochs == whole.epochs
     assert same_weights(again.result(), whole.result())
+
+
+def test_other_threads_are_said_and_not_refused(
+    store: PixelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scratch, "threads", lambda: 2)
+    interrupted(store, QUICK, tmp_path, 2)
+    again = training(store, QUICK, tmp_path)
+    again.take_up(checkpoints.read(tmp_path))
+    stopped(again, 3)
+    assert "thread" not in capsys.readouterr().err
+    monkeypatch.setattr(scratch, "threads", lambda: 1)
+    resumed(store, QUICK, tmp_path)
+    said = "warning: the run was trained on 2 threads and goes on with 1: its weights will not be those of an"
+    assert capsys.readouterr().err.splitlines()[0].startswith(said)
+    for count in (4, None):  # where nothing is left to train, and where an accelerator computes
+        monkeypatch.setattr(scratch, "threads", lambda count=count: count)
+        resumed(store, QUICK if count else QUICK.with_(epochs=5), tmp_path)
+    assert "thread" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam", "rmsprop"])

@@ -125,6 +125,48 @@ def test_mlflow_goes_on_in_the_same_run_and_knows_how_it_ended(tmp_path: Path, m
     assert len(runs_of(MlflowClient())) == 1
 
 
+@pytest.mark.skipif(
+    not (installed("mlflow") and installed("sqlalchemy")), reason="MLflow with a database is not installed"
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SQLAlchemy 2.1, which only MLflow can heed
+@pytest.mark.parametrize("after", [0, 1], ids=["once its run is there", "between its settings"])
+def test_a_kill_while_mlflow_s_run_is_begun_leaves_no_other_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    from mlflow import MlflowClient
+
+    folder, settings = tmp_path / "birds", {"recipe": {"seed": 3, "epochs": 5}}
+    seen: list[Any] = []
+    log_param = MlflowClient.log_param
+
+    def stop(client: Any, *given: Any) -> None:
+        if len(seen) == after:
+            raise StoppedError
+        seen.append(given)
+        log_param(client, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_param", stop)
+        with pytest.raises(StoppedError), logs.opened(["mlflow"], folder, settings):
+            pass
+    with logs.opened(["mlflow"], folder, settings) as opened:
+        take_down(opened[0], EPOCHS[0])
+    (run,) = runs_of(MlflowClient())
+    assert run.data.params == {"recipe.seed": "3", "recipe.epochs": "5"}
+
+
+def test_the_mark_of_a_run_stays_and_a_damaged_one_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.json"
+    mark = logs._mark(path)
+    assert logs._mark(path) == mark
+    for text in ("{", "[]", '{"format": 1, "run_id": "ab"}', '{"mark": "no\'mark"}', '{"mark": 3}'):
+        path.write_text(text, encoding="utf-8")
+        other = logs._mark(path)
+        assert other != mark
+        assert logs._mark(path) == other
+
+
 def runs_of(client: Any) -> list[Any]:
     return list(client.search_runs([client.get_experiment_by_name("fieldguide").experiment_id]))
 

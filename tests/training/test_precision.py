@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldguide.training.precision import chosen_precision, has_instructions
+from fieldguide.parallel import core_count
+from fieldguide.training.precision import accelerated, chosen_precision, has_instructions, threads
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,23 @@ def test_on_a_processor_auto_depends_on_backend_and_instructions() -> None:
 
     quick = keras.backend.backend() == "tensorflow" and has_instructions()
     assert chosen_precision("auto") == ("mixed_bfloat16" if quick else "float32")
+
+
+@pytest.mark.keras
+def test_the_threads_are_those_that_the_backend_was_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    if accelerated():
+        assert threads() is None
+        return
+    told = {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC", "torch": "OMP_NUM_THREADS"}
+    for name in told.values():
+        monkeypatch.delenv(name, raising=False)
+    assert threads() == core_count()
+    for name in told.values():
+        monkeypatch.setenv(name, "5")
+        assert threads() == (5 if told[keras.backend.backend()] == name else core_count())
+        monkeypatch.delenv(name)
+    for text in ("0", "", "many"):
+        monkeypatch.setenv(told[keras.backend.backend()], text)
+        assert threads() == core_count()

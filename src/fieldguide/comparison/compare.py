@@ -28,7 +28,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, TrainingError
-from fieldguide.files import require_writable
+from fieldguide.files import path_of, require_writable
 from fieldguide.model.head import units_for
 from fieldguide.place import require_outside, runs_folder
 from fieldguide.training import checkpoint as checkpoints
@@ -75,7 +75,7 @@ def compare(
         A Comparison; `comparison.html`, `comparison.csv` and `comparison.json` are in the folder.
 
     Raises:
-        InputTypeError: data or recipe are of another kind.
+        InputTypeError: data, folder or recipe are of another kind.
         InputError: unknown kind, seeds or workers out of range, too few pictures, a recipe that is not for this kind,
             or a folder that lies among the pictures, or holds something else, or the same comparison of other pictures,
             in another order, or settings.
@@ -94,7 +94,7 @@ def compare(
     require_kind(kind, seeds)
     require_workers(workers)
     require_recipe(recipe)
-    place = Path(folder)
+    place = path_of("folder", folder, "runs/sizes")
     require_outside(place, folder_of(data), asked="folder=")
     require_place(place, kind)  # before anything slow
     parts = _measurable(data if isinstance(data, Parts) else split(data))
@@ -171,8 +171,8 @@ def run_comparison(
         FileError: something cannot be read or written.
         TrainingError: a run diverged.
     """
-    require_kind(kind, seeds)
-    require_workers(workers)
+    require_kind(kind, seeds, called="--seeds")
+    require_workers(workers, called="--workers")
     wishes = wishes or Wishes()
     require_wishes(kind, wishes)
     place = _folder(source, kind, folder)

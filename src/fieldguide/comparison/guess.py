@@ -59,7 +59,7 @@ class Guess:
         better = self.beaten_by(points)
         others = [point.name for point in points if point not in better]
         if not others:
-            return f"{'All are' if len(points) > 1 else f'{points[0].name} are'} better than {self.words}."
+            return f"{'All are' if len(points) > 1 else f'{_trained(points[0])} is'} better than {self.words}."
         return f"Not shown to be better than {self.words}: {listed(others)}."
 
     def on_none(self, points: Sequence[Point]) -> tuple[str, list[str]]:
@@ -69,7 +69,7 @@ class Guess:
             points: all of them; of numbers of pictures the largest alone.
         """
         low, high = (f"{100 * end(point.accuracy.value for point in points):.1f}%" for end in (min, max))
-        who = f"{points[0].name} are not" if len(points) == 1 else "None is"
+        who = f"{_trained(points[0])} is not" if len(points) == 1 else "None is"
         held = f"is {low}" if low == high else f"lies between {low} and {high}"
         headline = f"{who} shown to be better than naming the commonest class"
         first = f"{who} shown to be better than {self.words}: held-out accuracy {held}."
@@ -83,3 +83,8 @@ class Guess:
             return headline, [first, f"{learnt}: {told}, or the labels do not fit the pictures."]
         unlearnt = "not even the training pictures are shown to be learnt"
         return headline, [first, f"{told[0].upper()}{told[1:]}, or the learning rate does not suit: {unlearnt}."]
+
+
+def _trained(point: Point) -> str:
+    """What is compared with the guess where it is one point, which numbers of pictures alone are."""
+    return f"A classifier trained on {point.name}"

@@ -21,6 +21,7 @@ from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.usual import usual_margin
 from fieldguide.training.wishes import Wishes, flag
+from fieldguide.words import shortened
 
 KINDS = ("complexity", "data_size", "recipes")
 USUAL_SEEDS, MOST_SEEDS = 3, 100
@@ -105,16 +106,23 @@ def plan(kind: str, parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) ->
     ]
 
 
-def require_kind(kind: str, seeds: int = USUAL_SEEDS) -> None:
+def require_kind(kind: str, seeds: int = USUAL_SEEDS, *, called: str = "seeds") -> None:
     """Refuses what is no kind of comparison, and a number of runs that is none.
+
+    Args:
+        kind: "complexity", "data_size" or "recipes".
+        seeds: runs of each point.
+        called: how the number of runs was asked for.
 
     Raises:
         InputError: one of them.
     """
     if kind not in KINDS:
-        raise InputError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}.")
+        raise InputError(f"kind is {shortened(kind)}; expected one of {', '.join(KINDS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
-        raise InputError(f"seeds is {seeds!r}; expected a whole number of runs for each point, 1 to {MOST_SEEDS}.")
+        raise InputError(
+            f"{called} is {shortened(seeds)}; expected a whole number of runs for each point, 1 to {MOST_SEEDS}."
+        )
 
 
 def require_wishes(kind: str, wishes: Wishes) -> None:

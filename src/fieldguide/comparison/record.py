@@ -16,6 +16,7 @@ from fieldguide import console
 from fieldguide.comparison.pictures import differences
 from fieldguide.errors import InputError, ModelError
 from fieldguide.files import explained, write_text
+from fieldguide.place import free
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.words import counted
 
@@ -132,13 +133,8 @@ def given_up(folder: Path) -> str:
     """
     with explained(folder, "tidy up the folder"):
         if any(path.is_file() for path in folder.rglob("*") if path != folder / PLAN_FILE):
-            number = 2
-            while (other := folder.with_name(f"{folder.name}-{number}")).exists():
-                number += 1
-            return (
-                " A comparison is of one recipe: with another one name a new folder, such as --output "
-                f"{shlex.quote(str(other))}."
-            )
+            other = shlex.quote(str(free(folder)))
+            return f" A comparison is of one recipe: with another one name a new folder, such as --output {other}."
         (folder / PLAN_FILE).unlink(missing_ok=True)
         shutil.rmtree(folder / RUNS, ignore_errors=True)  # empty folders
     return ""

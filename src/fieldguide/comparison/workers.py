@@ -27,6 +27,7 @@ from fieldguide.errors import InputError, TrainingError
 from fieldguide.memory import memory_left
 from fieldguide.parallel import thread_count
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.words import shortened
 
 # Bytes that a run needs: Keras with its backend, then for each parameter (itself, its gradient, what Adam and the
 # average keep of it, copies for the checkpoint), then for each pixel of a batch (activations). Measured with classic
@@ -67,8 +68,12 @@ class Observer(Protocol):
         """A run has ended."""
 
 
-def require_workers(workers: int | None) -> None:
+def require_workers(workers: int | None, *, called: str = "workers") -> None:
     """Refuses what is no number of processes.
+
+    Args:
+        workers: how many; None is as good.
+        called: how they were asked for.
 
     Raises:
         InputError: it is none.
@@ -76,7 +81,9 @@ def require_workers(workers: int | None) -> None:
     if workers is None:
         return
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:
-        raise InputError(f"workers is {workers!r}; expected a whole number of runs at once, 1 to {MOST_WORKERS}.")
+        raise InputError(
+            f"{called} is {shortened(workers)}; expected a whole number of runs at once, 1 to {MOST_WORKERS}."
+        )
 
 
 def at_once(planned: Sequence[Planned], workers: int | None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputTypeError
+from fieldguide.words import shortened
 
 
 def store_of(name: str, pictures: object) -> PixelStore:
@@ -32,7 +33,10 @@ def store_of(name: str, pictures: object) -> PixelStore:
     part = getattr(pictures, "train", None)
     if isinstance(part, Dataset):
         kind = type(pictures).__name__
-        raise InputTypeError(f"{name} is a {kind}; expected a Dataset: give one of its parts, such as parts.train.")
+        raise InputTypeError(
+            f"{name} is a {kind}; expected a Dataset: give the one that it was made from, or one of its parts, such as "
+            "parts.train."
+        )
     raise InputTypeError(f"{name} is {said(pictures)}; expected a Dataset, such as {reading(pictures)}.")
 
 
@@ -43,7 +47,7 @@ def said(value: object) -> str:
         >>> said("photos")
         "'photos' (str)"
     """
-    return f"{value!r:.80} ({type(value).__name__})"
+    return f"{shortened(value)} ({type(value).__name__})"
 
 
 def reading(value: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.errors import FileError, InputError
-from fieldguide.files import explained, identity, is_hidden, plain_reason, walk
+from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, holds_runs, run_among
 
 PARTS = ("train", "validation", "test")
@@ -75,6 +75,7 @@ class Dataset:
             A Dataset, classes in sorted order and the pictures class by class, always in the same order.
 
         Raises:
+            InputTypeError: if the directory is no path.
             FileError: if the folder or a class folder is missing, a file, or may not be read.
             InputError: if it holds no class folders, fewer than there must be, an empty class folder, a run, two class
                 folders whose names differ only by case or surrounding spaces, or one folder under two names.
@@ -86,7 +87,7 @@ class Dataset:
             >>> data.class_names
             ('horses', 'humans')
         """
-        root = Path(directory)
+        root = path_of("directory", directory, "photos")
         if os.path.isfile(root):  # noqa: PTH113 - False where it cannot be told; the reason shows next
             raise FileError(f"{root} is a file; a folder with one folder of pictures for each class was expected.")
         listing = _Listing(root)

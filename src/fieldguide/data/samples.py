@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from fieldguide.errors import FileError, InputError
-from fieldguide.files import explained, require_writable
+from fieldguide.files import explained, path_of, require_writable
 
 _ARCHIVES = Path(__file__).resolve().parent / "archives"
 _PHOTOS = "photos"
@@ -124,7 +124,7 @@ def unpack(name: str, folder: str | Path) -> Path:
         ['train', 'validation']
     """
     sample = about(name)
-    target = Path(folder) / name
+    target = path_of("folder", folder, "samples") / name
     archive = _ARCHIVES / f"{name}.zip"
     with explained(archive, "read"):
         content = archive.read_bytes()

@@ -12,7 +12,7 @@ from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins
-from fieldguide.errors import InputError, InputTypeError
+from fieldguide.errors import InputError
 
 FEWEST_PICTURES = 2  # of a class: one to learn from, one to see whether it was learnt
 
@@ -103,8 +103,6 @@ def split(
         >>> print(parts)
         49 train, 16 test
     """
-    if isinstance(data, Parts):
-        raise InputTypeError("data is Parts, which are divided already: give the Dataset that they were made from.")
     for name, share in (("validation", validation), ("test", test)):
         number(name, share, "a share from 0 to below 1, such as 0.2", lambda _: True)  # their range is refused below
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):

@@ -164,10 +164,11 @@ class Classifier:
         """Writes the classifier as one `.keras` file, which Keras can open too.
 
         Raises:
+            InputTypeError: if the path is none.
             InputError: if the name does not end in .keras.
             FileError: if it cannot be written.
         """
-        path = Path(path)
+        path = files.path_of("path", path, "birds.keras")
         if path.suffix != ".keras":
             raise InputError(f"a model cannot be saved as {path}: give it a name that ends in .keras.")
         note = archive.Note(
@@ -198,6 +199,7 @@ def load(path: str | Path) -> Classifier:
         path: a run folder such as `runs/photos-20261123-1412`, or the `model.keras` in it.
 
     Raises:
+        InputTypeError: if the path is none.
         FileError: if there is nothing to read.
         ModelError: if the file is damaged, of a newer version, or not fieldguide's.
 
@@ -209,7 +211,7 @@ def load(path: str | Path) -> Classifier:
         >>> fg.load("runs/first").class_names
         ('horses', 'humans')
     """
-    path = Path(path)
+    path = files.path_of("path", path, "runs/first")
     with files.explained(path, "read the model"):
         if path.is_dir():
             if not (path / MODEL_FILE).exists():

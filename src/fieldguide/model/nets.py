@@ -21,6 +21,7 @@ from typing import Any
 from fieldguide.errors import InputError
 from fieldguide.model import layers as counting
 from fieldguide.model.layers import HEAD, Layer
+from fieldguide.words import shortened
 
 SMALLEST, LARGEST = 16, 1024  # pixels on a side
 MOST_PARAMETERS = 100_000_000
@@ -244,7 +245,7 @@ def sizes(family: str) -> tuple[str, ...]:
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InputError(f"{name} is {value!r:.80}; expected one of {', '.join(known)}.")
+        raise InputError(f"{name} is {shortened(value)}; expected one of {', '.join(known)}.")
 
 
 def _number(name: str, value: Any, *, below: float) -> float:
@@ -253,7 +254,7 @@ def _number(name: str, value: Any, *, below: float) -> float:
     except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
-        raise InputError(f"{name} is {value!r:.80}; expected a number, 0 or larger and below {below:g}.")
+        raise InputError(f"{name} is {shortened(value)}; expected a number, 0 or larger and below {below:g}.")
     return float(value)
 
 
@@ -264,7 +265,7 @@ def _sides(value: Any) -> tuple[int, int]:
         height = width = 0
     if not all(SMALLEST <= side <= LARGEST for side in (height, width)):
         raise InputError(
-            f"target_size is {value!r:.80}; expected (height, width), each from {SMALLEST} to {LARGEST} pixels."
+            f"target_size is {shortened(value)}; expected (height, width), each from {SMALLEST} to {LARGEST} pixels."
         )
     return height, width
 

@@ -13,7 +13,7 @@ from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.explain import worst_errors
 from fieldguide.evaluation.metrics import Score
-from fieldguide.files import write_text
+from fieldguide.files import path_of, write_text
 from fieldguide.reporting import sections
 from fieldguide.reporting.diagnosis import evidence
 from fieldguide.reporting.making import making
@@ -57,7 +57,7 @@ def report(
         The path.
 
     Raises:
-        InputTypeError: if run or score are of another kind.
+        InputTypeError: if run, score or path are of another kind.
         InputError: if the path has another ending.
         FileError: if the page cannot be written.
 
@@ -67,7 +67,8 @@ def report(
         >>> "Does it overfit?" in page.read_text()
         True
     """
-    _require(run, score, Path(path))
+    path = path_of("path", path, "report.html")
+    _require(run, score, path)
     if diagnosis is None and score is not None:
         diagnosis = diagnose(run, score)
     worst = worst_errors(score, MISTAKES_SHOWN) if score is not None else ()
@@ -91,7 +92,6 @@ def report(
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
     body += [sections.data(run, findings, _examples(source, shown, urls)), making(run, command)]
-    path = Path(path)
     write_text(path, whole_page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
     return path
 

@@ -13,7 +13,7 @@ from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.errors import TrainingError
-from fieldguide.files import require_writable
+from fieldguide.files import path_of, require_writable
 from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier
@@ -112,9 +112,9 @@ def train(
         A Run. The same parts and recipe give the same classifier on the same machine.
 
     Raises:
-        InputTypeError: if parts, recipe or logs are of another kind.
-        InputError: if the parts cannot be trained on, the folder lies among the pictures, or holds a training already
-            and `resume` is not given, or pictures or settings of a resumed run have changed.
+        InputTypeError: if parts, recipe, folder or logs are of another kind.
+        InputError: if the parts cannot be trained on, the folder is that of the pictures or lies in it, or holds a
+            training already and `resume` is not given, or pictures or settings of a resumed run have changed.
         FileError: if the folder or the cache cannot be written, or there is nothing to resume.
         TrainingError: if the loss is no number any more; the weights of the last whole epoch, or with early stopping of
             the best one, are kept in the folder.
@@ -131,11 +131,12 @@ def train(
     refuse_unknown(logs)
     require_resumable(recipe, folder, resume=resume, logs=logs)
     if folder is not None:
+        folder = path_of("folder", folder, "runs/first")
         if resume:
             require_run_outside(folder, parts.train.root, asked="folder=")
         else:
             require_outside(folder, parts.train.root, asked="folder=")
-            require_free(Path(folder), resumable=isinstance(recipe, ScratchRecipe))
+            require_free(folder, resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()
     if isinstance(recipe, ScratchRecipe):

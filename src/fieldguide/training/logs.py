@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -13,10 +14,12 @@ from typing import Any, Protocol
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import write_text
 from fieldguide.training.record import Epoch
+from fieldguide.words import shortened
 
 LOGS = ("tensorboard", "mlflow")
 EXPERIMENT = "fieldguide"  # in MLflow
-MLFLOW_FILE, FORMAT = "mlflow.json", 1  # which of MLflow's runs it is
+MLFLOW_FILE, FORMAT = "mlflow.json", 2  # the mark of MLflow's run
+MARK = "fieldguide.mark"  # a tag of MLflow's run, by which it is found
 
 
 class Log(Protocol):
@@ -44,7 +47,9 @@ def refuse_unknown(names: Sequence[str]) -> None:
         InputError: one is not.
     """
     if not isinstance(names, list | tuple):
-        raise InputTypeError(f"logs is {names!r:.80} ({type(names).__name__}); expected a list, such as [{LOGS[0]!r}].")
+        raise InputTypeError(
+            f"logs is {shortened(names)} ({type(names).__name__}); expected a list, such as [{LOGS[0]!r}]."
+        )
     for name in names:
         if name not in LOGS:
             raise InputError(f"log is {name!r}; expected one of {', '.join(LOGS)}.")
@@ -134,32 +139,28 @@ class _TensorBoard:
 
 
 class _MLflow:
-    """A run where MLflow's own settings say, such as MLFLOW_TRACKING_URI."""
+    """A run where MLflow's own settings say, such as MLFLOW_TRACKING_URI.
+
+    It is found by a mark that is written down before it is begun: a process may be killed at any moment in between.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         from mlflow import MlflowClient
 
         self._client = MlflowClient()
-        self._run = self._taken_up(folder / MLFLOW_FILE)
-        if self._run:
-            return
         found = self._client.get_experiment_by_name(EXPERIMENT)
         experiment = found.experiment_id if found is not None else self._client.create_experiment(EXPERIMENT)
-        self._run = self._client.create_run(experiment, run_name=folder.resolve().name).info.run_id
+        mark = _mark(folder / MLFLOW_FILE)
+        runs = self._client.search_runs([experiment], f"tags.`{MARK}` = '{mark}'")
+        if runs:
+            self._run, known = runs[0].info.run_id, runs[0].data.params
+            self._client.update_run(self._run, status="RUNNING")
+        else:  # none was begun before, or none where MLflow looks now
+            name = folder.resolve().name
+            self._run, known = self._client.create_run(experiment, tags={MARK: mark}, run_name=name).info.run_id, {}
         for name, value in _flat(settings).items():
-            self._client.log_param(self._run, name, str(value)[:500])
-        write_text(folder / MLFLOW_FILE, json.dumps({"format": FORMAT, "run_id": self._run}))
-
-    def _taken_up(self, path: Path) -> str:
-        """The run that was begun before, running again; "" if there is none, or none where MLflow looks now."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            run = json.loads(path.read_text(encoding="utf-8"))["run_id"]
-            self._client.update_run(run, status="RUNNING")
-        except (OSError, ValueError, KeyError, TypeError, MlflowException):
-            return ""
-        return str(run)
+            if name not in known:  # a process may be killed among them
+                self._client.log_param(self._run, name, str(value)[:500])
 
     def write(self, epoch: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
@@ -172,6 +173,16 @@ class _MLflow:
     def close(self, error: type[BaseException] | None = None) -> None:
         stopped = error is not None and issubclass(error, KeyboardInterrupt)
         self._client.set_terminated(self._run, "FINISHED" if error is None else "KILLED" if stopped else "FAILED")
+
+
+def _mark(path: Path) -> str:
+    """The mark that is written down in a run's folder; a new one if there is none that can be read."""
+    try:
+        return uuid.UUID(json.loads(path.read_text(encoding="utf-8"))["mark"]).hex
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        mark = uuid.uuid4().hex
+        write_text(path, json.dumps({"format": FORMAT, "mark": mark}))
+        return mark
 
 
 _KINDS: Mapping[str, Callable[[Path, Mapping[str, Any]], Log]] = {"tensorboard": _TensorBoard, "mlflow": _MLflow}

@@ -60,6 +60,30 @@ def refuse_changes(folder: Path | None, before: Mapping[str, Any], now: Mapping[
         )
 
 
+def other_threads(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What is to be said where a training goes on with other threads than those before; "" where it does not.
+
+    Sums are taken in another order then and rounded otherwise, from which everything else follows.
+
+    Args:
+        before: what the checkpoint was written with.
+        now: likewise, of this process.
+
+    Example:
+        >>> other_threads({"threads": 2}, {"threads": 1})
+        'the run was trained on 2 threads and goes on with 1: its weights will not be those of ...'
+        >>> other_threads({"threads": 2}, {"threads": 2}), other_threads({}, {"threads": 2})  # of an earlier version
+        ('', '')
+    """
+    had, has = before.get("threads"), now.get("threads")
+    if had is None or has is None or had == has:
+        return ""
+    return (
+        f"the run was trained on {counted(had, 'thread')} and goes on with {has}: its weights will not be those of "
+        "an uninterrupted one."
+    )
+
+
 _SETTINGS = ("recipe", "precision")
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+
+from fieldguide.parallel import core_count
 
 POLICIES: Mapping[str, str] = MappingProxyType(
     {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 )
 # Processors with one of these multiply bfloat16 at about twice the rate of float32; others emulate it, slowly.
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
+# By which each backend is told how many threads it has. That OMP_NUM_THREADS changes nothing in TensorFlow and JAX was
+# measured: the same weights to the last bit.
+_THREADS: Mapping[str, str] = MappingProxyType(
+    {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC", "torch": "OMP_NUM_THREADS"}
+)
 _PROCESSOR = Path("/proc/cpuinfo")
 
 
@@ -35,6 +43,19 @@ def accelerated() -> bool:
     import keras
 
     return any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices())
+
+
+def threads() -> int | None:
+    """The threads that Keras computes on: as many as there are processors, unless its backend was told otherwise.
+
+    None where it computes on something quicker than the processor.
+    """
+    if accelerated():
+        return None
+    import keras
+
+    told = os.environ.get(_THREADS.get(keras.backend.backend(), ""), "")
+    return int(told) if told.isdecimal() and int(told) else core_count()
 
 
 def has_instructions(description: Path = _PROCESSOR) -> bool:

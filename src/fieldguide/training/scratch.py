@@ -20,8 +20,8 @@ from fieldguide.training import logs
 from fieldguide.training.checkpoint import Arrays, Checkpoint
 from fieldguide.training.choose import loss_and_accuracy
 from fieldguide.training.learner import Learner
-from fieldguide.training.origin import origin, refuse_changes
-from fieldguide.training.precision import chosen_precision
+from fieldguide.training.origin import origin, other_threads, refuse_changes
+from fieldguide.training.precision import chosen_precision, threads
 from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Progress
@@ -79,7 +79,7 @@ class Training:
         self.precision = chosen_precision(recipe.precision)
         self.learner = Learner(recipe, classes, steps=len(self.batches), precision=self.precision)
         self._bearable = LATE + self.learner.penalty()
-        self._origin = origin(store, watched, recipe, self.precision)
+        self._origin = {**origin(store, watched, recipe, self.precision), "threads": threads()}
         self.epochs: list[Epoch] = []
         self.schedules: tuple[Schedule, ...] = (Schedule(0, recipe.epochs),)
         self.progress = Progress()
@@ -87,6 +87,7 @@ class Training:
         self.seconds = 0.0
         self.kept: Arrays = {}  # the weights of the best epoch; empty where the last one counts
         self._last: Arrays = {}  # all that the last whole epoch left
+        self._note = ""  # said where it goes on
 
     @property
     def kept_epoch(self) -> int:
@@ -100,6 +101,7 @@ class Training:
             InputError: pictures or settings have changed since, or epochs cannot be added.
         """
         refuse_changes(self.folder, found.settings, self._origin)
+        self._note = other_threads(found.settings, self._origin)
         self.learner.restore(found.arrays)
         self._last, self.kept = found.arrays, found.kept
         self.epochs, self.schedules = list(found.epochs), found.schedules
@@ -141,6 +143,8 @@ class Training:
             FileError: a checkpoint cannot be written; the last one is as it was.
         """
         steps, done = len(self.batches), len(self.epochs)
+        if self._note and not self.ended:
+            console.warn(self._note)
         if self.folder is not None:
             checkpoints.tidy(self.folder)
         settings = {name: self._origin[name] for name in ("recipe", "precision")}

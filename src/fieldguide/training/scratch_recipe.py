@@ -31,7 +31,7 @@ from fieldguide.training.usual import (
     usual_margin,
     usual_size,
 )
-from fieldguide.words import counted
+from fieldguide.words import counted, shortened
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MOST_EPOCHS = 10_000
@@ -127,7 +127,7 @@ class ScratchRecipe:
             value = getattr(self, name)
             if not (isinstance(value, kind) or (optional and value is None)):
                 expected = f"{'None or ' if optional else ''}{kind.__name__}"
-                raise InputError(f"{name} is {value!r:.80}; expected {expected}, such as {hint}.")
+                raise InputError(f"{name} is {shortened(value)}; expected {expected}, such as {hint}.")
 
     def _check_patience(self) -> None:
         """That "plateau" gets to lower the rate before early stopping ends the training by the same measure."""
@@ -346,8 +346,8 @@ def _growth(given: Any) -> tuple[tuple[float, float], ...]:
     shares = [until for until, _ in pairs]
     if not all(0 < until < 1 and 0 < share < 1 for until, share in pairs) or shares != sorted(set(shares)):
         raise InputError(
-            f"growth is {given!r:.80}; expected pairs of shares between 0 and 1, those of the epochs rising, such as "
-            "((0.67, 0.75),), or () for none."
+            f"growth is {shortened(given)}; expected pairs of shares between 0 and 1, those of the epochs rising, such "
+            "as ((0.67, 0.75),), or () for none."
         )
     return pairs
 
