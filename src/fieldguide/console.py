@@ -45,6 +45,11 @@ class Progress:
             self._drawn = now
             self._draw(now - self._started)
 
+    def skip(self, count: int) -> None:
+        """Counts `count` units as done before, which say nothing of the time that the others take."""
+        self._before += count
+        self.advance(count)
+
     def close(self) -> None:
         """Leaves the finished bar as the stage's last line."""
         if self._drawn:
@@ -57,7 +62,7 @@ class Progress:
         made = self.done - self._before
         left = seconds * (self.total - self.done) / made if made else 0.0
         when = f"{clock(left)} left" if share < 1 else f"in {clock(seconds)}"
-        if not self.total and not ended:
+        if not ended and not (self.total and made):
             when = f"{clock(seconds)} so far"
         counts = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}" if self.done else "..."
         if self._percent:

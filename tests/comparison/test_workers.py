@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide import console
 from fieldguide.comparison import running, workers
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned, plan
 from fieldguide.comparison.record import Result
-from fieldguide.comparison.running import run_all
-from fieldguide.comparison.worker import Ready
-from fieldguide.comparison.workers import AcceleratedError, EndedError, at_once, make_at_once, memory, require_workers
+from fieldguide.comparison.running import Board, run_all
+from fieldguide.comparison.workers import AloneError, EndedError, at_once, make_at_once, memory, require_workers
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError
@@ -45,6 +45,10 @@ class Seen:
     def __init__(self) -> None:
         self.epochs: dict[int, list[int]] = {}
         self.results: dict[int, Result] = {}
+        self.workers = 0
+
+    def began(self, workers: int) -> None:
+        self.workers = workers
 
     def waited(self) -> None:
         pass
@@ -80,14 +84,18 @@ def test_the_results_are_the_same_with_any_number_of_workers(
 
 
 @pytest.mark.keras
-def test_every_epoch_is_told_and_a_shadowing_file_is_left_alone(
+def test_every_epoch_is_told_whatever_start_up_code_prints_and_files_here_are_called(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "random.py").write_text("raise SystemExit('not the library')\n")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text("print('config loaded\\nhere')\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
     planned, seen = plan("recipes", parts, SCRATCH, 1)[:1], Seen()
     make_at_once(Pictures.of(parts, SCRATCH), [(planned[0], tmp_path / "run")], 1, seen)
-    assert seen.epochs == {0: [0, 1, 2, 3]}
+    assert (seen.workers, seen.epochs) == (1, {0: [0, 1, 2, 3]})
     assert seen.results[0].epochs == 3
 
 
@@ -96,11 +104,64 @@ def test_what_a_run_refuses_is_raised_with_its_name(parts: Parts, tmp_path: Path
     planned = plan("recipes", parts, SCRATCH, 1)[0]
     (tmp_path / "file").write_text("")
     pictures = Pictures.of(parts, SCRATCH)
-    with pytest.raises(FileError, match=r"^run plain-1: .*file"):
+    with pytest.raises(FileError, match=r"^run plain-1: .*file") as refused:
         make_at_once(pictures, [(planned, tmp_path / "file")], 1, Seen())
+    assert "Traceback" in str(refused.value.__cause__) and "single.py" in str(refused.value.__cause__)
     beyond = replace(planned, rows=np.array([10_000]))
-    with pytest.raises(RuntimeError, match=r"^run plain-1: Traceback(.|\n)*IndexError"):
+    with pytest.raises(IndexError, match="out of range") as failed:
         make_at_once(pictures, [(beyond, tmp_path / "run")], 1, Seen())
+    assert "single.py" in str(failed.value.__cause__)
+
+
+def test_what_keeps_a_worker_from_beginning_is_raised(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [(plan("recipes", parts, SCRATCH, 1)[0], tmp_path / "run")]
+    pictures = Pictures.of(parts, SCRATCH)
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "_environment", lambda: {**os.environ, "KERAS_BACKEND": "none"})
+        with pytest.raises(ValueError, match="none"):
+            make_at_once(pictures, jobs, 1, Seen())
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import os\nprint('gone', flush=True)\nos.write(2, b'no licence')\nos._exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    with pytest.raises(
+        EndedError, match=r"^a process .* ended by itself, with code 3 after writing: no licence\. What"
+    ):
+        make_at_once(pictures, jobs, 1, Seen())
+
+
+def test_a_program_without_an_interpreter_trains_in_its_own_process(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(AloneError):
+        make_at_once(Pictures.of(parts, SCRATCH), [(plan("recipes", parts, SCRATCH, 1)[0], tmp_path)], 1, Seen())
+
+
+def test_epochs_of_before_say_nothing_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    runs = [replace(each, recipe=SCRATCH.with_(epochs=9)) for each in planned("tiny", 2)]
+    with console.progress("0 of 2 runs", 10_000, percent=True) as bar:
+        board = Board(runs, bar, lambda number, result: None)
+        now[0] += 20
+        board.waited()
+        board.reached(0, 8)
+        now[0] += 20
+        board.reached(0, 9)
+        now[0] += 20
+        board.reached(1, 0)
+    assert capsys.readouterr().err.splitlines()[:3] == [
+        "0 of 2 runs: 0%, 20 s so far",
+        "0 of 2 runs: 45%, 7 min 20 s left",
+        "0 of 2 runs: 45%, 11 min 00 s left",
+    ]
 
 
 @on_linux
@@ -201,6 +262,8 @@ def test_as_many_runs_at_once_as_there_are_cores_and_room(monkeypatch: pytest.Mo
     assert at_once(planned("tiny", 3), None) == 1
     monkeypatch.setattr(workers, "memory_left", lambda: None)
     assert at_once(planned("tiny", 3), None) == 3, "no more than there are runs"
+    monkeypatch.setattr(workers, "thread_count", lambda: 16)
+    assert at_once(planned("tiny", 12), None) == 4, "how much memory there is nobody says"
     assert at_once(planned("tiny", 12), 9) == 9, "what was asked for"
 
 
@@ -214,12 +277,8 @@ def test_what_is_no_number_of_workers_is_refused(count: int) -> None:
 def test_on_an_accelerator_runs_go_one_after_the_other(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    process = type("Told", (), {"number": None})()
-    with pytest.raises(AcceleratedError):
-        workers._act_on(Ready(True), process, [], Seen())
-
     def shared(*_: object) -> None:  # no test machine need have an accelerator
-        raise AcceleratedError
+        raise AloneError
 
     monkeypatch.setattr(running, "make_at_once", shared)
     results = run_all(Pictures.of(parts, SCRATCH), plan("recipes", parts, SCRATCH, 1)[:2], tmp_path)

@@ -173,7 +173,7 @@ def _require_recipe(kind: str, recipe: Recipe | ScratchRecipe) -> None:
     """Refuses a recipe whose runs could not be compared.
 
     Raises:
-        InputError: it fine-tunes, or chooses something on pictures that are held out of train.
+        InputError: it fine-tunes, chooses something on pictures that are held out of train, or is of another class.
     """
     if isinstance(recipe, Recipe):
         if kind == "data_size" and recipe.fine_tune_epochs:
@@ -183,6 +183,11 @@ def _require_recipe(kind: str, recipe: Recipe | ScratchRecipe) -> None:
                 "fine_tune=False), or a ScratchRecipe."
             )
         return
+    if type(recipe) is not ScratchRecipe:
+        raise InputError(
+            f"the recipe is of a class of its own, {type(recipe).__name__}, which the processes that train do not "
+            "know: give a ScratchRecipe."
+        )
     choosing = {
         "stopping": recipe.stopping is not None,
         "targets": recipe.targets is not None,

@@ -132,6 +132,8 @@ def given_up(folder: Path) -> str:
         FileError: it cannot be read or written.
     """
     with explained(folder, "tidy up the folder"):
+        for run in (folder / RUNS).glob("*"):
+            checkpoints.tidy(run)  # of others that were ended in the middle
         if any(path.is_file() for path in folder.rglob("*") if path != folder / PLAN_FILE):
             other = shlex.quote(str(free(folder)))
             return f" A comparison is of one recipe: with another one name a new folder, such as --output {other}."

@@ -11,7 +11,7 @@ from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import RUNS, Result
 from fieldguide.comparison.single import make
-from fieldguide.comparison.workers import AcceleratedError, at_once, make_at_once
+from fieldguide.comparison.workers import AloneError, at_once, make_at_once
 from fieldguide.errors import TrainingError
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
@@ -79,7 +79,7 @@ def _trained_at_once(
     workers: int | None,
     keep: Callable[[int, Result], None],
 ) -> bool:
-    """Trains networks, several at once where there is room; False where they would have to share an accelerator."""
+    """Trains networks, several at once where there is room; False where none can be trained but in this process."""
     # The longest of a seed first, so that none is left to end alone.
     order = sorted(numbers, key=lambda number: (planned[number].number, -planned[number].work))
     for number in order:
@@ -89,12 +89,11 @@ def _trained_at_once(
             pictures.kept(recipe.kept_size(size))
     jobs = [(planned[number], places[number]) for number in order]
     crew = at_once([planned[number] for number in order], workers)
-    console.say(f"{counted(len(jobs), 'run')} to train, {crew} at once, each on one core")
     with console.progress(f"0 of {counted(len(jobs), 'run')}", WHOLE, percent=True) as bar:
         board = Board([planned[number] for number in order], bar, lambda place, result: keep(order[place], result))
         try:
             make_at_once(pictures, jobs, crew, board)
-        except AcceleratedError:
+        except AloneError:
             return False
     return True
 
@@ -105,6 +104,10 @@ class Board:
     def __init__(self, planned: Sequence[Planned], bar: console.Progress, keep: Callable[[int, Result], None]) -> None:
         self._planned, self._bar, self._keep = planned, bar, keep
         self._shares = [0.0] * len(planned)
+        self._begun: set[int] = set()
+
+    def began(self, workers: int) -> None:
+        console.say(f"{counted(len(self._planned), 'run')} to train, {workers} at once, each on one core")
 
     def waited(self) -> None:
         self._bar.advance(0)
@@ -112,8 +115,11 @@ class Board:
     def reached(self, number: int, epochs: int) -> None:
         recipe = self._planned[number].recipe
         assert isinstance(recipe, ScratchRecipe)
-        self._shares[number] = epochs / (recipe.epochs + 1)  # it is measured afterwards
-        self._show()
+        first, self._shares[number] = (
+            not self._shares[number],
+            epochs / (recipe.epochs + 1),
+        )  # it is measured afterwards
+        self._show(before=first)
 
     def made(self, number: int, result: Result) -> None:
         self._keep(number, result)
@@ -122,10 +128,10 @@ class Board:
         self._bar.title = f"{ended} of {counted(len(self._planned), 'run')}"
         self._show()
 
-    def _show(self) -> None:
+    def _show(self, *, before: bool = False) -> None:
         work = [each.work for each in self._planned]
         done = sum(share * each for share, each in zip(self._shares, work, strict=True)) / sum(work)
-        self._bar.advance(round(WHOLE * done) - self._bar.done)
+        (self._bar.skip if before else self._bar.advance)(round(WHOLE * done) - self._bar.done)
 
 
 def _time_left(planned: Sequence[Planned], results: Sequence[Result | None], missing: Sequence[int]) -> str:

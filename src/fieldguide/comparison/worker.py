@@ -13,16 +13,19 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import Result
 from fieldguide.comparison.single import make
-from fieldguide.errors import FieldguideError
 from fieldguide.training.precision import accelerated
+
+MARK = b"\x00fieldguide's worker\x00"  # what comes before it on standard output is not ours
+LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -47,60 +50,74 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Failed:
     """A run cannot go on."""
 
-    error: FieldguideError
+    error: Exception
+    trace: str  # where, in this process
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A run failed in a way that nobody foresaw."""
-
-    trace: str
-
-
-Message = Ready | Reached | Made | Refused | Broken
+Message = Ready | Reached | Made | Failed
 
 
 def main() -> None:
     """Makes the runs that come in, until nothing more can come."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    told = os.fdopen(os.dup(1), "wb")
+    stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is none of ours
-    jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, jobs), daemon=True).start()
 
     def tell(message: Message) -> None:
-        pickle.dump(message, told)
-        told.flush()
+        try:
+            pickle.dump(message, stream)
+            stream.flush()
+        except OSError:  # nobody listens any more
+            os._exit(0)
 
+    stream.write(MARK)
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, jobs), daemon=True).start()
     try:
-        pictures: Pictures = jobs.get()
+        pictures: Pictures = pickle.loads(jobs.get())
         tell(Ready(accelerated()))
         while True:
-            planned, place = jobs.get()
-            tell(_made(pictures, planned, place, tell))
-    except BrokenPipeError:  # nobody listens any more
-        os._exit(0)
+            tell(_made(pictures, jobs.get(), tell))
+    except Exception as error:
+        tell(_failed(error))
+    os._exit(1)  # not by the interpreter's end, which waits for the thread that listens
 
 
-def _made(pictures: Pictures, planned: Planned, place: Path, tell: Any) -> Message:
+def _made(pictures: Pictures, job: bytes, tell: Callable[[Message], None]) -> Message:
     """What a run came to."""
     try:
+        planned, place = _unpacked(job)
         return Made(make(pictures, planned, place, lambda epochs: tell(Reached(epochs))))
-    except BrokenPipeError:
-        raise
-    except FieldguideError as error:
-        return Refused(error)
+    except Exception as error:
+        return _failed(error)
+
+
+def _unpacked(job: bytes) -> tuple[Planned, Path]:
+    planned, place = pickle.loads(job)
+    return planned, place
+
+
+def _failed(error: Exception) -> Failed:
+    """An error as it can be handed over: one that cannot, by its words."""
+    trace = traceback.format_exc()
+    try:
+        pickle.loads(pickle.dumps(error))
     except Exception:
-        return Broken(traceback.format_exc())
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    return Failed(error, trace)
 
 
-def _listen(stream: BinaryIO, jobs: queue.SimpleQueue[Any]) -> None:
+def _listen(stream: BinaryIO, jobs: queue.SimpleQueue[bytes]) -> None:
     """Takes what comes in, and ends the process once nothing more can come: then nobody waits for it."""
-    while True:
-        try:
-            jobs.put(pickle.load(stream))
-        except (EOFError, OSError, pickle.UnpicklingError):
-            os._exit(0)
+    try:
+        while len(length := stream.read(LENGTH_BYTES)) == LENGTH_BYTES:
+            size = int.from_bytes(length, "little")
+            job = stream.read(size)
+            if len(job) < size:
+                break
+            jobs.put(job)
+    finally:
+        os._exit(0)
