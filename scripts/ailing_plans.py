@@ -66,7 +66,7 @@ class Plan:
     shuffled: float = 0.0  # share of all pictures that get any label at random
     copies: int = 0  # held-out pictures are put among the training ones so often
     copied: float = 1.0  # share of the held-out pictures that are
-    rare: float = 1.0  # share of its pictures that the last class keeps
+    rare: float = 1.0  # share of its pictures that the last class keeps; of a healthy run in all three parts
     seed: int = 1
 
 
@@ -187,4 +187,11 @@ PLANS = (
     Plan("well-waste-usual", WELL, f"{TRASH}:cardboard,metal", usual(), 450, 200),
     Plan("well-glass-usual", WELL, f"{TRASH}:glass,paper", usual(), 600, 250),
     Plan("well-two-usual", WELL, f"{GREEN}:rock,paper", usual(epochs=60, patience=15), 600, 300),
+    # Of classes that are far from equal, at rates that learn well though they are far above the usual ones.
+    Plan("well-uneven-green", WELL, f"{GREEN}:rock,paper", classic(rate=0.005, epochs=14), rare=0.18),
+    Plan(
+        "well-uneven-hands", WELL, f"{GREEN}:paper,scissors", classic(optimiser="sgd", rate=0.05, epochs=14), rare=0.09
+    ),
+    Plan("well-uneven-sgd", WELL, HORSES, residual(optimiser="sgd", rate=0.1, schedule="cosine", epochs=14), rare=0.18),
+    Plan("well-uneven-usual", WELL, HORSES, usual(epochs=16), rare=0.09),
 )

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ailing_plans import PLANS, UNSTEADY, Plan
+from ailing_plans import PLANS, UNSTEADY, WELL, Plan
 
 from fieldguide.calibration import softmax
 from fieldguide.data.dataset import Dataset
@@ -98,6 +98,12 @@ def accuracy_on(training: Training, rows: np.ndarray) -> float:
     return loss_and_accuracy(training.learner.logits(store, rows), store.dataset.labels[rows])[1]
 
 
+def recall_on(training: Training, rows: np.ndarray) -> float:
+    """The mean over classes of the share of their pictures that the network gets right as it stands."""
+    labels = training.store.dataset.labels[rows]
+    return float(np.mean([accuracy_on(training, rows[labels == label]) for label in np.unique(labels)]))
+
+
 @functools.cache
 def grouped(folder: Path) -> tuple[Dataset, np.ndarray]:
     """A whole set, and for each picture the number of its group of near-copies, frames of a film that are alike too."""
@@ -124,7 +130,7 @@ def divided(plan: Plan, folder: Path) -> Pictures:
     picked = []
     for number, most in enumerate((plan.train, plan.held, TESTED)):
         members = rng.permutation(np.flatnonzero(part == number))[:most]
-        if plan.rare < 1 and number < 2:
+        if plan.rare < 1 and (number < 2 or plan.ailment == WELL):
             of_last = labels[members] == len(classes) - 1
             members = members[~of_last | (rng.random(len(members)) < plan.rare)]
         picked.append(np.sort(members))
@@ -179,6 +185,8 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
     )
     tested = accuracy_on(training, pictures.test) if len(pictures.test) else None
     truth: dict[str, Any] = {"n": len(pictures.test), "kept": tested}
+    if plan.rare < 1 and plan.ailment == WELL:
+        truth["recall"] = recall_on(training, pictures.test)
     if isinstance(training, Tested):
         truth["epochs"] = training.tested
     usual = {field.name: field.default for field in fields(Plan)}

@@ -15,11 +15,14 @@ from fieldguide.evaluation import ailment, doubts
 from fieldguide.evaluation.ailment import WELL
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Case
+from fieldguide.evaluation.fitting import clearly_apart
 from fieldguide.intervals import wilson
+from fieldguide.training.record import Epoch
 
 RUNS = Path(__file__).resolve().parent / "evaluation" / "runs"
 HEALTHY, LEAKED = "healthy", "leaked split"
 HELD_BACK = 4  # the seed of runs that were first looked at when all rules stood
+EACH_CLASS = 0.85  # mean recall of a healthy run: 9 in 10 right, less what it may lose on unseen pictures
 CLEARLY = 0.05  # of accuracy, between pictures that were learnt or chosen from and others
 BY_RULE = (LEAKED, "tiny validation set")  # a known copy is a leak, and few pictures are few: that cannot be missed
 JUMPY = 0.03  # of accuracy on other pictures, from one epoch to the next: settled trainings change by a point or two
@@ -55,6 +58,8 @@ class Kept:
     test_accuracy: float | None
     case: Case
     tested: tuple[float, ...] = ()  # accuracy on such pictures after each epoch, where it was measured
+    test_n: int = 0  # how many of them there are
+    test_recall: float | None = None  # the mean over classes on them, where classes are far from equal
 
     @classmethod
     def read(cls, path: Path) -> Kept:
@@ -62,7 +67,8 @@ class Kept:
         kept = json.loads(path.read_text(encoding="utf-8"))
         plan, truth = kept["plan"], kept["truth"]
         case, tested = Case.from_dict(kept["case"]), tuple(truth.get("epochs", ()))
-        return cls(path.stem, plan["ailment"], plan["seed"], truth["kept"], case, tested)
+        measured = truth["kept"], case, tested, truth["n"], truth.get("recall")
+        return cls(path.stem, plan["ailment"], plan["seed"], *measured)
 
     @property
     def held_back(self) -> bool:
@@ -78,11 +84,12 @@ class Kept:
         """
         if self.leaks != (self.ailment == LEAKED):
             return False
-        kept = next((epoch for epoch in self.case.epochs if epoch.chosen), self.case.epochs[-1])
+        kept = self._kept
         if self.test_accuracy is None:
             return True
         if self.ailment == HEALTHY:
-            return kept.accuracy >= 0.9 and kept.accuracy - self.test_accuracy < CLEARLY
+            each = self.test_recall is None or self.test_recall >= EACH_CLASS  # or naming one class would do
+            return kept.accuracy >= 0.9 and kept.accuracy - self.test_accuracy < CLEARLY and each
         if self.ailment in ("too few pictures", "no augmentation"):
             return kept.accuracy - self.test_accuracy >= CLEARLY
         if self.ailment == "unsteady rate":  # some settle after all
@@ -98,6 +105,11 @@ class Kept:
         return True
 
     @property
+    def loses(self) -> float:
+        """By how much the kept weights are worse on pictures that nobody sees."""
+        return self._kept.accuracy - (self.test_accuracy if self.test_accuracy is not None else self._kept.accuracy)
+
+    @property
     def leaks(self) -> bool:
         """Whether more of the held-out pictures have a copy or near-copy among the training ones than may be."""
         return (self.case.leaks or 0) > doubts.LEAKED * self.case.epochs[-1].val_n
@@ -106,6 +118,20 @@ class Kept:
     def verdict(self) -> str:
         """The kind of the main verdict."""
         return ailments(self.case)[0].kind
+
+    @cached_property
+    def verdict_when_measured(self) -> str:
+        """The same where the pictures that nobody sees are a test part, as `fieldguide.diagnose` takes them."""
+        if self.verdict not in WELL or not self.test_n or self.test_accuracy is None:
+            return self.verdict
+        trained = wilson(self._kept.accuracy * self._kept.n, self._kept.n)
+        unseen = wilson(self.test_accuracy * self.test_n, self.test_n)
+        return ailment.OVERFITTING if clearly_apart(trained, unseen) else self.verdict
+
+    @property
+    def _kept(self) -> Epoch:
+        """The epoch whose weights were kept."""
+        return next((epoch for epoch in self.case.epochs if epoch.chosen), self.case.epochs[-1])
 
     @property
     def named(self) -> bool:
@@ -147,7 +173,8 @@ def scores(runs: Sequence[Kept]) -> str:
     others = [run for run in every if not run.stands]
     besides = sum(run.leaks and run.ailment != LEAKED for run in others)
     alone = _share(by_rule, "ill runs")
-    came_to = f"{len(others)} ill and {len(runs) - len(every) - len(healthy)} healthy runs"
+    lost = [run for run in runs if run.ailment == HEALTHY and not run.stands]
+    came_to = f"{len(others)} ill and {len(lost)} healthy runs"
     leaking_too = f", {besides} of the ill ones since they leak besides" if besides else ""
     with_them = f"With them, {_share(every, 'ill runs')} are named rightly"
     paragraphs = (
@@ -155,12 +182,26 @@ def scores(runs: Sequence[Kept]) -> str:
         f"By curves and answers alone: {by_curves}. {of_leaks}.",
         f"Without leaks and tiny validation sets, which are made of what their rules ask for: {alone}.",
         f"Called ill: {wronged or 'none'} of {len(healthy)} healthy runs ({_interval(wronged, len(healthy))}).",
-        f"Left out: {came_to} that did not come to what was meant{leaking_too}. {with_them}.",
+        f"Left out: {came_to} that did not come to what was meant{leaking_too}. {with_them}. {_on_lost(healthy, lost)}",
         f"Missed: {missed}.",
     )
     for paragraph in paragraphs:
         lines += ["", paragraph]
     return "\n".join(lines) + "\n"
+
+
+def _on_lost(healthy: Sequence[Kept], lost: Sequence[Kept]) -> str:
+    """How the score of healthy runs would be with those left out, why they are, and what test pictures say of them."""
+    called, every = sum(not run.named for run in (*healthy, *lost)), len(healthy) + len(lost)
+    clearly = sum(run.loses >= CLEARLY for run in lost)
+    curves = sum(run.verdict == ailment.OVERFITTING for run in lost)
+    measured = sum(run.verdict_when_measured == ailment.OVERFITTING for run in lost)
+    return (
+        f"Of all {every} runs that were meant to be healthy {called} are called ill ({_interval(called, every)}), "
+        f"{sum(not run.named for run in lost)} of them among the {len(lost)} left out. {clearly} of these {len(lost)} "
+        f"did lose {100 * CLEARLY:.0f} points or more on the pictures that nobody sees; where such pictures measure "
+        f"at the end, as a test part does, {measured} are said to overfit, {curves} by their curves already."
+    )
 
 
 def _ill(runs: Sequence[Kept]) -> list[Kept]:

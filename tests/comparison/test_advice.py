@@ -91,3 +91,21 @@ def test_where_nothing_is_better_than_a_guess_there_is_another_step(store: Pixel
 def test_a_head_with_folds_of_its_own_is_no_command(store: PixelStore) -> None:
     recipe = Recipe.auto(store, fine_tune=False).with_(folds=3)
     assert str(advice(recipe, store, PLACE)).endswith("the command line cannot ask for its folds")
+
+
+def test_what_comes_next_is_divided_by_the_share_and_the_seed_of_the_comparison(store: PixelStore) -> None:
+    parts = split(store, test=0.25, seed=4)
+    head, scratch = Recipe.auto(store, fine_tune=False), ScratchRecipe.auto(store)
+    assert str(advice(head, store, PLACE, parts=parts)).endswith(" --recipe features --test 0.25 --seed 4")
+    assert str(advice(scratch, store, PLACE, parts=parts)).endswith(" --test 0.25 --seed 4")
+    assert str(advice_instead(scratch, PLACE, parts=parts)).endswith(" --recipe features --test 0.25 --seed 4")
+    usual = split(store, test=0.2)
+    assert not {"--test", "--seed", "--validation"} & {*advice(scratch, store, PLACE, parts=usual).command}
+
+
+def test_a_share_that_leaves_none_to_choose_by_is_still_a_command_that_can_be_run(store: PixelStore) -> None:
+    parts = split(store, test=0.9)
+    recipe = ScratchRecipe.auto(store)
+    assert " --validation 0 --test 0.9" in str(advice(recipe, store, PLACE, parts=parts))
+    head = str(advice_instead(recipe, PLACE, parts=parts))
+    assert head.endswith("--recipe features --test 0.9")  # which sets none aside

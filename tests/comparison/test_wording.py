@@ -83,6 +83,20 @@ def test_the_largest_that_is_best_may_not_be_large_enough() -> None:
     assert "a larger one may do better still" in text
 
 
+def test_a_higher_mean_that_is_no_better_than_a_guess_for_certain_is_named() -> None:
+    """Of three seeds one learnt nothing: in the mean it is ahead, and nobody can say that it is better than a coin."""
+    wavering = point("small", 4e5, [199, 390, 390], 0.9)
+    points = [point("tiny", 1e5, [321, 320, 319], 0.9), wavering, *ladder((0, 0, 250, 240), (1.0,) * 4)[2:]]
+    text = said("complexity", points)
+    assert chosen("complexity", points) == "tiny"
+    assert text.startswith(
+        "Tiny is best of those shown to be better than a guess | tiny (100,000 parameters) is best of those shown to "
+        "be better than a guess: 80.0%"
+    )
+    assert "small has a higher mean, 81.6% (95% CI " in text
+    assert "but is not shown to be better than a guess." in text
+
+
 def test_one_run_of_each_says_what_its_intervals_leave_out() -> None:
     text = said("complexity", ladder((300, 360, 359, 320), (0.8, 0.95, 0.99, 1.0), runs=1))
     assert text.endswith(

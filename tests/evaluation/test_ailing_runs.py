@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from kept_runs import HEALTHY, RIGHT, RUNS, kept_runs, scores
 
+from fieldguide.evaluation.ailment import OVERFITTING, RATE_TOO_HIGH
 from fieldguide.evaluation.ailments import ailments
+from fieldguide.training.optimiser import USUAL_RATES
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "verdicts.md"
 MOST_BYTES = 900_000  # of all runs together
@@ -29,6 +31,29 @@ def test_there_are_enough_runs_of_every_kind_in_both_halves() -> None:
         of_half = Counter(run.ailment for run in STANDING if run.held_back == held_back)
         assert set(of_half) == set(RIGHT)
     assert sum(path.stat().st_size for path in RUNS.iterdir()) < MOST_BYTES
+
+
+def test_the_page_says_of_how_many_pictures_they_are() -> None:
+    counts = [sum(run.case.counts) for run in ALL]
+    assert f"{min(counts):,} to {max(counts):,} pictures to learn from" in " ".join(
+        PAGE.read_text(encoding="utf-8").split()
+    )
+
+
+def test_healthy_runs_of_classes_far_from_equal_at_high_rates_are_among_them() -> None:
+    """Of those that came to what was meant; none is laid to its rate, whether it did or not."""
+    unequal = [run for run in ALL if run.ailment == HEALTHY and max(run.case.counts) > 0.8 * sum(run.case.counts)]
+    quick = [
+        run for run in unequal if (run.case.setup.rate or 0) >= 5 * USUAL_RATES[run.case.setup.optimiser or "adam"]
+    ]
+    assert len([run for run in quick if run.stands]) >= 10
+    assert not [run.name for run in unequal if run.verdict == RATE_TOO_HIGH]
+
+
+def test_what_was_left_out_as_not_healthy_is_shown_by_test_pictures() -> None:
+    lost = [run for run in ALL if run.ailment == HEALTHY and not run.stands]
+    assert sum(run.verdict_when_measured == OVERFITTING for run in lost) >= 0.9 * len(lost)
+    assert all(run.verdict_when_measured == run.verdict for run in WELL_RUNS)
 
 
 @pytest.mark.parametrize("held_back", [False, True], ids=["seeds 1 to 3", "seed 4"])

@@ -13,6 +13,7 @@ from fieldguide.augmentation.presets import PRESETS
 from fieldguide.data.split import Leak
 from fieldguide.errors import InputError
 from fieldguide.evaluation.case import CONFIDENCES, Answers, Case, Setup
+from fieldguide.training.scratch_recipe import ScratchRecipe
 
 CATS = ("cat", "dog")
 
@@ -89,6 +90,17 @@ def test_a_runs_case_holds_its_curves_answers_and_leaks() -> None:
     chose = replace(run, parts=replace(run.parts, validation=test, test=test.select(np.arange(0)), leaks=tuple(into)))
     assert Case.of(chose).leaks == 4
     assert case.held is not None and sum(case.held.wrong) == 10
+
+
+def test_of_two_seeds_the_one_that_divided_the_pictures_is_kept() -> None:
+    """By it, and the same shares, what comes next is measured on the same pictures; a folder's own parts have none."""
+    train, test = dataset(CATS, np.arange(80) % 2), dataset(CATS, np.arange(20) % 2, first=80)
+    run = finished_run(train, test, epochs=simulate(level(0.9), level(0.9), epochs=2).epochs)
+    run = replace(run, recipe=ScratchRecipe(seed=5), parts=replace(run.parts, seed=3, shares=(0.0, 0.2)))
+    assert Case.of(run).setup.seed == 3
+    assert Case.of(run).pictures == 100
+    as_it_came = replace(run, parts=replace(run.parts, shares=None))
+    assert Case.of(as_it_came).setup.seed == 5
 
 
 def test_a_class_without_a_name_has_a_number() -> None:

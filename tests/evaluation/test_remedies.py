@@ -7,11 +7,14 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from simulated_cases import level, rising, simulate
 
 from fieldguide.augmentation.presets import preset_called
 from fieldguide.augmentation.settings import Settings
 from fieldguide.cli import _parser
 from fieldguide.evaluation import remedies
+from fieldguide.evaluation.ailment import FEW_HELD
+from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Setup
 from fieldguide.flags import wished
 from fieldguide.model.nets import Net
@@ -113,7 +116,7 @@ def test_more_held_out_pictures_are_asked_for_in_a_way_that_the_folder_allows() 
 
 
 def test_what_is_tried_next_is_measured_on_the_same_pictures() -> None:
-    """By the same shares: with others, another accuracy would come of other pictures."""
+    """By the same shares and seed: with others, another accuracy would come of other pictures."""
     setup = Setup(shares=(0.1, 0.4), seed=3)
     assert remedies.against_heart(setup, 96).command.endswith(" --validation 0.1 --test 0.4 --seed 3")
     assert remedies.more_held_out(setup).command.endswith(" --recipe scratch --validation 0.3 --test 0.4 --seed 3")
@@ -138,6 +141,17 @@ def test_cures_of_overfitting_come_one_at_a_time_and_with_time_enough() -> None:
 def test_of_too_few_pictures_no_larger_share_is_asked_for() -> None:
     assert remedies.more_held_out(Setup(), 20, 30).what == "Add pictures: of 20 not enough can be held out"
     assert "--validation 0.3" in remedies.more_held_out(Setup(), 200, 30).command
+
+
+@pytest.mark.parametrize("setup", [Setup(pictures=110), Setup(shares=(0.15, 0.2)), Setup()], ids=str)
+def test_the_share_that_is_to_be_held_out_is_of_all_pictures(setup: Setup) -> None:
+    """Of 110, with those that measure: 33 can be held out, though 88 are left to learn from and to choose by."""
+    case = simulate(rising(0.5, 0.95, 4), level(0.8), n=72, val_n=16, setup=setup)
+    few = next(one for one in ailments(case) if one.kind == FEW_HELD)
+    assert few.remedy is not None and " --validation 0.3" in few.remedy.command
+    fewer = simulate(rising(0.5, 0.95, 4), level(0.8), n=60, val_n=13, setup=replace(setup, pictures=92))
+    told = next(one for one in ailments(fewer) if one.kind == FEW_HELD)
+    assert told.remedy is not None and told.remedy.what == "Add pictures: of 92 not enough can be held out"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated_cases import answered, level, rising, simulate
+from simulated_cases import level, rising, simulate
 
-from fieldguide.evaluation.case import Answers
-from fieldguide.evaluation.signs import Signs, coin, ranking, skill, smoothed
+from fieldguide.evaluation.signs import Signs, coin, smoothed
 
 
 def test_an_odd_epoch_does_not_move_a_smoothed_curve() -> None:
@@ -60,27 +59,6 @@ def test_a_steady_fall_is_told_from_ups_and_downs() -> None:
 @pytest.mark.parametrize(("heads", "tosses", "expected"), [(5, 5, 1 / 32), (0, 7, 1.0), (2, 3, 0.5)])
 def test_the_coin_is_fair(heads: int, tosses: int, expected: float) -> None:
     assert coin(heads, tosses) == pytest.approx(expected)
-
-
-def test_confidence_that_tells_right_from_wrong_ranks_them() -> None:
-    some = ((60, 40), (0, 0))
-    perfect = Answers(some, (0, 0, 60), (40, 0, 0))
-    assert ranking(perfect).value == 1.0
-    none = Answers(some, (30, 0, 30), (20, 0, 20))
-    assert ranking(none).value == pytest.approx(0.5)
-    assert ranking(none).low < 0.5 < ranking(none).high
-    assert math.isnan(ranking(Answers(((60, 0), (0, 0)), (0, 0, 60), (0, 0, 0))).value)
-
-
-def test_ranking_is_what_the_simulator_says_it_is() -> None:
-    answers = answered(0.75, 20_000, 2, np.random.default_rng(1), telling=0.4)
-    assert skill(answers) == pytest.approx(0.5, abs=0.01)
-    assert ranking(answers).value == pytest.approx(0.7, abs=0.02)  # the bins cost a little
-
-
-def test_skill_is_none_where_one_class_is_always_named() -> None:
-    assert skill(Answers(((80, 0), (20, 0)), (80,), (20,))) == pytest.approx(0.0)
-    assert skill(Answers(((80, 0), (0, 20)), (100,), (0,))) == pytest.approx(1.0)
 
 
 def test_learning_nothing_is_told_from_learning_little() -> None:

@@ -9,8 +9,11 @@ import pytest
 from simulated_cases import SETUP, level, rising, simulate
 
 from fieldguide.evaluation import ailment
+from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Answers, Case
+from fieldguide.evaluation.signs import Signs
+from fieldguide.training.optimiser import USUAL_RATES
 
 SEEDS = range(5)
 
@@ -234,7 +237,9 @@ def test_few_looks_at_varied_pictures_are_no_sign_of_too_much_variation() -> Non
     brief = replace(brief, counts=(70, 70), epochs=tuple(replace(one, fitted_loss=0.65) for one in brief.epochs))
     assert ailment.AUGMENTATION not in kinds(brief)
     found = next(one for one in ailments(brief) if one.kind == ailment.UNFINISHED)
-    assert "were looked at 1,400 times in all; 96,000 are usual." in " ".join(found.evidence)
+    assert "140 pictures were looked at 1,400 times in all; 28,000 times, in 200 epochs, are usual" in " ".join(
+        found.evidence
+    )
     flat = simulate(level(0.72), level(0.7), fitted=level(0.64), n=800, epochs=10, setup=setup)
     flat = replace(flat, epochs=tuple(replace(one, fitted_loss=0.65) for one in flat.epochs))
     assert ailment.AUGMENTATION in kinds(replace(flat, counts=(7000, 7000)))  # looked at often enough
@@ -273,3 +278,117 @@ def test_what_the_fit_itself_has_learnt_is_not_laid_to_the_rate() -> None:
 def test_labels_are_suspect_before_all_of_them_are_learnt() -> None:
     case = simulate(rising(0.5, 0.69, 15), level(0.5), val_loss=level(0.75))
     assert kinds(case)[0] == ailment.LABELS
+
+
+def unequal(case: Case, share: float) -> Case:
+    """The same with one class that is this share of all pictures, and losses as they are beside its blind guess."""
+    n = sum(case.counts)
+    common = round(share * n)
+    blind = -share * np.log(share) - (1 - share) * np.log(1 - share)
+
+    def loss(accuracy: float) -> float:
+        return float(blind * (0.005 + 0.995 * min(1.0, (1 - accuracy) / (1 - share))))
+
+    epochs = tuple(replace(one, loss=loss(one.accuracy), val_loss=loss(one.val_accuracy)) for one in case.epochs)
+    return replace(case, epochs=epochs, counts=(common, n - common), held=None)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("times", [5, 20])
+@pytest.mark.parametrize("share", [0.85, 0.92, 0.97])
+def test_a_well_learnt_training_of_unequal_classes_is_not_laid_to_its_rate(share: float, times: int, seed: int) -> None:
+    """However common one class is: what lies above naming it is a share of what is left, not a number of points."""
+    setup = replace(SETUP, rate=times * 1e-3)
+    learnt = 0.94 if share == 0.85 else 0.998
+    case = simulate(rising(share, learnt, 3), rising(share, learnt - 0.01, 3), n=600, val_n=400, seed=seed, setup=setup)
+    found = kinds(unequal(case, share))
+    assert ailment.RATE_TOO_HIGH not in found
+    assert ailment.UNDERFITTING not in found
+
+
+@pytest.mark.parametrize("share", [0.5, 0.85, 0.92, 0.97])
+def test_a_high_rate_that_has_learnt_nothing_is_too_high_however_common_a_class_is(share: float) -> None:
+    case = simulate(level(share), level(share), setup=replace(SETUP, rate=0.02))
+    blind = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    epochs = tuple(replace(one, loss=blind, val_loss=blind, accuracy=share) for one in case.epochs)
+    stuck = replace(case, epochs=epochs, counts=(round(800 * share), 800 - round(800 * share)), held=None)
+    assert kinds(stuck)[0] == ailment.RATE_TOO_HIGH
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd", "rmsprop"])
+def test_ten_times_the_usual_rate_is_not_blamed_and_more_is(optimiser: str) -> None:
+    """A search proposes up to eight times as much, and ten times as much is what some networks learn best with."""
+    usual = USUAL_RATES[optimiser]
+    for times, blamed in ((5, False), (8, False), (10, False), (20, True)):
+        setup = replace(SETUP, optimiser=optimiser, rate=times * usual)
+        found = ailments(simulate(level(0.5), level(0.5), setup=setup))[0]
+        assert found.kind == (ailment.RATE_TOO_HIGH if blamed else ailment.UNDERFITTING), times
+        assert blamed or found.sure == ailment.POSSIBLE
+
+
+def test_labels_of_unequal_classes_can_be_suspect() -> None:
+    case = simulate(rising(0.92, 1.0, 8), level(0.91), val_loss=lambda epoch: 0.3 + 0.03 * epoch, n=1000, val_n=1000)
+    assert kinds(unequal(case, 0.92))[0] == ailment.LABELS
+
+
+def test_hardly_more_than_the_commonest_class_is_not_a_good_fit() -> None:
+    """Nor slow steps that end there enough epochs: nine in ten are right from the beginning."""
+    case = unequal(simulate(level(0.925), level(0.92), val_n=600), 0.92)
+    blind = -0.92 * np.log(0.92) - 0.08 * np.log(0.08)
+    epochs = tuple(replace(one, loss=0.8 * blind, val_loss=0.8 * blind) for one in case.epochs)
+    found = ailments(replace(case, epochs=epochs))
+    assert [(one.kind, one.sure) for one in found] == [(ailment.UNDERFITTING, ailment.POSSIBLE)]
+    assert found[0].sentence == "It underfits: it does hardly better than naming the commonest class each time."
+    slow = ailments(replace(case, epochs=epochs, setup=replace(SETUP, rate=1e-6)))[0]
+    assert slow.kind == ailment.RATE_TOO_LOW
+    assert slow.sentence.endswith("it does hardly better than naming the commonest class each time.")
+
+
+def brief(pictures: int, epochs: int) -> Ailment:
+    """What is said first of a network that has not learnt its varied pictures in so many epochs."""
+    setup = replace(SETUP, augment="light", epochs=epochs)
+    case = simulate(rising(0.5, 0.75, 12), rising(0.5, 0.75, 12), epochs=epochs, setup=setup, n=600, val_n=400)
+    return ailments(replace(case, counts=(pictures // 2, pictures - pictures // 2)))[0]
+
+
+def test_how_often_is_usual_depends_on_how_many_pictures_there_are() -> None:
+    """From 15 to 200 epochs are, so that neither few nor many pictures are looked at as often in all as others."""
+    found = brief(20_000, 2)
+    assert found.kind == ailment.UNFINISHED
+    assert "20,000 pictures were looked at 40,000 times in all; 300,000 times, in 15 epochs" in found.evidence[0]
+    assert found.remedy is not None and "--epochs 15 " in found.remedy.command
+    signs = Signs(replace(simulate(level(0.8), level(0.8), epochs=200), counts=(26, 26)))
+    assert signs.looks == signs.usual_looks == 10_400
+    assert not signs.looked_at_seldom
+
+
+def test_few_epochs_are_said_to_be_few_whatever_was_looked_at() -> None:
+    setup = replace(SETUP, augment="none", epochs=7)
+
+    def course(epoch: int) -> float:
+        return 0.5 + 0.05 * min(3, epoch)
+
+    case = replace(simulate(course, course, epochs=7, setup=setup), counts=(10_000, 10_000))
+    losses = (0.69, 0.6, 0.55, 0.56, 0.54, 0.55, 0.545)
+    case = replace(
+        case,
+        epochs=tuple(replace(one, loss=loss, val_loss=loss) for one, loss in zip(case.epochs, losses, strict=True)),
+    )
+    found = next(one for one in ailments(case) if one.kind == ailment.UNFINISHED)
+    assert found.sentence == "It was not trained to the end: of 7 epochs nobody can tell that it learns no more."
+    assert "looked at" not in " ".join(found.evidence)
+    assert found.figures[0].name == "share of the usual epochs"
+    assert found.figures[0].value == pytest.approx(7 / 15)
+    assert found.remedy is not None and "--epochs 14 " in found.remedy.command
+
+
+def test_a_class_too_rare_to_be_learnt_is_told_before_an_early_end() -> None:
+    """More epochs would not bring it about; 19 pictures beside 446 explain it."""
+    setup = replace(SETUP, augment="light", epochs=12)
+    case = simulate(level(0.94), level(0.94), epochs=12, setup=setup, n=465, val_n=210)
+    held = Answers(((198, 0), (12, 0)), (0,) * 8 + (198, 0), (0,) * 8 + (12, 0))
+    falling = tuple(
+        replace(one, loss=0.26 - 0.001 * one.epoch, val_loss=0.26 - 0.001 * one.epoch) for one in case.epochs
+    )
+    found = kinds(replace(case, epochs=falling, counts=(446, 19), held=held))
+    assert found[:2] == [ailment.COLLAPSED, ailment.UNFINISHED]

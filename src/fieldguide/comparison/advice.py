@@ -8,8 +8,10 @@ from pathlib import Path
 
 from fieldguide.augmentation.presets import preset_named
 from fieldguide.data.pixels import PixelStore
+from fieldguide.data.split import Parts
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
 
 OF_A_HEAD = ("backbone", "target_size", "resize", "penalties", "folds")  # without fine-tuning the others change nothing
@@ -33,13 +35,14 @@ class Advice:
         return {"what": self.instead, "command": None}
 
 
-def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path) -> Advice:
+def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path, *, parts: Parts | None = None) -> Advice:
     """How to train by the recipe of a run.
 
     Args:
         chosen: the run's recipe.
         store: of the training pictures of the comparison.
         source: where the pictures are.
+        parts: that were compared on; what comes next is divided by the same share and seed.
 
     Example:
         >>> import fieldguide as fg
@@ -55,16 +58,17 @@ def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path) -> A
         wishes = replace(Wishes.of(chosen, store.dataset.counts), epochs=chosen.epochs)
     if lost := _unlike(wishes.recipe_for(store, seed=chosen.seed), chosen):
         return _in_python(lost)
-    seed = ("--seed", str(chosen.seed)) if chosen.seed else ()
-    return Advice(("fieldguide", "train", str(source), *wishes.words(), *seed))
+    usual = SCRATCH_VALIDATION_SHARE if isinstance(chosen, ScratchRecipe) else VALIDATION_SHARE
+    return Advice(("fieldguide", "train", str(source), *wishes.words(), *_division(parts, chosen.seed, usual)))
 
 
-def advice_instead(recipe: Recipe | ScratchRecipe, source: Path) -> Advice:
+def advice_instead(recipe: Recipe | ScratchRecipe, source: Path, *, parts: Parts | None = None) -> Advice:
     """What to do where nothing that was compared is shown to be better than naming the commonest class.
 
     Args:
         recipe: what the runs have in common.
         source: where the pictures are.
+        parts: that were compared on; what comes next is divided by the same share and seed.
 
     Example:
         >>> print(advice_instead(ScratchRecipe(), Path("photos")))
@@ -72,8 +76,34 @@ def advice_instead(recipe: Recipe | ScratchRecipe, source: Path) -> Advice:
     """
     if isinstance(recipe, ScratchRecipe):
         what = "Train a head on a frozen backbone, which needs far fewer pictures"
-        return Advice(("fieldguide", "train", str(source), "--recipe", "features"), what=what)
+        words = (
+            "fieldguide",
+            "train",
+            str(source),
+            "--recipe",
+            "features",
+            *_division(parts, recipe.seed, VALIDATION_SHARE),
+        )
+        return Advice(words, what=what)
     return Advice(("fieldguide", "check", str(source)), what="See what is wrong with the pictures and their labels")
+
+
+def _division(parts: Parts | None, seed: int, usual: float) -> tuple[str, ...]:
+    """The flags that divide as the comparison was divided, where they are not the usual ones.
+
+    Args:
+        parts: of the comparison.
+        seed: of the recipe, for where shares and seed did not divide the pictures.
+        usual: share of the pictures that choose.
+    """
+    words: tuple[str, ...] = ()
+    if parts is not None and parts.shares is not None:
+        measured, seed = parts.shares[1], parts.seed
+        if measured != TEST_SHARE:
+            words = ("--test", f"{measured:g}")
+        if measured + usual >= 1:  # then nothing would be left to learn from
+            words = ("--validation", "0", *words)
+    return (*words, *(("--seed", str(seed)) if seed else ()))
 
 
 def _in_python(lost: list[str]) -> Advice:

@@ -121,10 +121,10 @@ def compare(
         curve = learning_curve(sizes, [point.right for point in points], seed=parts.seed)
     guess = Guess.of(parts.test.labels, parts.train.labels, parts.train.class_names)
     found = finding(kind, points, curve, guess)
-    root, following = parts.train.root, advice_instead(recipe, parts.train.root)
+    root, following = parts.train.root, advice_instead(recipe, parts.train.root, parts=parts)
     if found.choice is not None:
         chosen = next(each.recipe for each in planned if each.point == found.choice)
-        following = advice(chosen, pictures.store.select(parts.train), root)
+        following = advice(chosen, pictures.store.select(parts.train), root, parts=parts)
     comparison = Comparison(
         kind=kind,
         folder=place,

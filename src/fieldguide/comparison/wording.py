@@ -69,13 +69,19 @@ def _on_complexity(points: Sequence[Point], guess: Guess) -> Finding:
             f"Take {named}, which costs least{'' if take is points[0] else ' of the others'}: {take.accuracy.percent}.",
         ]
         return Finding(headline, (*lines, *_on_gaps(points)), take.name, named_better)
+    higher = max(points, key=lambda point: point.accuracy.value)
+    among = "" if higher is best else " of those shown to be better than a guess"
     if take is best:
-        headline = f"{take.name.capitalize()} is best"
-        lines = [f"{named} is best: {take.accuracy.percent} of the held-out pictures right."]
+        headline = f"{take.name.capitalize()} is best{among}"
+        lines = [f"{named} is best{among}: {take.accuracy.percent} of the held-out pictures right."]
     else:
-        headline = f"{take.name.capitalize()} is as good as any larger one"
+        headline = f"{take.name.capitalize()} is as good as any larger one{among}"
         ahead = f"{best.name} is ahead by {in_points(behind[take.name])}, which may be chance"
         lines = [f"{named} is enough: {take.accuracy.percent} of the held-out pictures right; {ahead}."]
+    if higher is not best:
+        lines.append(
+            f"{higher.name} has a higher mean, {higher.accuracy.percent}, but is not shown to be better than a guess."
+        )
     smaller = [point for point in points[:place] if point is not best and behind[point.name].low > 0]
     lines += [f"{point.name} is behind {best.name} by {in_points(behind[point.name])}." for point in smaller]
     for point in worse:

@@ -13,6 +13,7 @@ from fieldguide.evaluation.ailment import (
     POSSIBLE,
     RATE_TOO_HIGH,
     RATE_TOO_LOW,
+    UNFINISHED,
     UNSTABLE,
     Ailment,
 )
@@ -57,7 +58,7 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     found = sorted((one for rule in _RULES if (one := rule(signs)) is not None), key=lambda one: KINDS.index(one.kind))
     if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about, and nothing is recognised
         found = [one for one in found if one.kind not in (UNSTABLE, AUGMENTATION)]
-    found = _told_by_few(_wide_gap_first(found, signs), signs)
+    found = _told_by_few(_wide_gap_first(_very_rare_first(found, signs), signs), signs)
     ill = tuple(one for one in found if one.ill)
     return ill or tuple(found) or (fitting.unclear(signs),)
 
@@ -76,6 +77,17 @@ def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:
     told = [one for one in found if one.kind in _OF_RATE or (enough and one.ill and one.sure != POSSIBLE)]
     told = [one for one in told if one not in few]
     return [*told, *few, *(one for one in found if one not in told and one not in few)]
+
+
+def _very_rare_first(found: list[Ailment], signs: Signs) -> list[Ailment]:
+    """The same with a forgotten class before an early end, where its having so few pictures explains it alone."""
+    place = collapse.forgotten(signs)
+    gone = [one for one in found if one.kind == COLLAPSED]
+    if place is None or not gone or not collapse.very_rare(signs, place):
+        return found
+    others = [one for one in found if one not in gone]
+    first = next((at for at, one in enumerate(others) if one.kind == UNFINISHED), found.index(gone[0]))
+    return [*others[:first], *gone, *others[first:]]
 
 
 def _wide_gap_first(found: list[Ailment], signs: Signs) -> list[Ailment]:

@@ -14,6 +14,7 @@ from fieldguide.augmentation.settings import Settings
 from fieldguide.errors import InputError
 from fieldguide.training.record import Epoch
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.usual import TEST_SHARE
 from fieldguide.training.watching import MOST_WATCHED, OUT_OF_TRAIN
 from fieldguide.training.wishes import Wishes
 
@@ -53,10 +54,11 @@ class Setup:
     block_dropout: float = 0.0
     l2: float = 0.0
     label_smoothing: float = 0.0
+    pictures: int | None = None  # in all parts together
     divided: bool = False  # whether the folder came divided into parts
     held_out: float = 0.0  # share of all pictures that chose, where it did not
     shares: tuple[float, float] | None = None  # that were to choose and to measure, where that is known
-    seed: int = 0
+    seed: int = 0  # that divides the pictures as they were, where `shares` are known; else the recipe's
     # What asks for these settings on the command line, as pairs of a wish and its value; empty where that is not known.
     asked: tuple[tuple[str, Any], ...] = ()
     # Why it ended before the last epoch: "patience", "target" or "not finite"; "early" where that is not known.
@@ -170,9 +172,12 @@ class Case:
         setup = replace(
             Setup.of(run.recipe.to_dict()),
             divided=len({part for data in every if data.given is not None for part in data.given.tolist()}) > 1,
+            pictures=sum(map(len, every)),
             held_out=len(held) / sum(map(len, every)),
             shares=run.parts.shares,
         )
+        if run.parts.shares is not None:  # of the two seeds, that by which the same pictures measure what comes next
+            setup = replace(setup, seed=run.parts.seed)
         if isinstance(run.recipe, ScratchRecipe):
             wishes = Wishes.of(run.recipe, run.parts.train.counts)
             setup = replace(setup, asked=tuple((name, getattr(wishes, name)) for name in wishes.asked()))
@@ -187,6 +192,14 @@ class Case:
             run.parts.train.class_names,
             _watched(run),
         )
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures there are in all parts, of which shares are taken; as many as must be, where not known."""
+        if self.setup.pictures is not None:
+            return self.setup.pictures
+        measured = self.setup.shares[1] if self.setup.shares else TEST_SHARE
+        return round((sum(self.counts) + self.epochs[-1].val_n) / (1 - measured))
 
     def class_name(self, place: int) -> str:
         """What a class is called: "'dogs'", or "class 2" where no names are known.

@@ -9,9 +9,10 @@ import numpy as np
 from fieldguide.data.arguments import said
 from fieldguide.errors import InputTypeError
 from fieldguide.evaluation import evidence
-from fieldguide.evaluation.ailment import POSSIBLE, Ailment
+from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import SCRATCH, Case
+from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
@@ -101,10 +102,14 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
     if not case.epochs:
         return measured
     photos = str(run.parts.train.root)
-    first, *others = (replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in ailments(case))
-    if score is not None and measured.overfits == "yes" and not first.ill:
-        first = _with_what_was_measured(first, run, score)
-    return _led_by((first, *others), measured)
+    found = ailments(case)
+    unseen = None if score is None else _without_leaks(run, score)[0]
+    if score is not None and unseen is not None and not found[0].ill and clearly_apart(run.train_accuracy, unseen):
+        # What is measured on pictures that chose nothing is what can be expected, whatever the curves are of.
+        others = bool(_watched(run))
+        found = (overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others),)
+    found = tuple(replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in found)
+    return _led_by(found, measured)
 
 
 def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
@@ -148,16 +153,6 @@ def _on_the_curves(run: Run) -> str:
 def _watched(run: Run) -> str:
     """The pictures that were looked at after each epoch; "" where they are those that measure."""
     return run.choices.how if len(run.parts.validation) or OUT_OF_TRAIN in run.choices.how else ""
-
-
-def _with_what_was_measured(first: Ailment, run: Run, score: Score) -> Ailment:
-    """The same, and that a gap shows on the pictures that measure, where it does on others than the curves are of."""
-    unseen, _ = _without_leaks(run, score)
-    if unseen is None or not _watched(run):
-        return first
-    gap = difference(run.train_accuracy, unseen)
-    but = f"but on {unseen.n:,} {score.pictures}, which chose nothing, the gap is {evidence.points(gap.value)}"
-    return replace(first, sentence=f"{first.sentence.removesuffix('.')}; {but}.", sure=POSSIBLE)
 
 
 def _led_by(found: tuple[Ailment, ...], measured: Diagnosis) -> Diagnosis:

@@ -8,8 +8,9 @@ import numpy as np
 
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import CERTAIN, FEW_HELD, LABELS, LEAK, LIKELY, POSSIBLE, Ailment, Figure
+from fieldguide.evaluation.answering import ranking, skill, some_skill
 from fieldguide.evaluation.evidence import points
-from fieldguide.evaluation.signs import ABOVE, CHANCE, SOME, STUCK, Signs, ranking, skill, smoothed, some_skill
+from fieldguide.evaluation.signs import ABOVE, CHANCE, SOME, STUCK, Signs, above, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.words import counted
 
@@ -56,7 +57,7 @@ def few_held(signs: Signs) -> Ailment | None:
         (known, f"About {_needed(held):,} pictures would bring the interval to within 5 points either way."),
         (Figure.of(f"accuracy on {signs.case.watched} pictures", held),),
         CERTAIN,
-        remedies.more_held_out(signs.case.setup, sum(signs.case.counts) + held.n, FEWEST_HELD),
+        remedies.more_held_out(signs.case.setup, signs.case.pictures, FEWEST_HELD),
     )
 
 
@@ -146,8 +147,8 @@ def labels(signs: Signs) -> Ailment | None:
     remedy = remedies.check(
         "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
-    blind = held.low <= signs.majority and held.high <= signs.majority + ABOVE and not some_skill(signs.case.held)
-    if trained.low > signs.commonest + SOME and blind:
+    blind = held.low <= signs.majority and held.high <= above(signs.majority, ABOVE) and not some_skill(signs.case.held)
+    if trained.low > above(signs.commonest, SOME) and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
             f"{counted(held.n, 'held-out picture')}, where naming the commonest class is right for "
@@ -209,7 +210,7 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     first, later = float(trained[peak]), signs.trained.value
     if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
         return None
-    if held[peak] < signs.majority + SOME:  # then nothing had been learnt that could be spoilt
+    if held[peak] < above(signs.majority, SOME):  # then nothing had been learnt that could be spoilt
         return None
     jitter = float(np.median(np.abs(np.diff(signs.val_accuracy))))
     if held[peak] - signs.held.value < max(SPOILT, JITTERS * jitter):

@@ -17,10 +17,11 @@ from fieldguide.evaluation.ailment import (
     Ailment,
     Figure,
 )
+from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.evidence import interval, percent, points
 from fieldguide.evaluation.pace import FAR_APART, held_back
-from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, smoothed
-from fieldguide.intervals import difference, wilson
+from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, above, smoothed
+from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
@@ -34,6 +35,17 @@ MILD_DROPOUT = 0.5  # more of it can keep a fit from seeing anything by itself
 DISTANCE = 0.05  # by which the accuracy on augmented pictures is surely below that on the same ones as they are
 
 
+def clearly_apart(trained: Estimate, unseen: Estimate) -> bool:
+    """Whether unseen pictures fare worse by `LARGE_GAP` or more, surely worse, and not by chance (Fisher).
+
+    Args:
+        trained: accuracy on pictures it learnt from.
+        unseen: on others.
+    """
+    gap = difference(trained, unseen)
+    return gap.value >= LARGE_GAP and gap.low > 0 and chance(trained, unseen) < CHANCE
+
+
 def overfitting(signs: Signs) -> Ailment | None:
     """Whether it knows its training pictures clearly better than unseen ones.
 
@@ -41,7 +53,7 @@ def overfitting(signs: Signs) -> Ailment | None:
         signs: of the training.
     """
     gap = signs.gap
-    if gap.value < LARGE_GAP or gap.low <= 0 or signs.gap_by_chance >= CHANCE:
+    if not clearly_apart(signs.trained, signs.held):
         return None
     if signs.trained.high < LEARNT and signs.best_is_late and gap.low <= FAR_APART:  # both are still getting better
         return None
@@ -82,6 +94,45 @@ def overfitting(signs: Signs) -> Ailment | None:
     )
 
 
+def overfitting_unseen_by(
+    curves: Ailment, case: Case, trained: Estimate, unseen: Estimate, pictures: str, chose_nothing: bool
+) -> Ailment:
+    """Overfitting that its curves do not show, and the pictures that measure do.
+
+    Args:
+        curves: what the curves were said to show.
+        case: of the training.
+        trained: the kept classifier's accuracy on the pictures it learnt from.
+        unseen: on those that measure, `clearly_apart` from that.
+        pictures: what those are called, such as "test pictures".
+        chose_nothing: whether the curves are of other pictures.
+    """
+    gap = difference(trained, unseen)
+    counted_pictures = f"{unseen.n:,} {pictures}"
+    sentence = (
+        f"It overfits: the classifier that was kept recognises {percent(trained)} of the pictures it learnt from and "
+        f"{percent(unseen)} of {counted_pictures}"
+    )
+    apart = f"On {counted_pictures} the gap is {points(gap.value)} ({interval(gap)}): more than chance explains."
+    curve = f"Its curves do not show it. {curves.evidence[0]}"
+    if chose_nothing:
+        sentence += f", which chose nothing; its curves, of {case.watched} pictures, do not show it"
+        curve += f" But {case.watched} pictures are looked at after each epoch, and choose: they may flatter."
+    return Ailment(
+        OVERFITTING,
+        f"{sentence}.",
+        (apart, curve),
+        (
+            Figure.of("accuracy on training pictures", trained),
+            Figure.of(f"accuracy on {pictures}", unseen),
+            Figure.of(f"gap on {pictures}", gap),
+            *(figure for figure in curves.figures if figure.name.startswith("gap")),
+        ),
+        SHOWN,
+        remedies.against_heart(case.setup, usual_epochs(sum(case.counts))),
+    )
+
+
 def _since(signs: Signs) -> tuple[int | None, str]:
     """The epoch with which it began to learn by heart, and the sentence that says why."""
     losses = smoothed(signs.val_loss)
@@ -109,22 +160,26 @@ def underfitting(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
+    # Of classes far from equal nine in ten are right soon: by naming one class, and a little more.
     surely, nothing = signs.trained.high < LEARNT, signs.nothing_learnt
-    if not surely and not nothing and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
+    hardly = signs.hardly_learnt and signs.trained.value >= LEARNT
+    if not surely and not nothing and not hardly and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
         return None
     level = (
         f"At the end it recognises {signs.trained.percent} of the pictures it learns from as they are, and "
         f"{percent(signs.held)} of {counted(signs.val_n, 'held-out picture')}."
     )
     evidence = [level]
-    if nothing:
+    if nothing or hardly:
+        little = "next to nothing" if nothing else "little more"
         evidence.append(
-            f"Naming the commonest class each time would be right for {100 * signs.commonest:.1f}%: it has learnt next "
-            "to nothing. The curves do not say why: the rate, the labels and the network may all be at fault."
+            f"Naming the commonest class each time would be right for {100 * signs.commonest:.1f}%: it has learnt "
+            f"{little}. The curves do not say why: the rate, the labels and the network may all be at fault."
         )
     sentence = f"It underfits: it recognises only {percent(signs.trained)} of the very pictures it learns from."
     if signs.trained.value >= LEARNT:  # which is what one class is of all
-        sentence = "It underfits: it does no better than naming the commonest class each time."
+        better = "no better" if nothing else "hardly better"
+        sentence = f"It underfits: it does {better} than naming the commonest class each time."
     return Ailment(
         UNDERFITTING,
         sentence,
@@ -133,7 +188,7 @@ def underfitting(signs: Signs) -> Ailment | None:
             Figure.of("accuracy on training pictures", signs.trained),
             Figure.of(f"gap on {signs.case.watched} pictures", signs.gap),
         ),
-        POSSIBLE if nothing else SHOWN if surely else LIKELY,
+        POSSIBLE if nothing or hardly else SHOWN if surely else LIKELY,
         remedies.more_room(signs.case.setup, usual_epochs(sum(signs.case.counts))),
     )
 
@@ -151,7 +206,7 @@ def augmentation_too_strong(signs: Signs) -> Ailment | None:
     seen = wilson(fitted * signs.n, signs.n)
     apart = difference(signs.trained, seen)
     far = setup.augment not in PRESETS_THAT_SUIT_MOST
-    little = signs.trained.value < signs.commonest + HALF_WAY * (1 - signs.commonest)
+    little = signs.trained.value < above(signs.commonest, HALF_WAY)
     if not far or setup.mixing is not None or setup.dropout > MILD_DROPOUT:  # which the fit sees too
         return None
     if signs.looked_at_seldom and seen.low > signs.commonest:  # it learns from them, and has hardly begun
@@ -187,7 +242,7 @@ def well_fitted(signs: Signs) -> Ailment | None:
         signs: of the training.
     """
     gap = signs.gap
-    if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE or signs.nothing_learnt:
+    if signs.trained.high < LEARNT or gap.value >= LARGE_GAP or gap.high > MAY_BE or signs.hardly_learnt:
         return None
     surely, held = gap.high <= LARGE_GAP, counted(signs.val_n, f"{signs.case.watched} picture")
     about = "" if surely else ", as far as so many can show"

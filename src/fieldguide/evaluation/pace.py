@@ -20,13 +20,25 @@ from fieldguide.evaluation.ailment import (
 )
 from fieldguide.evaluation.case import Setup
 from fieldguide.evaluation.evidence import percent, points
-from fieldguide.evaluation.signs import ABOVE, FEW_EPOCHS, LEARNT, SOME, STILL_FALLING, STUCK, Signs, smoothed
+from fieldguide.evaluation.signs import (
+    ABOVE,
+    FAR_TO_GO,
+    FEW_EPOCHS,
+    LEARNT,
+    STILL_FALLING,
+    STUCK,
+    Signs,
+    above,
+    smoothed,
+)
 from fieldguide.intervals import wilson
 from fieldguide.training.optimiser import USUAL_RATES
-from fieldguide.training.usual import LOOKS
+from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
-HIGH = 5.0  # times the usual rate: one that has then learnt nothing has not learnt it because of that
+# Times the usual rate: more of it, and what has learnt nothing has not learnt it because of that. Up to ten times as
+# much is what some networks learn best with, and what a search for the rate may propose.
+HIGH = 10.0
 LOW = 1 / 30  # likewise
 FAR_TOO_HIGH = 30.0  # likewise: then it jumps about because of that
 FEWEST_TO_SWING = 6  # epochs
@@ -37,7 +49,6 @@ ANNEALED = 0.15
 FAR_APART = 0.1  # training and held-out accuracy
 MUCH_DROPOUT, MUCH_L2 = 0.7, 0.02  # with more a network is held back by that, however long it trains
 EVEN_PACE = 0.5  # the last third brings this share of what the first third brought
-FAR_TO_GO = 0.5  # of a blind guess's loss: above it most is still to be learnt
 
 
 def rate_too_high(signs: Signs) -> Ailment | None:
@@ -55,15 +66,14 @@ def rate_too_high(signs: Signs) -> Ailment | None:
         return Ailment(RATE_TOO_HIGH, sentence, (_set_to(setup),), (), SHOWN, lower, since=epoch)
     if not signs.nothing_learnt:
         restless = _too_high_to_settle(signs, lower)
-        hardly = signs.trained.low <= signs.commonest + SOME and _times_usual(setup) >= HIGH
-        if restless is not None or not hardly:
+        if restless is not None or not (signs.hardly_learnt and _times_usual(setup) > HIGH):
             return restless
     best = wilson(float(np.max(smoothed(signs.accuracy))) * signs.n, signs.n)
     lost = best.low > signs.trained.high
-    if not lost and not _times_usual(setup) >= HIGH:
+    if not lost and not _times_usual(setup) > HIGH:
         return None
     fitted = signs.level("fitted_accuracy")
-    if fitted > 0 and wilson(fitted * signs.n, signs.n).low > signs.commonest + ABOVE:
+    if fitted > 0 and wilson(fitted * signs.n, signs.n).low > above(signs.commonest, ABOVE):
         return None  # the fit itself took hold: what it learnt is lost without the dropout that it saw
     evidence = [_blind(signs), _set_to(setup)]
     if lost:
@@ -81,7 +91,7 @@ def rate_too_high(signs: Signs) -> Ailment | None:
 def _too_high_to_settle(signs: Signs, lower: remedies.Remedy) -> Ailment | None:
     """Whether it jumps about instead of learning its pictures, at a rate far above what one begins with."""
     jumps = unstable(signs)
-    if jumps is None or signs.trained.value >= LEARNT or not _times_usual(signs.case.setup) >= FAR_TOO_HIGH:
+    if jumps is None or signs.learnt or not _times_usual(signs.case.setup) >= FAR_TOO_HIGH:
         return None
     return Ailment(
         RATE_TOO_HIGH,
@@ -100,7 +110,7 @@ def unstable(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    stuck = signs.level("loss") > STUCK * signs.blind and signs.trained.value < signs.commonest + ABOVE
+    stuck = signs.level("loss") > STUCK * signs.blind and signs.trained.value < above(signs.commonest, ABOVE)
     if signs.count < FEWEST_TO_SWING or stuck:  # chance jumps about too; a few spikes lift the mean of a loss
         return None
     steps = _late_steps(signs)
@@ -150,7 +160,7 @@ def rate_too_low(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.trained.value >= LEARNT or signs.count < 3:
+    if signs.learnt or signs.count < 3:
         return None
     setup, pace = signs.case.setup, signs.pace
     slow = _times_usual(setup) <= LOW
@@ -159,10 +169,12 @@ def rate_too_low(signs: Signs) -> Ailment | None:
         return None
     if not slow and signs.gap.low > FAR_APART:  # what it learns helps no unseen pictures, however quickly it comes
         return None
+    little = f"recognises only {percent(signs.trained)} of the pictures it learns from"
+    if signs.trained.value >= LEARNT:  # which is what one class is of all
+        little = "does hardly better than naming the commonest class each time"
     return Ailment(
         RATE_TOO_LOW,
-        f"The learning rate is too low: after {counted(signs.count, 'epoch')} it recognises only "
-        f"{percent(signs.trained)} of the pictures it learns from.",
+        f"The learning rate is too low: after {counted(signs.count, 'epoch')} it {little}.",
         (_fall(signs), _set_to(setup)),
         (Figure.of("accuracy on training pictures", signs.trained), Figure("training loss", signs.level("loss"))),
         LIKELY if slow and pace.steady else POSSIBLE,
@@ -176,7 +188,7 @@ def unfinished(signs: Signs) -> Ailment | None:
     Args:
         signs: of the training.
     """
-    if signs.trained.value >= LEARNT or signs.case.setup.stopped:
+    if signs.learnt or signs.case.setup.stopped:
         return None
     if signs.count == 1:
         return _hardly_begun(signs)
@@ -200,18 +212,28 @@ def unfinished(signs: Signs) -> Ailment | None:
     falling = pace.steady and pace.end >= (ANNEALED if setup.schedule in ("cosine", "one_cycle") else STILL_FALLING)
     if not brief and not falling:
         return None
-    looks = f"Its {sum(signs.case.counts):,} pictures were looked at {signs.looks:,} times in all; {LOOKS:,} are usual."
+    epochs = counted(signs.count, "epoch")
     best = f"The loss on held-out pictures was lowest in epoch {signs.best} of {signs.count}."
-    learning = "it was still learning" if falling else "it has hardly begun"
-    return Ailment(
-        UNFINISHED,
-        f"It was not trained to the end: after {counted(signs.count, 'epoch')} {learning}.",
-        (_fall(signs), best) if falling else (looks, best),
-        (Figure("share of the training loss that the last third took off", pace.end),)
-        if falling
-        else (Figure("share of the usual looks", signs.looks / LOOKS),),
-        LIKELY,
-        remedies.longer(setup, signs.count),
+    if falling:
+        learning, told = f"after {epochs} it was still learning", _fall(signs)
+        figure = Figure("share of the training loss that the last third took off", pace.end)
+    elif seldom:
+        learning, told = f"after {epochs} it has hardly begun", _on_looks(signs)
+        figure = Figure("share of the usual looks", signs.looks / signs.usual_looks)
+    else:
+        learning, told = f"of {epochs} nobody can tell that it learns no more", _fall(signs)
+        figure = Figure("share of the usual epochs", signs.count / usual_epochs(sum(signs.case.counts)))
+    remedy = remedies.longer(setup, signs.count, usual_epochs(sum(signs.case.counts)) if seldom else 0)
+    sentence = f"It was not trained to the end: {learning}."
+    return Ailment(UNFINISHED, sentence, (told, best), (figure,), LIKELY, remedy)
+
+
+def _on_looks(signs: Signs) -> str:
+    """How often the pictures were looked at, and how often so many usually are."""
+    pictures = sum(signs.case.counts)
+    return (
+        f"Its {pictures:,} pictures were looked at {signs.looks:,} times in all; {signs.usual_looks:,} times, in "
+        f"{usual_epochs(pictures)} epochs, are usual for so many."
     )
 
 

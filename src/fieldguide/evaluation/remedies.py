@@ -96,7 +96,10 @@ def _from_what_has_seen_more(setup: Setup) -> Remedy:
 
 
 def _division(setup: Setup, usual: float, held_out: float | None = None) -> list[str]:
-    """The flags that divide the pictures as they were, so that what comes is measured on the same ones."""
+    """The flags that divide the pictures by the shares and the seed that they were divided by, where those are known.
+
+    With the same shares, what comes next is measured on the same pictures; with others mostly on others.
+    """
     chosen, measured = setup.shares or (usual, TEST_SHARE)
     chosen = chosen if held_out is None else held_out
     words = [] if chosen == usual else ["--validation", f"{chosen:g}"]
@@ -120,7 +123,7 @@ def more_held_out(setup: Setup, count: int | None = None, enough: int = 0) -> Re
 
     Args:
         setup: of the training.
-        count: pictures that there are to learn from and to hold out, where that is known.
+        count: pictures in all parts, where that is known: shares are of all of them.
         enough: how many should be held out.
     """
     if count is not None and HELD_OUT * count < enough:
@@ -198,11 +201,12 @@ def other_rate(what: str, setup: Setup, factor: float, **changes: str) -> Remedy
     return train(what, setup, rate=float(f"{rate:.2g}"), **changes)
 
 
-def longer(setup: Setup, done: int) -> Remedy:
-    """Twice as many epochs.
+def longer(setup: Setup, done: int, usual_epochs: int = 0) -> Remedy:
+    """Twice as many epochs, or as many as are usual where those are more.
 
     Args:
         setup: of the training that ails.
         done: epochs that there were.
+        usual_epochs: that are good for so many pictures.
     """
-    return train("Train for longer", setup, epochs=min(2 * done, MOST_EPOCHS))
+    return train("Train for longer", setup, epochs=min(max(2 * done, usual_epochs), MOST_EPOCHS))

@@ -8,21 +8,25 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldguide.evaluation.case import Answers, Case
+from fieldguide.evaluation.answering import some_skill
+from fieldguide.evaluation.case import Case
 from fieldguide.intervals import Estimate, chance, difference, wilson
-from fieldguide.training.usual import LOOKS
+from fieldguide.training.usual import usual_epochs
 
 LEARNT = 0.90  # of the training pictures right: below it has not even learnt what it was shown
 CHANCE = 0.025  # one-sided
-ABOVE = 0.15  # accuracy above a blind guess's by this much has learnt something
-SOME = 0.10  # likewise, where that need not be sure
+# Shares of the way from a blind guess's accuracy to all right (`above`): of classes that are far from equal a blind
+# guess leaves little room, and no fixed number of points would fit into it.
+ABOVE = 0.30  # what has come so far has learnt something
+SOME = 0.20  # likewise, where that need not be sure
 STUCK = 0.95  # of a blind guess's loss: above it next to nothing has been learnt
+FAR_TO_GO = 0.5  # likewise: above it most is still to be learnt
 STEADY = 0.75  # share of epochs in which the training loss falls, where it falls for good
 RISEN = 1.10  # times its lowest: a smoothed loss on held-out pictures that has risen again
 TAIL = 5  # epochs at the most, and a fifth of all, whose mean is "the end": one epoch is a matter of luck
 FEW_EPOCHS = 8  # nobody can say that a network learns no more after fewer
 STILL_FALLING = 0.05  # of the training loss, in the last third of the epochs
-FEW_LOOKS = 0.2  # of the usual ones, which are `LOOKS` = 96,000 pictures seen in all, over all epochs
+FEW_LOOKS = 0.2  # of the usual ones: every picture once in each of the epochs that are usual for so many
 NEIGHBOURS = 5  # the median of so many epochs around each makes a smoothed curve: an odd epoch moves it not at all
 
 
@@ -130,8 +134,24 @@ class Signs:
         Weighted classes may each be recognised, though naming the commonest one would be right more often.
         """
         better = self.trained.low > self.commonest or self.level("loss") <= STUCK * self.blind
+        return not better and not self._recognises_each
+
+    @cached_property
+    def hardly_learnt(self) -> bool:
+        """Whether it is not shown to have learnt more than a little: by how many are right, and by the loss too."""
+        little = self.trained.low <= above(self.commonest, SOME) and self.level("loss") > FAR_TO_GO * self.blind
+        return self.nothing_learnt or (little and not self._recognises_each)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether nine in ten training pictures are right, and not just since one class is that common."""
+        return self.trained.value >= LEARNT and not self.hardly_learnt
+
+    @property
+    def _recognises_each(self) -> bool:
+        """Whether the answers are those of the last epoch, and recognise the classes better than blindly."""
         kept = [epoch.epoch for epoch in self.case.epochs if epoch.chosen] or [self.count]
-        return not better and not (kept[-1] == self.count and some_skill(self.case.held))
+        return kept[-1] == self.count and some_skill(self.case.held)
 
     def shown(self, name: str) -> np.ndarray:
         """A field of all epochs, smoothed where there are enough epochs: medians of few hide what it did."""
@@ -144,9 +164,15 @@ class Signs:
         return self.count * sum(self.case.counts)
 
     @property
+    def usual_looks(self) -> int:
+        """How often so many pictures are looked at where nothing is asked for."""
+        pictures = sum(self.case.counts)
+        return usual_epochs(pictures) * pictures
+
+    @property
     def looked_at_seldom(self) -> bool:
-        """Whether that is far more seldom than is usual."""
-        return self.looks < FEW_LOOKS * LOOKS
+        """Whether they were looked at far more seldom than that."""
+        return self.looks < FEW_LOOKS * self.usual_looks
 
     @cached_property
     def pace(self) -> Pace:
@@ -204,6 +230,16 @@ class Signs:
         return bool(losses[-1] > RISEN * losses.min())
 
 
+def above(guess: float, share: float) -> float:
+    """The accuracy that lies a share of the way from a blind guess's to all right.
+
+    Example:
+        >>> above(0.5, 0.2), round(above(0.92, 0.2), 3)
+        (0.6, 0.936)
+    """
+    return guess + share * (1 - guess)
+
+
 def coin(heads: int, tosses: int) -> float:
     """How likely a fair coin shows so many heads or more: the sign test.
 
@@ -223,58 +259,6 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     """
     reach = _reach(len(values))
     return np.array([np.median(values[max(0, at - reach) : at + reach + 1]) for at in range(len(values))])
-
-
-def skill(answers: Answers) -> float:
-    """The share of the way from always naming the commonest class (0) to all answers right (1).
-
-    Args:
-        answers: on one set of pictures.
-    """
-    commonest = max(map(sum, answers.confusion)) / answers.n
-    return 1.0 if commonest == 1 else (sum(answers.right) / answers.n - commonest) / (1 - commonest)
-
-
-def some_skill(answers: Answers | None) -> bool:
-    """Whether the mean recall of the classes is surely above a blind guess's, though the accuracy may not be.
-
-    Args:
-        answers: on one set of pictures; None shows no skill.
-    """
-    if answers is None:
-        return False
-    confusion = np.array(answers.confusion, np.float64)
-    support = confusion.sum(axis=1)
-    present = support > 0
-    recall = np.diag(confusion)[present] / support[present]
-    error = math.sqrt(float((recall * (1 - recall) / support[present]).sum())) / present.sum()
-    return bool(recall.mean() - 1.96 * error > 1 / present.sum())
-
-
-def ranking(answers: Answers) -> Estimate:
-    """How well its confidence tells its right answers from its wrong ones: 1 perfectly, 0.5 not at all.
-
-    The share of pairs of a right and a wrong answer in which the right one was the surer, ties half. Where pictures
-    are hard, wrong answers are less sure than right ones. Where labels are wrong, some "wrong" answers are right ones,
-    and as sure.
-
-    Args:
-        answers: of which some are right and some wrong; otherwise the figure is not defined.
-
-    Source:
-        J. Hanley, B. McNeil (1982), "The meaning and use of the area under a receiver operating characteristic (ROC)
-        curve", Radiology 143 (the standard error too).
-    """
-    right, wrong = np.array(answers.right, np.float64), np.array(answers.wrong, np.float64)
-    rights, wrongs = right.sum(), wrong.sum()
-    if not rights or not wrongs:
-        return Estimate(math.nan, math.nan, math.nan, answers.n)
-    below = np.cumsum(wrong) - wrong
-    area = float((right * (below + wrong / 2)).sum() / (rights * wrongs))
-    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (rights - 1) * (q1 - area**2) + (wrongs - 1) * (q2 - area**2)
-    reach = 1.96 * math.sqrt(variance / (rights * wrongs))
-    return Estimate(area, max(0.0, area - reach), min(1.0, area + reach), answers.n)
 
 
 def _reach(count: int) -> int:
