@@ -71,9 +71,8 @@ def test_all_of_the_time_is_accounted_for(small_job: Outcome) -> None:
     assert names[-3:] == ["saving", "measuring", "report"]
     assert names == [stage.name for stage in small_job.stages]
     assert sum(card["seconds"].values()) == pytest.approx(small_job.seconds, abs=0.5)
-    assert all(
-        f"{stage.name} {stage.seconds:.1f}" in " ".join(str(small_job).split()) for stage in small_job.stages[:1]
-    )
+    longest = max(small_job.stages, key=lambda stage: stage.seconds)  # others may be too short to be said
+    assert f"{longest.name} {longest.seconds:.1f}" in " ".join(str(small_job).split())
 
 
 def test_the_history_marks_the_chosen_epoch(small_job: Outcome) -> None:
