@@ -42,7 +42,8 @@ def test_the_loss_falls_then_bursts_and_the_suggestion_lies_well_before(small_ph
     np.testing.assert_allclose(np.diff(np.log10(search.rates)), 5 / 119, rtol=1e-6)
     assert search.learnt
     assert search.losses[-1] > 1.4 * min(search.losses), "it went on until the loss had risen again"
-    assert 1e-4 < search.lowest < 0.1 < search.rates[-1] <= HIGHEST
+    assert 1e-4 < search.lowest < 0.1
+    assert 2 * search.lowest < search.rates[-1] <= HIGHEST, "it went on well beyond"
     assert search.suggested == pytest.approx(min(search.grown / 8, search.lowest), rel=0.3)
     assert find_rate(store, RECIPE, steps=120) == search
 
