@@ -258,11 +258,14 @@ def test_each_ailment_has_its_own_block(tmp_path: Path) -> None:
         for words in (one.sentence, *one.evidence, one.remedy.what, one.remedy.command, SURE[one.sure]):
             assert words in found.text.replace("\N{EN DASH}", "-"), words
         assert [tag for tag, _ in found.tags].count("pre") == 1
-        assert len(found.all("div")) == len(one.figures)
+        assert [div.get("class") for div in found.all("div")].count(None) == len(one.figures)
         assert "my &lt;birds&gt;" in block
     assert "Besides" not in page and "`" not in Outline(page).text
     order = [page.index(part) for part in (first, 'aria-label="Loss over', second, "Measured at the end")]
     assert order == sorted(order)
+    shown = Outline(first).text
+    assert shown.index(diagnosis.ailments[0].sentence) < shown.index("epochs") < shown.index("Next."), "curves first"
+    assert Outline(page).text.count(diagnosis.verdict.rstrip(".")) == 1, "the verdict is said once"
     for line in diagnosis.ailments[1].evidence:
         assert Outline(page).text.replace("\N{EN DASH}", "-").count(line) == 1
 
@@ -295,7 +298,7 @@ def test_the_curves_of_a_training_from_scratch_say_what_is_marked(tmp_path: Path
     text = Outline(report(run, scored(run, range(10)), tmp_path / "r.html").read_text(encoding="utf-8")).text
     for words in (
         f"epoch {count}, kept", "epoch 7, best", "by heart from epoch 8 on", "Bands are 95% intervals",
-        "Best is the epoch with the lowest loss",
+        "Best is the epoch with the lowest loss on held-out pictures near the lowest of its running median",
     ):  # fmt: skip
         assert words in text, words
     assert "learning rate changed" not in text

@@ -14,7 +14,7 @@ from fieldguide.calibration import reliability_bins, softmax
 from fieldguide.intervals import UNDEFINED, Estimate, wilson
 from fieldguide.model.nets import Net
 from fieldguide.reporting import plots, svg
-from fieldguide.reporting.curves import PANEL_HEIGHT, curves
+from fieldguide.reporting.curves import PANEL_HEIGHT, PANEL_WIDTH, curves
 from fieldguide.reporting.marks import LETTER, Marks
 from fieldguide.training.fit import Run
 from fieldguide.training.record import Epoch, Schedule
@@ -204,7 +204,7 @@ def test_accuracies_have_their_intervals_behind_them_and_losses_have_none() -> N
     area = next(element for element in parsed(accuracy).iter("polygon") if element.get("class") == "held area")
     ys = [float(pair.split(",")[1]) for pair in (area.get("points") or "").split()]
     known = wilson(round(200 * scratch(8)[0].val_accuracy), 200)
-    _, y = svg.scales((0.0, 1.0), (0.6, 1.0), 380, PANEL_HEIGHT)
+    _, y = svg.scales((0.0, 1.0), (0.6, 1.0), PANEL_WIDTH, PANEL_HEIGHT)
     assert ys[0] == pytest.approx(y(known.high), abs=0.5)
     assert ys[-1] == pytest.approx(y(max(0.6, known.low)), abs=0.5)
     without = curves(epochs([0.5, 0.4]))[1]
@@ -278,13 +278,13 @@ def test_marks_are_named_and_no_name_lies_on_another(count: int, best: int, sinc
         assert sorted(element.text or "" for element in placed) == sorted(words)
         boxes = [(float(one.get("x", 0)), float(one.get("y", 0)), LETTER * len(one.text or "")) for one in placed]
         for place, (x, y, wide) in enumerate(boxes):
-            assert x >= svg.LEFT and x + wide <= 380 - svg.RIGHT + 1
+            assert x >= svg.LEFT and x + wide <= PANEL_WIDTH - svg.RIGHT + 1
             assert not any(y == b and x < a + w and a < x + wide for a, b, w in boxes[place + 1 :])
             assert y <= svg.TOP, "in the curves"
         height = float((parsed(panel).get("viewBox") or "").split()[3])
         moved = re.search(r"translate\(0 (\d+)\)", panel)
         assert height == PANEL_HEIGHT + (int(moved[1]) if moved else 0)
-        assert min(y for _, y, _ in boxes) + (int(moved[1]) if moved else 0) > 14 + 10, "in the heading"
+        assert min(y for _, y, _ in boxes) + (int(moved[1]) if moved else 0) > svg.HEADING + 10, "in the heading"
         assert all(each in (parsed(panel).get("aria-label") or "") for each in words)
 
 
@@ -296,7 +296,7 @@ def test_marks_stand_at_their_epochs() -> None:
     assert lines["border"] == pytest.approx((xs[3] + xs[4]) / 2, abs=0.1)
     shade = next(one for one in parsed(loss).iter("rect") if one.get("class") == "since")
     assert float(shade.get("x", 0)) == pytest.approx((xs[2] + xs[3]) / 2, abs=0.1)
-    assert float(shade.get("x", 0)) + float(shade.get("width", 0)) == pytest.approx(380 - svg.RIGHT, abs=0.1)
+    assert float(shade.get("x", 0)) + float(shade.get("width", 0)) == pytest.approx(PANEL_WIDTH - svg.RIGHT, abs=0.1)
     rings = [one for one in parsed(loss).iter("circle") if one.get("class") == "ring"]
     assert any(float(one.get("cx", 0)) == pytest.approx(xs[2], abs=0.1) for one in rings)
 

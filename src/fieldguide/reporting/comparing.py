@@ -11,9 +11,9 @@ from fieldguide.reporting import svg
 from fieldguide.reporting.markup import percent
 from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT
 
-WIDTH, HEIGHT = 520, 330
+WIDTH, HEIGHT = 520, 340
 INSET = 34  # pixels between the edges of the panel and the outermost marks
-LABEL_ROOM = 46  # between the labels of two marks, below which the left one is left out
+LABEL_ROOM = 60  # between the labels of two marks, below which the left one is left out
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def accuracies(
         return y(min(bounds[1], max(bounds[0], share)))
 
     parts = [svg.grid(bounds, svg.ticks(*bounds), y, WIDTH, lambda value: f"{100 * value:g}%")]
-    parts.append(svg.text(0, 14, "Accuracy", "start", "heading"))
-    parts.append(svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, axis, "middle", "muted"))
+    parts.append(svg.text(0, svg.HEADING, "Accuracy", "start", "heading"))
+    parts.append(svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - svg.NAME, axis, "middle", "muted"))
     parts += _labels([(x(place), mark.label) for place, mark in zip(xs, marks, strict=True)])
     if guess is not None:
         ends = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(guess):.1f}" y2="{up(guess):.1f}"'
@@ -105,7 +105,7 @@ def _labels(places: Sequence[tuple[float, str]]) -> list[str]:
     edge = math.inf
     for place, label in reversed(places):
         if edge - place >= LABEL_ROOM:
-            shown.append(svg.text(place, HEIGHT - BOTTOM + 16, label, "middle"))
+            shown.append(svg.text(place, HEIGHT - BOTTOM + svg.TICKS, label, "middle"))
             edge = place
     return shown[::-1]
 

@@ -15,8 +15,8 @@ from fieldguide.reporting.marks import ROW_HEIGHT, Label, Marks, drawn, rate_cha
 from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
 from fieldguide.training.record import Epoch
 
-PANEL_WIDTH, PANEL_HEIGHT, RATE_HEIGHT = 380, 250, 150
-LABEL_ROOM = 22  # between the numbers of two epochs
+PANEL_WIDTH, PANEL_HEIGHT, RATE_HEIGHT = 520, 310, 180
+LABEL_ROOM = 36  # between the numbers of two epochs
 PHASES = {"head": "epochs of the head", "fine-tune": "epochs of fine-tuning", "scratch": "epochs"}
 SMALLEST_PHASE = 0.4  # of the width of a panel, before all phases are fitted in
 SMOOTHED_FROM = 15  # epochs of a phase, from which on a smoothed line leads and the raw one stays faint
@@ -119,7 +119,7 @@ def _panel(epochs: Sequence[Epoch], curve: _Curve, marks: Marks) -> str:
     )
     told = "; ".join([told, *(label.words for label, _, _ in labels)])
     body = "".join(parts)
-    body = svg.text(0, 14, curve.title, "start", "heading") + (svg.lowered(body, above) if above else body)
+    body = svg.text(0, svg.HEADING, curve.title, "start", "heading") + (svg.lowered(body, above) if above else body)
     return svg.figure(PANEL_WIDTH, PANEL_HEIGHT + above, f"{curve.title} over the epochs", told, body)
 
 
@@ -133,7 +133,7 @@ def _rates(epochs: Sequence[Epoch]) -> str:
     ticks = [tick for tick in (0.0, bounds[1] / 2, bounds[1]) if tick == bounds[1] or len(_rate(tick)) <= LONGEST_RATE]
     parts = [
         svg.grid(bounds, ticks, y, PANEL_WIDTH, _rate),
-        svg.text(0, 14, "Learning rate", "start", "heading"),
+        svg.text(0, svg.HEADING, "Learning rate", "start", "heading"),
         *_axis(epochs, _spans(epochs), x, borders, RATE_HEIGHT),
         svg.line("rate", [(x[place], y(rate)) for place, rate in enumerate(rates)]),
     ]
@@ -191,9 +191,9 @@ def _axis(
             if end < len(epochs) and x[end] - x[place] < LABEL_ROOM:
                 continue  # the next phase begins with a label of its own
             if epoch.epoch % every == 0 or (epoch.epoch == 1 and every < 3):
-                parts.append(svg.text(x[place], floor + 16, str(epoch.epoch), "middle"))
+                parts.append(svg.text(x[place], floor + svg.TICKS, str(epoch.epoch), "middle"))
         edge, anchor = (LEFT, "start") if order == 0 else (PANEL_WIDTH - RIGHT, "end")
-        parts.append(svg.text(edge, height - 6, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
+        parts.append(svg.text(edge, height - svg.NAME, PHASES.get(phase[0].phase, phase[0].phase), anchor, "muted"))
     return parts
 
 

@@ -36,12 +36,12 @@ def evidence(run: Run, diagnosis: Diagnosis | None) -> str:
     if not diagnosis.ailments:
         return section("overfitting", "Does it overfit?", measured + figure + advice)
     first, *others = diagnosis.ailments
-    body = _block(first, "ailment first") + figure + "".join(_block(one, "ailment") for one in others)
+    body = _block(first, "ailment first", figure) + "".join(_block(one, "ailment") for one in others)
     return section("overfitting", "Diagnosis", f"{body}<h3>Measured at the end</h3>{measured}{advice}")
 
 
-def _block(one: Ailment, kind: str) -> str:
-    """One finding: what it is, how sure that is, its figures, what says so, and the command to try next."""
+def _block(one: Ailment, kind: str, curves: str = "") -> str:
+    """One finding: what it is, how sure that is, its figures, what shows it, and the command to try next."""
     sure = f", {escape(SURE[one.sure])}" if one.ill else ""
     figures = "".join(_figure(figure) for figure in one.figures)
     remedy = ""
@@ -51,6 +51,7 @@ def _block(one: Ailment, kind: str) -> str:
         f'<article class="{kind}"><p class="kind"><b>{escape(one.kind.capitalize())}</b>{sure}</p>'
         f"<h3>{sentence(one.sentence)}</h3>"
         + (f'<dl class="figures">{figures}</dl>' if figures else "")
+        + curves
         + bullets([sentence(line) for line in one.evidence])
         + f"{remedy}</article>"
     )
@@ -87,7 +88,7 @@ def _curves(run: Run, diagnosis: Diagnosis | None) -> str:
     keys = {"training": "training", "held": _held(run)} | ({"change": changed} if changed else {})
     legend = "".join(f"<span>{plots.key(kind)}{what}</span>" for kind, what in keys.items())
     return (
-        f'<figure><p class="legend">{legend}</p><div class="pair">{"".join(curves(run.epochs, marks))}</div>'
+        f'<figure><p class="legend">{legend}</p><div class="stack">{"".join(curves(run.epochs, marks))}</div>'
         "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
         f"heart. {_on_the_lines(run)} {_on_what_was_kept(run, marks)} Loss is cross-entropy in nats; both lines are "
         "measured without augmentation.</figcaption></figure>"
@@ -127,8 +128,8 @@ def _on_what_was_kept(run: Run, marks: Marks) -> str:
         )
     elif kept and marks.best is not None:
         lines.append(
-            "Best is the epoch with the lowest loss on held-out pictures; kept is the one whose weights the classifier "
-            "has."
+            "Best is the epoch with the lowest loss on held-out pictures near the lowest of its running median: a "
+            "single low epoch elsewhere may be chance. Kept is the one whose weights the classifier has."
         )
     elif kept:
         lines.append("The weights of the marked epoch were kept.")

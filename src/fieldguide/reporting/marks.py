@@ -17,8 +17,10 @@ from fieldguide.training.record import Epoch, Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 DROP = 0.7  # a rate that falls below this share of the one before, at once, is a change to be marked
-LETTER, GLYPH, APART = 7.2, 14.0, 10.0  # pixels: an average letter of a label, its sign, between two labels
-ROW_HEIGHT = 15
+# An average letter of a label, its sign, and between two labels: in the type of a narrow screen (style.css), which is
+# the largest beside the panel. There no label may lie on another; on a wide one they have room to spare.
+LETTER, GLYPH, APART = 11.2, 16.0, 10.0
+ROW_HEIGHT = 22
 
 
 @dataclass(frozen=True)

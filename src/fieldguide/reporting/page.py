@@ -82,7 +82,7 @@ def report(
     recipe = run.recipe
     urls = thumbnails(source, sides, target_size=recipe.target_size, resize=recipe.resize)
     body = [sections.headline(run, score)]
-    if diagnosis is not None:
+    if diagnosis is not None and not diagnosis.ailments:  # with ailments the verdict heads the diagnosis
         body.append(f'<p class="verdict">{sentence(diagnosis.verdict)}</p>')
     body.append(sections.problems(findings))
     if score is not None:

@@ -22,12 +22,13 @@ def rate_plot(search: RateSearch) -> str:
     x, y = svg.scales((first, last), (0.0, top), WIDTH, HEIGHT)
     parts = [
         svg.grid((0.0, top), svg.ticks(0.0, top), y, WIDTH, lambda value: f"{value:g}"),
-        svg.text(0, 14, "Loss while the learning rate rises", "start", "heading"),
+        svg.text(0, svg.HEADING, "Loss while the learning rate rises", "start", "heading"),
     ]
     parts += [
-        svg.text(x(power), HEIGHT - BOTTOM + 16, f"{10.0**power:g}", "middle") for power in range(first, last + 1)
+        svg.text(x(power), HEIGHT - BOTTOM + svg.TICKS, f"{10.0**power:g}", "middle")
+        for power in range(first, last + 1)
     ]
-    parts.append(svg.text(WIDTH / 2, HEIGHT - 6, "learning rate", "middle", "muted"))
+    parts.append(svg.text(WIDTH / 2, HEIGHT - svg.NAME, "learning rate", "middle", "muted"))
     points = [(x(math.log10(rate)), y(min(loss, top))) for rate, loss in zip(search.rates, search.losses, strict=True)]
     parts.append(svg.line("held", points))
     marks = [(search.grown, "grows", "change")] if search.grown <= search.rates[-1] else []

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from fieldguide.reporting.markup import escape
 
-LEFT, RIGHT, TOP, BOTTOM = 46, 20, 36, 42  # margins of a panel
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 50, 56  # margins of a panel, with room for the type of a narrow screen
+HEADING, TICKS, NAME = 18, 22, 6  # baselines: from the top, below the axis, above the lower edge
 SHORTEST_AXIS = 0.05  # nats, or share: differences far below it are no news
 
 Point = tuple[float, float]
