@@ -14,6 +14,7 @@ import numpy as np
 
 from fieldguide.asked import Asked
 from fieldguide.data.check import check
+from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
@@ -119,6 +120,7 @@ def _trained(
         twins = find_twins(store)
         findings = check(store, twins=twins)
         parts = split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
+        findings = with_unmeasured(findings, parts, store.dataset, twins)
         recipe = asked.now.recipe_for(store.select(parts.train), seed=asked.seed)
     resumable = isinstance(recipe, ScratchRecipe)
     with under_way(asked, place) if resumable else nullcontext() as notice:

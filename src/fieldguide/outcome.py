@@ -17,7 +17,7 @@ from fieldguide.evaluation.remedies import Remedy
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.diagnosis import SURE
-from fieldguide.reporting.sections import independence, why_unmeasured
+from fieldguide.reporting.sections import covered, independence, why_unmeasured
 from fieldguide.training.fit import Run
 from fieldguide.training.record import Stage
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -100,7 +100,7 @@ class Outcome:
         before, after = score.calibration_error_before, score.calibration_error
         scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
         lines = [
-            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures"),
+            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures{covered(score)}"),
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),

@@ -28,8 +28,22 @@ def test_few_pictures_have_a_shorter_one() -> None:
 def test_too_few_pictures_are_named_copies_not_counted() -> None:
     labels, groups = np.repeat([0, 1], [40, 20]), np.arange(60)
     groups[45:] = 45  # 15 of the dogs are one picture
-    with pytest.raises(InputError, match="class 'dogs' has 6 different training pictures; at least 16 of each class"):
+    with pytest.raises(InputError, match="class 'dogs' has 6 different training pictures") as caught:
         ladder(labels, groups, NAMES)
+    assert "pictures in 20 files, since those that look alike (copies, frames of one film) count as one" in str(
+        caught.value
+    )
+    assert "at least 16 of each class are needed" in str(caught.value)
+    assert str(caught.value).endswith("add pictures of it taken apart from these, or leave the class out.")
+
+
+def test_too_few_pictures_that_are_nearly_enough_may_be_made_up_for() -> None:
+    labels = np.repeat([0, 1], [40, 13])
+    with pytest.raises(
+        InputError, match=r"add pictures of it, or leave more .* with a smaller --test share\."
+    ) as caught:
+        ladder(labels, np.arange(53), NAMES)
+    assert "look alike" not in str(caught.value)
 
 
 def crowded(seed: int) -> tuple[np.ndarray, np.ndarray]:

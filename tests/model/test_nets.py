@@ -185,7 +185,12 @@ def test_numbers_of_other_kinds_become_plain_ones() -> None:
     [
         ("family", "vgg", "family is 'vgg'; expected one of plain, classic, residual"),
         ("family", ["classic"], "family is .*; expected one of plain, classic, residual"),
-        ("size", "deep", "size is 'deep'; expected one of tiny, small, medium, large."),
+        (
+            "size",
+            "deep",
+            r"size is 'deep', .* a size of the classic network only.*--net classic.* tiny, small, medium, large\.",
+        ),
+        ("size", "huge", "size is 'huge'; expected one of tiny, small, medium, large."),
         ("size", None, "size is None"),
         (
             "target_size",

@@ -27,6 +27,7 @@ from fieldguide.model.nets import Net
 from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.page import MISTAKES_SHOWN, report
 from fieldguide.reporting.pictures import thumbnails
+from fieldguide.reporting.sections import covered, why_unmeasured
 from fieldguide.training.fit import Run
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
@@ -313,6 +314,23 @@ def test_a_run_that_measured_nothing_says_so(tmp_path: Path) -> None:
     text = Outline(report(run, None, tmp_path / "r.html").read_text(encoding="utf-8")).text
     assert "Owl or wren: not measured" in text
     assert "Where it goes wrong" not in text
+
+
+def test_what_was_measured_of_some_classes_says_of_how_many(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "tit", "wren"))
+    assert "classes" not in covered(scored(run, [0]))
+    test = run.parts.test.select(np.flatnonzero(run.parts.test.labels < 2))
+    run = replace(run, parts=replace(run.parts, test=test))
+    text = Outline(report(run, scored(run, [0]), tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert f"n={len(test)} test pictures of 2 of the 3 classes." in text
+
+
+def test_too_few_pictures_are_the_cause_where_a_share_was_to_be_kept(tmp_path: Path) -> None:
+    run = run_on(tmp_path / "birds", ("owl", "wren"))
+    parts = replace(run.parts, test=run.parts.test.select(np.zeros(0, np.int64)))
+    assert "give --test a share above 0" in why_unmeasured(replace(run, parts=replace(parts, shares=(0.0, 0.0))))
+    why = why_unmeasured(replace(run, parts=replace(parts, shares=(0.15, 0.2))))
+    assert "too few pictures" in why and "20% were to be kept; give three different pictures" in why
 
 
 def test_with_two_hundred_classes_what_is_left_out_is_said(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_penalty_that_is_large_from_the_start_is_no_divergence(small_store: Pi
     begun = training(small_store, QUICK.with_(net=net, epochs=1, batch_size=20))
     assert begun.learner.penalty() > 1000
     begun.run()
-    assert begun.ended == "all 1 epoch were trained"
+    assert begun.ended == "its one epoch was trained"
 
 
 # Targets

@@ -7,7 +7,9 @@ import math
 import shlex
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from fieldguide.batches import Mixing
 from fieldguide.console import called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.errors import FileError, InputError
+from fieldguide.errors import FileError, InputError, InputTypeError
 from fieldguide.model.nets import Net
 from fieldguide.rate import search_rate
 from fieldguide.reporting.rates import rate_plot
@@ -164,6 +166,19 @@ def test_a_store_of_another_size_is_named(small_photos: Path) -> None:
     store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(48, 48))
     with pytest.raises(InputError, match=r"kept at \(48, 48\), and the network takes \(32, 32\)"):
         find_rate(store, RECIPE)
+
+
+def test_without_a_recipe_the_usual_network_is_taken_at_the_size_of_the_store(small_photos: Path) -> None:
+    store = PixelStore.build(Dataset.from_directory(small_photos), target_size=(32, 32))
+    usual = ScratchRecipe.auto(store)
+    named = find_rate(store, usual.with_(net=replace(usual.net, target_size=(32, 32))), steps=20)
+    assert find_rate(store, steps=20) == named
+
+
+def test_a_data_set_is_no_store_and_the_error_says_how_to_get_one(small_photos: Path) -> None:
+    data: Any = Dataset.from_directory(small_photos)
+    with pytest.raises(InputTypeError, match=r"expected a PixelStore, such as fg\.PixelStore\.build\(parts\.train"):
+        find_rate(data)
 
 
 def test_the_plot_marks_where_the_loss_grows_and_the_suggestion() -> None:

@@ -10,6 +10,9 @@ from fieldguide.words import counted
 SIZES = 6
 SMALLEST_SHARE = 1 / 32  # of the training pictures
 FEWEST_OF_A_CLASS = 4  # different pictures that the smallest size has of the smallest class
+NEARLY = (
+    3 / 4
+)  # of what is needed: a fifth of the pictures is usually kept to measure with, and may make up for the rest
 WIDEST_SMALLEST_SHARE = 1 / 4  # a ladder that begins higher up shows no trend
 
 
@@ -35,10 +38,16 @@ def ladder(labels: np.ndarray, groups: np.ndarray, class_names: tuple[str, ...])
     smallest = max(SMALLEST_SHARE, FEWEST_OF_A_CLASS / max(1, int(counts[fewest])))
     if smallest > WIDEST_SMALLEST_SHARE:
         needed = round(FEWEST_OF_A_CLASS / WIDEST_SMALLEST_SHARE)
+        different, files = int(counts[fewest]), int((labels == fewest).sum())
+        alike = ""
+        if files > different:
+            alike = f" in {files:,} files, since those that look alike (copies, frames of one film) count as one"
+        more = "add pictures of it" + (" taken apart from these, or leave the class out" if alike else "")
+        if different >= needed * NEARLY:
+            more += ", or leave more of them to train on with a smaller --test share"
         raise InputError(
-            f"class '{class_names[fewest]}' has {counted(int(counts[fewest]), 'different training picture')}; at least "
-            f"{needed} of each class are needed to train on smaller and smaller parts of them: add pictures, or leave "
-            "more of them to train on with a smaller --test share."
+            f"class '{class_names[fewest]}' has {counted(different, 'different training picture')}{alike}; at least "
+            f"{needed} of each class are needed to train on smaller and smaller parts of them: {more}."
         )
     return np.geomspace(smallest, 1.0, SIZES).tolist()
 

@@ -111,6 +111,12 @@ class Net:
     pooling: str | None = None  # how the last feature maps become a vector: flatten, average, None for the family's own
 
     def __post_init__(self) -> None:
+        if self.size not in sizes(self.family) and self.size in sizes("classic"):
+            raise InputError(
+                f"size is '{self.size}', which is a size of the classic network only, and the network is the "
+                f'{self.family} one: ask for the classic one (--net classic, or family="classic"), or for one of '
+                f"{', '.join(sizes(self.family))}."
+            )
         _one_of("size", self.size, sizes(self.family))
         family = _FAMILIES[self.family]
         values = {

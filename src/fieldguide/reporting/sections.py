@@ -47,13 +47,25 @@ def headline(run: Run, score: Score | None) -> str:
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
         f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} {escape(score.part)} '
-        f"pictures. {escape(part[0].upper() + part[1:])}.</p>"
+        f"pictures{covered(score)}. {escape(part[0].upper() + part[1:])}.</p>"
     )
+
+
+def covered(score: Score) -> str:
+    """How many of the classes a score is about, where that is not all of them: " of 2 of the 3 classes"."""
+    measured = sum(one.support > 0 for one in score.classes)
+    return f" of {measured:,} of the {len(score.classes):,} classes" if measured < len(score.classes) else ""
 
 
 def why_unmeasured(run: Run) -> str:
     """Why there is no score, and what to do."""
     parts = run.parts
+    if not len(parts.test) and parts.shares is not None and parts.shares[1] > 0:
+        validation, test = parts.shares
+        return (
+            f"not measured: there are too few pictures to keep any of them for it, though {100 * test:.2g}% were to be "
+            f"kept; give {'three' if validation else 'two'} different pictures of each class at the least, better 20"
+        )
     if not len(parts.test):
         return "not measured: no picture was kept for it; give --test a share above 0"
     return (

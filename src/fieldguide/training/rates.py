@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -130,7 +130,7 @@ class RateSearch:
         }
 
 
-def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -> RateSearch:
+def find_rate(store: PixelStore, recipe: ScratchRecipe | None = None, *, steps: int = STEPS) -> RateSearch:
     """The loss of the recipe's network at rates from 1e-5 to 1, each step at a higher one, and the rate to begin with.
 
     Five passes, each from random weights of its own, learn two batches of pictures by heart; the networks are thrown
@@ -140,7 +140,7 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
 
     Args:
         store: the training pictures, at the recipe's `target_size`.
-        recipe: whose rate and schedule are left aside.
+        recipe: whose rate and schedule are left aside; by default the one that fits the pictures, at the store's size.
         steps: of each pass, between the two rates, 20 or more. A pass ends sooner once what it learnt is lost again.
 
     Raises:
@@ -160,8 +160,11 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe, *, steps: int = STEPS) -
     if not isinstance(store, PixelStore):
         raise InputTypeError(
             f"store is {said(store)}; expected a PixelStore, such as fg.PixelStore.build(parts.train, "
-            "target_size=recipe.target_size)."
+            "target_size=recipe.target_size), which holds a data set's pictures at the size of the recipe's network."
         )
+    if recipe is None:
+        fitting = ScratchRecipe.auto(store)
+        recipe = fitting.with_(net=replace(fitting.net, target_size=store.target_size))
     if not isinstance(recipe, ScratchRecipe):
         raise InputTypeError(
             f"recipe is {said(recipe)}; expected a ScratchRecipe, such as fg.ScratchRecipe.auto(parts.train)."

@@ -266,7 +266,7 @@ class Training:
         elif recipe.stopping is not None and self.progress.waited >= recipe.stopping.patience:
             self.ended = f"{recipe.stopping.metric} had not improved for {counted(recipe.stopping.patience, 'epoch')}"
         elif epoch.epoch >= now.end:
-            self.ended = f"all {counted(epoch.epoch, 'epoch')} were trained"
+            self.ended = f"all {epoch.epoch:,} epochs were trained" if epoch.epoch > 1 else "its one epoch was trained"
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
