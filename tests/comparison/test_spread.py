@@ -65,6 +65,37 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(picture_spread: flo
     assert level / 300 >= 0.93
 
 
+@pytest.mark.parametrize(("picture_spread", "seed_spread"), [(2.0, 0.0), (2.0, 0.3), (1.0, 0.5), (0.0, 1.0)])
+@pytest.mark.parametrize("pictures", [50, 200])
+def test_intervals_of_two_runs_hold_what_these_runs_would_reach_on_all_pictures(
+    picture_spread: float, seed_spread: float, pictures: int
+) -> None:
+    held, gaps, rounds = 0, 0, 400
+    for number in range(rounds):
+        rng = np.random.default_rng((number, pictures))
+        good = rng.normal(0.0, seed_spread, (2, 1))
+        hard = rng.normal(1.5, picture_spread, 20_000)
+        chances = 1 / (1 + np.exp(-hard - good))
+        truth = float(chances.mean())
+        right = rng.random((2, pictures)) < chances[:, :pictures]
+        found = spread.accuracy(right)
+        held += found.low <= truth <= found.high
+        trained = rng.binomial(400, 0.99, 2) / 400
+        gap = spread.gap(trained.tolist(), 400, right)
+        gaps += gap.low <= 0.99 - truth <= gap.high
+    assert 0.92 <= held / rounds <= 0.985, f"{held} of {rounds}"
+    assert gaps / rounds >= 0.92, f"{gaps} of {rounds}"
+
+
+def test_two_runs_far_apart_tell_of_other_pictures_alone_and_three_of_other_seeds_too() -> None:
+    level = np.stack([np.arange(1000) < count for count in (700, 900, 800)])
+    two, three = spread.accuracy(level[:2]), spread.accuracy(level)
+    alone = wilson(800, 1000)
+    assert two.value == three.value == pytest.approx(0.8)
+    assert two.high - two.low < 1.2 * (alone.high - alone.low)
+    assert three.low < two.low < two.high < three.high
+
+
 def _another(one: np.ndarray, other: np.ndarray, seed: int) -> np.ndarray:
     """Runs that are no better and no worse than `one`, on its pictures: each answer is taken from another run of it."""
     rng = np.random.default_rng((seed, 3))

@@ -104,6 +104,23 @@ def test_one_run_of_each_says_what_its_intervals_leave_out() -> None:
     )
 
 
+def test_two_runs_of_each_are_said_to_be_too_few_for_other_seeds() -> None:
+    text = said("complexity", ladder((300, 360, 359, 320), (0.8, 0.95, 0.99, 1.0), runs=2))
+    assert text.endswith(
+        "Two runs of each are too few for an interval over other seeds: how far another seed would come out otherwise, "
+        "no interval here says; 3 or more tell."
+    )
+    assert "too few for an interval" not in said("complexity", ladder((300, 360, 359, 320), (0.8, 0.95, 0.99, 1.0)))
+
+
+def test_two_runs_that_are_each_better_than_a_guess_are_so_together() -> None:
+    """One run of 96 pictures with all right and one with two wrong: t at one degree of freedom reached down to 36%."""
+    pair = [point("small", 1e5, [96, 94], 1.0, n=96), point("large", 4e5, [94, 96], 1.0, n=96)]
+    assert pair[0].accuracy.low > 0.9
+    text = said("complexity", pair, guess=Guess("cats", 0.5, 0.5, 96))
+    assert "All are better than naming the commonest class each time (50.0%)." in text
+
+
 def test_none_is_taken_where_none_is_shown_to_be_better_than_naming_the_commonest_class() -> None:
     few = [point(name, 1e5 * 4**place, [10 + place], 0.9, 24) for place, name in enumerate(SIZES)]
     text, guess = said("complexity", few, guess=EVEN), EVEN

@@ -62,7 +62,7 @@ def compare(
         kind: "complexity" trains every size of a family of networks, "data_size" trains on more and more of the
             pictures, "recipes" with and without augmentation and dropout.
         folder: new, or that of the same comparison; outside of the pictures' folder.
-        seeds: runs of each point; with one, intervals do not cover other seeds.
+        seeds: runs of each point; with one or two, intervals do not cover other seeds.
         recipe: what the runs have in common. By default small classic networks, and for "data_size" a head on a frozen
             backbone. Of "recipes" it says which augmentation and which dropout. It must not choose anything on
             held-out pictures: no early stopping, no targets, no schedule "plateau", no fine-tuning.

@@ -13,6 +13,7 @@ from fieldguide.comparison.advice import Advice
 from fieldguide.comparison.curve import Curve, usual_step
 from fieldguide.comparison.guess import Guess
 from fieldguide.comparison.point import Point
+from fieldguide.comparison.spread import FEWEST_RUNS
 from fieldguide.comparison.wording import Finding
 from fieldguide.console import called, clock
 from fieldguide.files import write_text
@@ -55,13 +56,18 @@ class Comparison:
         return len(self.points[0].results)
 
     @property
+    def covers_seeds(self) -> bool:
+        """Whether its intervals are over other seeds too, and not over other pictures alone."""
+        return self.seeds >= FEWEST_RUNS
+
+    @property
     def seconds(self) -> float:
         """That all runs took together."""
         return sum(result.seconds for point in self.points for result in point.results)
 
     def __str__(self) -> str:
         said = "\n".join(textwrap.wrap(" ".join(self.finding.sentences), WIDTH, break_on_hyphens=False))
-        covers = "other pictures and other seeds" if self.seeds > 1 else "other pictures, but not other seeds"
+        covers = "other pictures and other seeds" if self.covers_seeds else "other pictures, but not other seeds"
         runs = f"{self.seeds} run{'s' if self.seeds > 1 else ''} of each"
         basis = textwrap.fill(f"Mean of {runs}, measured on {self.measured}. Intervals (95%): {covers}.", WIDTH)
         places = [
@@ -92,6 +98,7 @@ class Comparison:
             "folder": str(self.folder),
             "measured": self.measured,
             "seeds": self.seeds,
+            "intervals_cover": ["pictures", "seeds"] if self.covers_seeds else ["pictures"],
             "headline": self.finding.headline,
             "sentences": list(self.finding.sentences),
             "choice": self.finding.choice,  # None where none is shown to be better than the baseline

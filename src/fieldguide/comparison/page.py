@@ -108,9 +108,10 @@ def _making(comparison: Comparison, command: str | None) -> str:
         "<p>An interval says where the mean would lie with other pictures of the same kind to measure on, and with "
         "other seeds (Student's t, two-way random effects). Intervals of differences are of the same pictures, and "
         "widened so that all of a sentence hold at once.</p>"
-        if comparison.seeds > 1
-        else "<p>An interval says where the accuracy would lie with other pictures of the same kind to measure on. "
-        "With one run of each nothing is known of other seeds.</p>"
+        if comparison.covers_seeds
+        else "<p>An interval says where the mean of these very runs would lie with other pictures of the same kind to "
+        f"measure on. {'One run of each tells' if comparison.seeds == 1 else 'Two runs of each tell'} too little of "
+        "other seeds for an interval over them.</p>"
     )
     folder = f"<code>{TABLE_FILE}</code>, <code>{RECORD_FILE}</code> and <code>{RUNS}/</code>"
     parts = [

@@ -33,7 +33,7 @@ class Point:
 
     @cached_property
     def accuracy(self) -> Estimate:
-        """On the measuring pictures, with an interval over other pictures and other seeds."""
+        """On the measuring pictures, with an interval over other pictures and, from three runs on, other seeds."""
         return spread.accuracy(self.right)
 
     def accuracy_among(self, points: int) -> Estimate:

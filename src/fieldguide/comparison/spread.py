@@ -5,6 +5,10 @@ pictures, and with other seeds. Both are taken into account as in a two-way tabl
 effects: the variance of the mean is that of the pictures' own means, divided by m, and that of the runs' own means,
 divided by S, less what of the latter is the pictures' doing already.
 
+Of fewer than FEWEST_RUNS runs the intervals are over other pictures alone, for the mean of these very runs. Two runs
+have one degree of freedom to tell from how far seeds lie apart, at which Student's t is 12.7: their intervals would
+reach over nearly everything, and hold no more of a truth that matters.
+
 Source: S. Searle, G. Casella, C. McCulloch (1992), "Variance components", chapter 4 (the two-way table);
 F. Satterthwaite (1946), "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
 (degrees of freedom).
@@ -21,13 +25,15 @@ import numpy as np
 
 from fieldguide.intervals import LEVEL, Estimate, wilson
 
+FEWEST_RUNS = 3  # from which on how far they lie apart says something of other seeds
+
 
 @dataclass(frozen=True)
 class Mean:
     """A mean over runs and pictures, and how far it would vary."""
 
     value: float
-    variance: float  # of the mean, over other pictures and other seeds
+    variance: float  # of the mean, over other pictures, and from FEWEST_RUNS runs on over other seeds
     freedom: float  # degrees of freedom of that variance
     n: int  # pictures
 
@@ -40,8 +46,8 @@ def mean_of(values: np.ndarray) -> Mean:
     """The mean of a table of runs and pictures.
 
     Args:
-        values: (runs, pictures), such as 1 for right and 0 for wrong. Of a single run nothing is known of other seeds:
-            its variance is that over other pictures alone.
+        values: (runs, pictures), such as 1 for right and 0 for wrong. Of fewer than FEWEST_RUNS runs the variance is
+            that over other pictures alone: of other seeds too little is known.
 
     Example:
         >>> mean_of(np.array([[1, 1, 0, 1], [1, 1, 0, 0]])).value
@@ -53,7 +59,7 @@ def mean_of(values: np.ndarray) -> Mean:
         return Mean(value, 0.0, 1.0, pictures)
     by_picture = values.mean(axis=0)
     of_pictures = float(by_picture.var(ddof=1)) / pictures
-    if runs == 1:
+    if runs < FEWEST_RUNS:
         return Mean(value, of_pictures, pictures - 1.0, pictures)
     by_run = values.mean(axis=1)
     of_runs = float(by_run.var(ddof=1)) / runs
@@ -175,7 +181,7 @@ def _share(mean: Mean, level: float = LEVEL) -> Estimate:
 def _training_mean(shares: np.ndarray, n: int) -> Mean:
     value = float(shares.mean())
     of_pictures = value * (1 - value) / n
-    if len(shares) == 1:
+    if len(shares) < FEWEST_RUNS:
         return Mean(value, of_pictures, math.inf, n)
     of_runs = float(shares.var(ddof=1)) / len(shares)
     variance = of_pictures + of_runs
@@ -203,7 +209,7 @@ def _gap_variance(gaps: np.ndarray, training: Sequence[tuple[Sequence[float], in
 def _with_runs(gaps: np.ndarray, of_pictures: float, pictures: int) -> Mean:
     """The mean of the runs' gaps, with the variance over pictures and with what the runs say of that over seeds."""
     value, freedom = float(gaps.mean()), max(1.0, pictures - 1.0)
-    if len(gaps) == 1:
+    if len(gaps) < FEWEST_RUNS:
         return Mean(value, of_pictures, freedom, pictures)
     of_runs = float(gaps.var(ddof=1)) / len(gaps)
     parts = [(of_pictures, freedom), (of_runs, len(gaps) - 1.0)]

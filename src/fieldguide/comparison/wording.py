@@ -9,6 +9,7 @@ from fieldguide.comparison.curve import Curve, usual_step
 from fieldguide.comparison.guess import Guess
 from fieldguide.comparison.phrases import in_points, listed, within
 from fieldguide.comparison.point import Point
+from fieldguide.comparison.spread import FEWEST_RUNS
 from fieldguide.intervals import Estimate
 
 OVERFITS = 0.02  # a gap that is larger than this beyond chance
@@ -41,10 +42,20 @@ def finding(kind: str, points: Sequence[Point], curve: Curve | None, guess: Gues
         found = _on_pictures(points, curve, guess)
     else:
         found = _on_complexity(points, guess) if kind == "complexity" else _on_recipes(points, guess)
-    if len(points[0].results) == 1:
-        alone = "There is one run of each: how far another seed would come out otherwise, no interval here says."
-        return replace(found, sentences=(*found.sentences, alone))
-    return found
+    alone = _on_seeds(len(points[0].results), forecast=curve is not None)
+    return replace(found, sentences=(*found.sentences, alone)) if alone else found
+
+
+def _on_seeds(runs: int, *, forecast: bool) -> str:
+    """What the intervals leave out where the runs are too few to tell of other seeds."""
+    if runs >= FEWEST_RUNS:
+        return ""
+    unsaid = "how far another seed would come out otherwise, no interval here says"
+    if runs == 1:
+        return f"There is one run of each: {unsaid}."
+    if forecast:  # that is drawn from how far the runs of all sizes together lie apart
+        unsaid += " but those of more pictures"
+    return f"Two runs of each are too few for an interval over other seeds: {unsaid}; {FEWEST_RUNS} or more tell."
 
 
 def _on_complexity(points: Sequence[Point], guess: Guess) -> Finding:
