@@ -17,9 +17,9 @@ from fieldguide.job import run_job
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT = 1020, 3600  # of the window
-UPPER = 2145  # pixels of the page that show its upper part
-MISTAKES = (1740, 1004, 2145)  # top, right and bottom of the row of mistakes
+WIDTH, HEIGHT = 1020, 4800  # of the window
+UPPER = 2545  # pixels of the page that show its upper part
+MISTAKES = (2585, 1004, 2980)  # top, right and bottom of the row of mistakes
 FIRST = 8  # of each class: alike enough to leave mistakes
 
 

@@ -20,7 +20,7 @@ from fieldguide.reporting.svg import BOTTOM, LEFT, RIGHT, TOP
 REPOSITORY = Path(__file__).resolve().parent.parent
 RUNS = REPOSITORY / "tests" / "evaluation" / "runs"
 IMAGES = REPOSITORY / "docs" / "images" / "verdicts"
-WIDTH, HEIGHT = 380, 230  # of a panel
+WIDTH, HEIGHT = 398, 258  # of a panel
 HIGHEST_LOSS = 2.5  # times a blind guess's: what lies above is cut off
 
 # The run that each section shows.
@@ -70,11 +70,11 @@ def drawn(signs: Signs) -> str:
     if np.isfinite(signs.column("fitted_loss")).any():
         legend.append(("fitted", "as the fit saw it"))
     keys = "".join(
-        svg.line(kind, [(LEFT + 150 * place, HEIGHT + 12), (LEFT + 150 * place + 26, HEIGHT + 12)])
-        + svg.text(LEFT + 150 * place + 32, HEIGHT + 16, words, "start")
+        svg.line(kind, [(LEFT + 150 * place, HEIGHT - 14), (LEFT + 150 * place + 26, HEIGHT - 14)])
+        + svg.text(LEFT + 150 * place + 32, HEIGHT - 10, words, "start")
         for place, (kind, words) in enumerate(legend)
     )
-    size = f'viewBox="0 0 {2 * WIDTH} {HEIGHT + 26}" width="{2 * WIDTH}" height="{HEIGHT + 26}"'
+    size = f'viewBox="0 0 {2 * WIDTH} {HEIGHT}" width="{2 * WIDTH}" height="{HEIGHT}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>{loss}'
         f'<g transform="translate({WIDTH} 0)">{accuracy}</g>{keys}</svg>\n'

@@ -39,7 +39,7 @@ def write_page(comparison: Comparison, command: str | None = None) -> Path:
         f"<h1>{escape(found.headline).replace('held-out', UNBROKEN)}</h1>",
         f'<p class="lede">{escape(_basis(comparison))}</p>',
         bullets([sentence(line) for line in found.sentences]),
-        section("figure", "Training and held-out accuracy", _figure(comparison)),
+        section("figure", f"Training and {UNBROKEN} accuracy", _figure(comparison)),
         section("figures", "The figures", _table(comparison)),
         section("next", "What to try next", _next(comparison)),
         section("making", "How it was made", _making(comparison, command)),
