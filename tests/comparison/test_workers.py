@@ -180,9 +180,9 @@ def test_a_worker_that_is_killed_is_named_and_the_others_end(parts: Parts, tmp_p
 
 
 KILLED = """
-import json, sys
-from pathlib import Path
+import json, signal, sys
 import fieldguide as fg
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are begun deaf to it
 recipe = fg.ScratchRecipe.from_dict(json.loads(sys.argv[3]))
 parts = fg.split(fg.Dataset.from_directory(sys.argv[1]), test=0.25)
 fg.compare(parts, "recipes", folder=sys.argv[2], seeds=1, recipe=recipe, workers=2)
