@@ -321,7 +321,7 @@ def test_healthy_trainings_are_called_ill_no_more_often_than_one_in_twenty() -> 
 def test_an_ailment_prints_with_its_evidence_and_the_next_command() -> None:
     text = str(main(overfit()))
     assert text.startswith("It overfits: from epoch")
-    assert "\n  - At the end it recognises" in text
+    assert "\n  - On average over the last 5 epochs it recognises" in text
     assert text.splitlines()[-1].startswith("  Next: ")
 
 

@@ -114,8 +114,8 @@ def _keeping_up(signs: Signs) -> Ailment | None:
         return None
     floor = f", and with smoothed labels none is below {least:.3f}" if least else ""
     alike = (
-        f"At the end the loss is {loss + least:.3f} on training pictures and {held + least:.3f} on held-out ones; a "
-        f"blind guess has {signs.blind:.3f}{floor}. Unseen pictures have a clearly larger loss by then."
+        f"{signs.ending} the loss is {loss + least:.3f} on training pictures and {held + least:.3f} on held-out "
+        f"ones; a blind guess has {signs.blind:.3f}{floor}. Unseen pictures have a clearly larger loss by then."
     )
     slow = f"For {slowly} epochs the training loss was above {SLOWLY:g} times a blind guess's: hard pictures."
     return _leak(
@@ -217,7 +217,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
         return None
     then = (
         f"Around epoch {peak + 1} it recognised {100 * first:.1f}% of its training pictures and "
-        f"{100 * held[peak]:.1f}% of held-out ones; at the end {signs.trained.percent} and {signs.held.percent}."
+        f"{100 * held[peak]:.1f}% of held-out ones; {signs.over_the_end} {signs.trained.percent} "
+        f"and {signs.held.percent}."
     )
     why = (
         "Hard pictures with right labels part the two from the beginning. Wrong labels are learnt last, one by one, "
