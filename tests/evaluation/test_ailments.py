@@ -17,6 +17,7 @@ from fieldguide.evaluation.ailment import KINDS, Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Answers, Case
 from fieldguide.evaluation.signs import Signs
+from fieldguide.training.record import Epoch
 
 SEEDS = range(5)
 
@@ -78,6 +79,31 @@ def test_what_overfitting_costs_is_told_where_it_costs_anything() -> None:
 
 def test_kept_weights_of_an_earlier_epoch_are_said_to_do_no_harm() -> None:
     assert any("did no harm" in line for line in main(overfit()).evidence)
+
+
+def test_the_verdict_is_of_the_weights_that_were_kept_and_of_what_came_after_them() -> None:
+    """Stopped early: the first of five epochs was kept."""
+    values = ((0.563, 0.706, 0.608, 0.674), (0.36, 0.876, 0.746, 0.543), (0.192, 0.948, 0.707, 0.652))
+    late = ((0.126, 0.979, 0.648, 0.696), (0.064, 1.0, 0.688, 0.652))
+    epochs = tuple(
+        Epoch("scratch", number, *one, chosen=number == 1, n=194, val_n=46)
+        for number, one in enumerate((*values, *late), 1)
+    )
+    asked = (("augment", "none"), ("epochs", 20), ("patience", 2))
+    found = main(Case(epochs, (97, 97), replace(SETUP, epochs=20, asked=asked)))
+    assert found.sentence == (
+        "It overfits after epoch 1, whose weights were kept (70.6% of its own pictures right, and 67.4% of 46 held-out "
+        "ones): from epoch 4 on it learns its pictures by heart (at the end 100.0% of its own pictures right, and "
+        "65.2% of 46 held-out ones)."
+    )
+    assert not any("It costs" in line for line in found.evidence)
+    assert found.evidence[0].startswith("At the end, with weights that were not kept, it recognises 100.0%")
+    assert found.evidence[-1] == (
+        "The epochs after 1 lost 2.2 points of held-out accuracy (67.4% in it, 65.2% at the end). Its weights were "
+        "kept, so that this did no harm."
+    )
+    assert found.remedy is not None
+    assert found.remedy.command.endswith("--augment medium --epochs 200 --patience 40"), "2 would stop it at once"
 
 
 def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:
@@ -320,8 +346,9 @@ def test_healthy_trainings_are_called_ill_no_more_often_than_one_in_twenty() -> 
 
 def test_an_ailment_prints_with_its_evidence_and_the_next_command() -> None:
     text = str(main(overfit()))
-    assert text.startswith("It overfits: from epoch")
-    assert "\n  - On average over the last 5 epochs it recognises" in text
+    assert text.startswith("It overfits after epoch 7, whose weights were kept (86.9% of its own pictures right, and ")
+    assert ": from epoch 8 on it learns its pictures by heart (" in text
+    assert "\n  - On average over the last 5 epochs, with weights that were not kept, it recognises" in text
     assert text.splitlines()[-1].startswith("  Next: ")
 
 

@@ -22,6 +22,7 @@ from fieldguide.evaluation.evidence import interval, percent, points
 from fieldguide.evaluation.pace import FAR_APART, held_back
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, above, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.training.record import Epoch
 from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
@@ -62,28 +63,30 @@ def overfitting(signs: Signs) -> Ailment | None:
     best = signs.best
     around = min(signs.count, max(signs.tail, best + signs.tail // 2))
     at_best = signs.share("val_accuracy", signs.val_n, until=around)
+    kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), signs.case.epochs[-1])
+    earlier = kept.epoch < signs.count
+    then = f"{signs.ending}, with weights that were not kept," if earlier else signs.ending
     apart = (
-        f"{signs.ending} it recognises {percent(signs.trained)} of the pictures it learns from and "
+        f"{then} it recognises {percent(signs.trained)} of the pictures it learns from and "
         f"{percent(signs.held)} of {counted(signs.val_n, f'{signs.case.watched} picture')}, measured alike: a gap of "
         f"{points(gap.value)} ({interval(gap)})."
     )
     evidence = [apart, rose]
     lost = at_best.value - signs.held.value
-    if since is not None and lost >= WORTH_TELLING:
+    costs = since is not None and lost >= WORTH_TELLING and not earlier
+    if earlier:
+        evidence.append(_after(kept, signs))
+    elif costs:
         evidence.append(
             f"It costs {points(lost)} of held-out accuracy: {percent(at_best)} {signs.over_until(around)}, "
             f"{percent(signs.held)} {signs.over_the_end}."
         )
-    kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), None)
-    if kept is not None and kept.epoch < signs.count:
-        evidence.append(f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm.")
     began = f"from epoch {since} on " if since is not None else ""
     by_heart = signs.trained.value >= LEARNT
     what = "it learns its pictures by heart" if by_heart else "much of what it learns holds for its own pictures only"
     return Ailment(
         OVERFITTING,
-        f"It overfits: {began}{what} ({signs.over_the_end} {percent(signs.trained)} of its own pictures right, "
-        f"and {percent(signs.held)} of {signs.val_n:,} {signs.case.watched} ones).",
+        _overfits(signs, f"{began}{what}", kept, after=since is not None and since > kept.epoch),
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
@@ -91,9 +94,36 @@ def overfitting(signs: Signs) -> Ailment | None:
             Figure.of(f"gap on {signs.case.watched} pictures", gap),
         ),
         SHOWN,
-        remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts))),
+        remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts)), costs=costs),
         since,
     )
+
+
+def _overfits(signs: Signs, what: str, kept: Epoch, *, after: bool) -> str:
+    """The verdict: of the weights that were kept, and of what the training did after them."""
+    ones = f"of {signs.val_n:,} {signs.case.watched} ones"
+    ended = f"{signs.over_the_end} {percent(signs.trained)} of its own pictures right, and {percent(signs.held)} {ones}"
+    if kept.epoch == signs.count:
+        return f"It overfits: {what} ({ended})."
+    kept_are = f"{100 * kept.accuracy:.1f}% of its own pictures right, and {100 * kept.val_accuracy:.1f}% {ones}"
+    if after:
+        return f"It overfits after epoch {kept.epoch}, whose weights were kept ({kept_are}): {what} ({ended})."
+    return f"It overfits: {what}; the weights of epoch {kept.epoch} were kept ({kept_are}), and it went on ({ended})."
+
+
+def _after(kept: Epoch, signs: Signs) -> str:
+    """What the epochs after the one that was kept did to held-out accuracy."""
+    before, then = f"{100 * kept.val_accuracy:.1f}%", f"{percent(signs.held)} {signs.over_the_end}"
+    harmless = f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm"
+    lost = kept.val_accuracy - signs.held.value
+    if lost >= WORTH_TELLING:
+        return (
+            f"The epochs after {kept.epoch} lost {points(lost)} of held-out accuracy ({before} in it, {then}). Its "
+            "weights were kept, so that this did no harm."
+        )
+    if lost <= -WORTH_TELLING:
+        harmless = f"{harmless}, though held-out accuracy was higher ({before} in it, {then})"
+    return f"{harmless}."
 
 
 def overfitting_unseen_by(
