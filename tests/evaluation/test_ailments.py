@@ -106,6 +106,27 @@ def test_the_verdict_is_of_the_weights_that_were_kept_and_of_what_came_after_the
     assert found.remedy.command.endswith("--augment medium --epochs 200 --patience 40"), "2 would stop it at once"
 
 
+def test_pictures_that_stand_in_two_classes_make_labels_suspect_beside_what_ails_it() -> None:
+    assert kinds(replace(overfit(), twins=30, conflicts=12)) == [ailment.LABELS, ailment.OVERFITTING]
+    likely = main(replace(overfit(), twins=30, conflicts=12))
+    assert (likely.sure, likely.remedy and likely.remedy.command) == (ailment.LIKELY, "fieldguide check PHOTOS")
+    assert "12 of the pictures it learns from stand in more than one class" in likely.sentence
+    possible = ailments(replace(overfit(), twins=300, conflicts=12))
+    assert [(one.kind, one.sure) for one in possible] == [
+        (ailment.OVERFITTING, ailment.SHOWN),
+        (ailment.LABELS, ailment.POSSIBLE),
+    ]
+    assert kinds(replace(overfit(), twins=2, conflicts=2)) == [ailment.OVERFITTING], "a slip or two"
+    assert kinds(replace(healthy(), twins=30, conflicts=12)) == [ailment.GOOD], "classes may be about sharpness"
+
+
+def test_labels_that_are_suspect_already_are_so_by_what_is_known_too() -> None:
+    shuffled = simulate(rising(0.5, 1.0, 6), level(0.5))
+    (found, *others) = ailments(replace(shuffled, twins=30, conflicts=12))
+    assert found.kind == ailment.LABELS and not any(one.kind == ailment.LABELS for one in others)
+    assert any("Of 30 training pictures that are there more than once" in line for line in found.evidence)
+
+
 def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:
     few = simulate(rising(0.6, 0.99, 3), rising(0.6, 0.93, 3), n=100, val_n=60)
     assert ailment.OVERFITTING not in kinds(few)

@@ -10,6 +10,7 @@ from simulated_cases import rising, simulate
 
 from fieldguide.data.split import Leak
 from fieldguide.evaluation import evidence
+from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.metrics import score
 from fieldguide.training.fit import Run
@@ -301,6 +302,19 @@ def test_without_a_picture_to_measure_with_the_curves_are_judged() -> None:
     assert [one.kind for one in found.ailments] == ["overfitting"]
     assert found.verdict == found.ailments[0].sentence
     assert found.evidence == ("No unseen picture was there to measure with: none was kept.",)
+
+
+def test_of_a_run_it_is_known_which_pictures_stand_in_two_classes() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
+    run = run_of(2000, 60, epochs=epochs.epochs)
+    groups = run.parts.groups.copy()
+    groups[1:20:2] = groups[0:20:2]  # neighbours are of different classes
+    groups[102:110:4] = groups[100:108:4]  # and of the same
+    run = replace(run, parts=replace(run.parts, groups=groups))
+    found = diagnose(run, scored(run, range(15)))
+    assert [one.kind for one in found.ailments] == ["labels suspect", "overfitting"]
+    assert "Of 12 training pictures that are there more than once, alike or nearly so, 10 have" in str(found)
+    assert Case.from_dict(Case.of(run).to_dict()).conflicts == 10
 
 
 def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:

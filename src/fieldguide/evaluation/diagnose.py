@@ -10,10 +10,11 @@ from fieldguide.data.arguments import said
 from fieldguide.errors import InputTypeError
 from fieldguide.evaluation import evidence
 from fieldguide.evaluation.ailment import Ailment
-from fieldguide.evaluation.ailments import ailments
+from fieldguide.evaluation.ailments import ailments, with_conflicts
 from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
 from fieldguide.evaluation.metrics import Score, weakest_classes
+from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
 from fieldguide.training.watching import OUT_OF_TRAIN
@@ -107,7 +108,8 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
     if score is not None and unseen is not None and not found[0].ill and clearly_apart(run.train_accuracy, unseen):
         # What is measured on pictures that chose nothing is what can be expected, whatever the curves are of.
         others = bool(_watched(run))
-        found = (overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others),)
+        overfits = overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others)
+        found = with_conflicts([overfits], Signs(case))
     found = tuple(replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in found)
     return _led_by(found, measured)
 

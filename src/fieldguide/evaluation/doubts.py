@@ -31,6 +31,8 @@ FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chan
 TELLING = 0.36
 SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
 FEWEST_WRONG = 20  # answers
+FEWEST_CONFLICTS = 3  # pictures in two classes: one or two are a slip, and the check names them
+CONFLICTS = 0.1  # share of the pictures that are there more than once: surely more of them, and many labels are wrong
 # What all pictures of a class have in common is learnt first, and helps unseen ones alike: at their best the two
 # accuracies are at most `ALIKE` apart. Then comes what is left over, one by one: at least `LEFT_OVER` of the training
 # pictures, and unseen ones fare worse by `SPOILT` or more. Hard pictures with right labels part the two earlier.
@@ -169,6 +171,34 @@ def labels(signs: Signs) -> Ailment | None:
             remedy,
         )
     return _partly(signs, remedy) or _left_over(signs, remedy)
+
+
+def conflicts(signs: Signs) -> Ailment | None:
+    """Whether pictures are known to stand in two classes, so that labels are wrong, those of other pictures too.
+
+    Args:
+        signs: of the training.
+    """
+    twins, count = signs.case.twins, signs.case.conflicts
+    if not twins or count < FEWEST_CONFLICTS:
+        return None
+    share = wilson(count, twins)
+    known = (
+        f"Of {counted(twins, 'training picture')} that are there more than once, alike or nearly so, {count:,} have "
+        "more than one label: one of them is wrong, unless the classes are about sharpness, light or colour."
+    )
+    others = (
+        "Pictures that are there once may be labelled as badly, and wrong labels are learnt by heart: that looks like "
+        "overfitting."
+    )
+    return Ailment(
+        LABELS,
+        f"Labels are suspect: {count:,} of the pictures it learns from stand in more than one class.",
+        (known, others),
+        (Figure.of("pictures in more than one class, of those that are there more than once", share),),
+        LIKELY if share.low > CONFLICTS else POSSIBLE,
+        remedies.check("Set the labels right first, beginning with the pictures that it names under two labels"),
+    )
 
 
 def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
