@@ -127,6 +127,15 @@ def test_labels_that_are_suspect_already_are_so_by_what_is_known_too() -> None:
     assert any("Of 30 training pictures that are there more than once" in line for line in found.evidence)
 
 
+def test_few_held_out_pictures_do_not_make_labels_suspect_by_their_best_epoch() -> None:
+    def spoilt(val_n: int, seed: int = 0) -> Case:
+        trained, held = (lambda epoch: min(1.0, 0.66 + 0.014 * epoch)), (lambda epoch: 0.8 - 0.01 * abs(epoch - 8))
+        return simulate(trained, held, val_n=val_n, seed=seed)
+
+    assert ailment.LABELS in kinds(spoilt(2000))
+    assert not any(ailment.LABELS in kinds(spoilt(46, seed)) for seed in range(20))
+
+
 def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:
     few = simulate(rising(0.6, 0.99, 3), rising(0.6, 0.93, 3), n=100, val_n=60)
     assert ailment.OVERFITTING not in kinds(few)

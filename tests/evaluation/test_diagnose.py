@@ -327,6 +327,26 @@ def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:
     assert found.verdict == "The split leaks: 60 of 60 held-out pictures stand among the training ones."
 
 
+@pytest.mark.parametrize("measured", ["validation", "test"])
+def test_where_nothing_unseen_is_left_the_leak_comes_before_overfitting(measured: str) -> None:
+    train, copies = dataset(CATS, np.arange(200) % 2), dataset(CATS, np.arange(60) % 2, first=200)
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), n=160, val_n=200).epochs
+    run = finished_run(train, copies, epochs=epochs)
+    leaks = tuple(Leak(train.name(row), "train", copies.name(row), measured) for row in range(60))
+    run = replace(run, parts=replace(run.parts, measured=measured, leaks=leaks))
+    for given in (None, scored(run, range(0))):
+        found = diagnose(run, given)
+        assert [one.kind for one in found.ailments] == ["leak suspected", "overfitting"]
+        leak = found.ailments[0]
+        assert leak.sure == "certain"
+        said = f"The split leaks: 60 of 60 {measured} pictures stand in another part too, so that nothing could be "
+        assert found.verdict == f"{said}measured."
+        assert leak.remedy is not None and leak.remedy.what.startswith("Mend the split")
+        assert leak.remedy.command == "fieldguide check photos"
+    few = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), n=160, val_n=25).epochs
+    assert diagnose(replace(run, epochs=few), None).ailments[0].kind == "leak suspected", "and not their number"
+
+
 def test_a_run_without_curves_or_measured_pictures_says_that_nothing_is_known() -> None:
     found = diagnose(run_of(20, 0), None)
     assert found.verdict == "Nothing is known: no unseen picture was measured."

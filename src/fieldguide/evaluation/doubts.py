@@ -80,6 +80,26 @@ def leak(signs: Signs) -> Ailment | None:
     return _faring_better(signs) or _keeping_up(signs)
 
 
+def leak_of_all(count: int, measured: str) -> Ailment:
+    """That no picture is left to measure with, since each of them stands in another part too.
+
+    Args:
+        count: of the pictures that were to measure.
+        measured: what they are called, such as "test".
+    """
+    each = f"{count:,} of {counted(count, f'{measured} picture')}"
+    stand = "stands" if count == 1 else "stand"
+    return _leak(
+        f"The split leaks: {each} {stand} in another part too, so that nothing could be measured.",
+        (
+            "Copies and near-copies were found by comparing the pictures. How good it is on unseen ones is not known.",
+            "What the curves show is of other pictures, of those that it was to learn from or to be chosen by.",
+        ),
+        (Figure(f"{measured} pictures that stand in another part too", float(count)),),
+        CERTAIN,
+    )
+
+
 def _faring_better(signs: Signs) -> Ailment | None:
     """Whether held-out pictures fared better than training ones while these were learnt."""
     learning = signs.accuracy < STILL_LEARNING
@@ -136,6 +156,8 @@ def _least_loss(signs: Signs) -> float:
 
 def _leak(sentence: str, evidence: tuple[str, ...], figures: tuple[Figure, ...], sure: str) -> Ailment:
     remedy = remedies.check("Look for copies and near-copies that stand in two parts")
+    if sure == CERTAIN:
+        remedy = remedies.check("Mend the split: take the pictures that stand in two parts, as named there, out of one")
     return Ailment(LEAK, sentence, evidence, figures, sure, remedy)
 
 
@@ -238,6 +260,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     trained, held = smoothed(signs.accuracy), smoothed(signs.val_accuracy)
     peak = int(np.argmax(held))
     first, later = float(trained[peak]), signs.trained.value
+    if few_held(signs) is not None:  # of few the best of many epochs is above the last one by chance alone
+        return None
     if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
         return None
     if held[peak] < above(signs.majority, SOME):  # then nothing had been learnt that could be spoilt
