@@ -63,7 +63,9 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about, and nothing is recognised
         found = [one for one in found if one.kind not in (UNSTABLE, AUGMENTATION)]
     found = _told_by_few(_wide_gap_first(_very_rare_first(found, signs), signs), signs)
-    ill = [one for one in found if one.ill]
+    ill = [
+        collapse.short_of_rare(one, signs, signs.held) if one.kind == OVERFITTING else one for one in found if one.ill
+    ]
     return with_conflicts(ill, signs) or tuple(found) or (fitting.unclear(signs),)
 
 

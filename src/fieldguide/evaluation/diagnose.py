@@ -12,6 +12,7 @@ from fieldguide.evaluation import evidence
 from fieldguide.evaluation.ailment import CERTAIN, LEAK, RATE_TOO_HIGH, Ailment
 from fieldguide.evaluation.ailments import ailments, with_conflicts
 from fieldguide.evaluation.case import SCRATCH, Case
+from fieldguide.evaluation.collapse import short_of_rare
 from fieldguide.evaluation.doubts import leak_of_all
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
 from fieldguide.evaluation.metrics import Score, weakest_classes
@@ -110,7 +111,7 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
         # What is measured on pictures that chose nothing is what can be expected, whatever the curves are of.
         others = bool(_watched(run))
         overfits = overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others)
-        found = with_conflicts([overfits], Signs(case))
+        found = with_conflicts([short_of_rare(overfits, Signs(case), unseen)], Signs(case))
     if 0 < len(run.parts.test) == len(set(run.parts.leaked_measured)):
         found = _leaking_first(found, run)
     found = tuple(replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in found)
