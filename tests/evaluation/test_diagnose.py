@@ -351,3 +351,16 @@ def test_a_run_without_curves_or_measured_pictures_says_that_nothing_is_known() 
     found = diagnose(run_of(20, 0), None)
     assert found.verdict == "Nothing is known: no unseen picture was measured."
     assert (found.overfits, found.ailments) == ("cannot tell", ())
+
+
+def test_test_pictures_that_show_a_rare_class_unknown_ask_for_pictures_of_it() -> None:
+    """The curves show nothing; 40 of 44 test pictures are right, as naming cats each time would be."""
+    train = dataset(CATS, (np.arange(220) % 11 == 0).astype(int))
+    test = dataset(CATS, (np.arange(44) % 11 == 0).astype(int), first=220)
+    epochs = simulate(rising(0.6, 0.985, 3), rising(0.6, 0.975, 3), n=220, val_n=400).epochs
+    run = finished_run(train, test, epochs=epochs)
+    found = diagnose(run, scored(run, range(0, 44, 11)))  # those of dogs
+    assert found.verdict.startswith("It overfits: the classifier that was kept")
+    assert found.verdict.endswith("is no better than naming 'cat' each time: pictures of 'dog' are what is missing.")
+    remedy = found.ailments[0].remedy
+    assert remedy is not None and remedy.what.startswith("Add pictures of 'dog'")
