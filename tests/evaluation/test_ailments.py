@@ -17,6 +17,7 @@ from fieldguide.evaluation.ailment import KINDS, Ailment
 from fieldguide.evaluation.ailments import ailments
 from fieldguide.evaluation.case import Answers, Case
 from fieldguide.evaluation.signs import Signs
+from fieldguide.training.record import Epoch
 
 SEEDS = range(5)
 
@@ -78,6 +79,76 @@ def test_what_overfitting_costs_is_told_where_it_costs_anything() -> None:
 
 def test_kept_weights_of_an_earlier_epoch_are_said_to_do_no_harm() -> None:
     assert any("did no harm" in line for line in main(overfit()).evidence)
+
+
+def test_the_verdict_is_of_the_weights_that_were_kept_and_of_what_came_after_them() -> None:
+    """Stopped early: the first of five epochs was kept."""
+    values = ((0.563, 0.706, 0.608, 0.674), (0.36, 0.876, 0.746, 0.543), (0.192, 0.948, 0.707, 0.652))
+    late = ((0.126, 0.979, 0.648, 0.696), (0.064, 1.0, 0.688, 0.652))
+    epochs = tuple(
+        Epoch("scratch", number, *one, chosen=number == 1, n=194, val_n=46)
+        for number, one in enumerate((*values, *late), 1)
+    )
+    asked = (("augment", "none"), ("epochs", 20), ("patience", 2))
+    found = main(Case(epochs, (97, 97), replace(SETUP, epochs=20, asked=asked)))
+    assert found.sentence == (
+        "It overfits after epoch 1, whose weights were kept (70.6% of its own pictures right, and 67.4% of 46 held-out "
+        "ones): from epoch 4 on it learns its pictures by heart (at the end 100.0% of its own pictures right, and "
+        "65.2% of 46 held-out ones)."
+    )
+    assert not any("It costs" in line for line in found.evidence)
+    assert found.evidence[0].startswith("At the end, with weights that were not kept, it recognises 100.0%")
+    assert found.evidence[-1] == (
+        "The epochs after 1 lost 2.2 points of held-out accuracy (67.4% in it, 65.2% at the end). Its weights were "
+        "kept, so that this did no harm."
+    )
+    assert found.remedy is not None
+    assert found.remedy.command.endswith("--augment medium --epochs 200 --patience 40"), "2 would stop it at once"
+
+
+def test_pictures_that_stand_in_two_classes_make_labels_suspect_beside_what_ails_it() -> None:
+    assert kinds(replace(overfit(), twins=30, conflicts=12)) == [ailment.LABELS, ailment.OVERFITTING]
+    likely = main(replace(overfit(), twins=30, conflicts=12))
+    assert (likely.sure, likely.remedy and likely.remedy.command) == (ailment.LIKELY, "fieldguide check PHOTOS")
+    assert "12 of the pictures it learns from stand in more than one class" in likely.sentence
+    possible = ailments(replace(overfit(), twins=300, conflicts=12))
+    assert [(one.kind, one.sure) for one in possible] == [
+        (ailment.OVERFITTING, ailment.SHOWN),
+        (ailment.LABELS, ailment.POSSIBLE),
+    ]
+    assert kinds(replace(overfit(), twins=2, conflicts=2)) == [ailment.OVERFITTING], "a slip or two"
+    assert kinds(replace(healthy(), twins=30, conflicts=12)) == [ailment.GOOD], "classes may be about sharpness"
+
+
+def test_labels_that_are_suspect_already_are_so_by_what_is_known_too() -> None:
+    shuffled = simulate(rising(0.5, 1.0, 6), level(0.5))
+    (found, *others) = ailments(replace(shuffled, twins=30, conflicts=12))
+    assert found.kind == ailment.LABELS and not any(one.kind == ailment.LABELS for one in others)
+    assert any("Of 30 training pictures that are there more than once" in line for line in found.evidence)
+
+
+def test_few_held_out_pictures_do_not_make_labels_suspect_by_their_best_epoch() -> None:
+    def spoilt(val_n: int, seed: int = 0) -> Case:
+        trained, held = (lambda epoch: min(1.0, 0.66 + 0.014 * epoch)), (lambda epoch: 0.8 - 0.01 * abs(epoch - 8))
+        return simulate(trained, held, val_n=val_n, seed=seed)
+
+    assert ailment.LABELS in kinds(spoilt(2000))
+    assert not any(ailment.LABELS in kinds(spoilt(46, seed)) for seed in range(20))
+
+
+def test_of_a_rare_class_that_is_not_known_pictures_are_missing() -> None:
+    """Of 91 of paper in 100: no more held-out pictures are right than naming paper each time would be."""
+    rare = simulate(rising(0.9, 1.0, 3), level(0.88), n=400, val_n=330)
+    rare = replace(rare, counts=(364, 36), class_names=("paper", "trash"))
+    rare = replace(rare, held=Answers(((300, 0), (30, 0)), (*9 * (0,), 300), (*9 * (0,), 30)))
+    (found,) = (one for one in ailments(rare) if one.kind == ailment.OVERFITTING)
+    assert "it is no better than naming 'paper' each time: pictures of 'trash' are what is missing." in found.sentence
+    assert "Naming 'paper' each time would be right for 91.0%. Of 'trash' there are 36 training pictures" in str(found)
+    assert found.remedy is not None and found.remedy.command == "fieldguide check PHOTOS"
+    known = replace(rare, held=Answers(((285, 15), (10, 20)), (*9 * (0,), 305), (*8 * (0,), 25, 0)))
+    assert "missing" not in next(one for one in ailments(known) if one.kind == ailment.OVERFITTING).sentence
+    equal = replace(rare, counts=(200, 200))
+    assert "missing" not in main(equal).sentence
 
 
 def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:
@@ -300,8 +371,10 @@ def test_whatever_comes_something_is_said(
     found = ailments(case)
     assert found
     moved = (ailment.OVERFITTING, ailment.FEW_HELD)  # by a wide gap, and by what few pictures tell after all
-    places = [KINDS.index(one.kind) for one in found if one.kind not in moved]
-    assert places == sorted(places)
+    few = next((at for at, one in enumerate(found) if one.kind == ailment.FEW_HELD), 0)
+    for part in (found[:few], found[few:]):  # what is only possible comes after their being few, whatever it is
+        places = [KINDS.index(one.kind) for one in part if one.kind not in moved]
+        assert places == sorted(places)
     assert all(one.ill for one in found) or len(found) == 1
     assert all(one.sentence.endswith(".") and one.evidence for one in found)
     assert json.loads(json.dumps([one.to_dict() for one in found], allow_nan=False))
@@ -320,8 +393,9 @@ def test_healthy_trainings_are_called_ill_no_more_often_than_one_in_twenty() -> 
 
 def test_an_ailment_prints_with_its_evidence_and_the_next_command() -> None:
     text = str(main(overfit()))
-    assert text.startswith("It overfits: from epoch")
-    assert "\n  - At the end it recognises" in text
+    assert text.startswith("It overfits after epoch 7, whose weights were kept (86.9% of its own pictures right, and ")
+    assert ": from epoch 8 on it learns its pictures by heart (" in text
+    assert "\n  - On average over the last 5 epochs, with weights that were not kept, it recognises" in text
     assert text.splitlines()[-1].startswith("  Next: ")
 
 

@@ -10,6 +10,7 @@ from simulated_cases import rising, simulate
 
 from fieldguide.data.split import Leak
 from fieldguide.evaluation import evidence
+from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
 from fieldguide.evaluation.metrics import score
 from fieldguide.training.fit import Run
@@ -303,6 +304,19 @@ def test_without_a_picture_to_measure_with_the_curves_are_judged() -> None:
     assert found.evidence == ("No unseen picture was there to measure with: none was kept.",)
 
 
+def test_of_a_run_it_is_known_which_pictures_stand_in_two_classes() -> None:
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
+    run = run_of(2000, 60, epochs=epochs.epochs)
+    groups = run.parts.groups.copy()
+    groups[1:20:2] = groups[0:20:2]  # neighbours are of different classes
+    groups[102:110:4] = groups[100:108:4]  # and of the same
+    run = replace(run, parts=replace(run.parts, groups=groups))
+    found = diagnose(run, scored(run, range(15)))
+    assert [one.kind for one in found.ailments] == ["labels suspect", "overfitting"]
+    assert "Of 12 training pictures that are there more than once, alike or nearly so, 10 have" in str(found)
+    assert Case.from_dict(Case.of(run).to_dict()).conflicts == 10
+
+
 def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:
     train, copies = dataset(CATS, np.arange(200) % 2), dataset(CATS, np.arange(60) % 2, first=200)
     epochs = simulate(rising(0.6, 0.99, 6), rising(0.6, 0.99, 6), n=200, val_n=60).epochs
@@ -313,7 +327,40 @@ def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:
     assert found.verdict == "The split leaks: 60 of 60 held-out pictures stand among the training ones."
 
 
+@pytest.mark.parametrize("measured", ["validation", "test"])
+def test_where_nothing_unseen_is_left_the_leak_comes_before_overfitting(measured: str) -> None:
+    train, copies = dataset(CATS, np.arange(200) % 2), dataset(CATS, np.arange(60) % 2, first=200)
+    epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), n=160, val_n=200).epochs
+    run = finished_run(train, copies, epochs=epochs)
+    leaks = tuple(Leak(train.name(row), "train", copies.name(row), measured) for row in range(60))
+    run = replace(run, parts=replace(run.parts, measured=measured, leaks=leaks))
+    for given in (None, scored(run, range(0))):
+        found = diagnose(run, given)
+        assert [one.kind for one in found.ailments] == ["leak suspected", "overfitting"]
+        leak = found.ailments[0]
+        assert leak.sure == "certain"
+        said = f"The split leaks: 60 of 60 {measured} pictures stand in another part too, so that nothing could be "
+        assert found.verdict == f"{said}measured."
+        assert leak.remedy is not None and leak.remedy.what.startswith("Mend the split")
+        assert leak.remedy.command == "fieldguide check photos"
+    few = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), n=160, val_n=25).epochs
+    assert diagnose(replace(run, epochs=few), None).ailments[0].kind == "leak suspected", "and not their number"
+
+
 def test_a_run_without_curves_or_measured_pictures_says_that_nothing_is_known() -> None:
     found = diagnose(run_of(20, 0), None)
     assert found.verdict == "Nothing is known: no unseen picture was measured."
     assert (found.overfits, found.ailments) == ("cannot tell", ())
+
+
+def test_test_pictures_that_show_a_rare_class_unknown_ask_for_pictures_of_it() -> None:
+    """The curves show nothing; 40 of 44 test pictures are right, as naming cats each time would be."""
+    train = dataset(CATS, (np.arange(220) % 11 == 0).astype(int))
+    test = dataset(CATS, (np.arange(44) % 11 == 0).astype(int), first=220)
+    epochs = simulate(rising(0.6, 0.985, 3), rising(0.6, 0.975, 3), n=220, val_n=400).epochs
+    run = finished_run(train, test, epochs=epochs)
+    found = diagnose(run, scored(run, range(0, 44, 11)))  # those of dogs
+    assert found.verdict.startswith("It overfits: the classifier that was kept")
+    assert found.verdict.endswith("is no better than naming 'cat' each time: pictures of 'dog' are what is missing.")
+    remedy = found.ailments[0].remedy
+    assert remedy is not None and remedy.what.startswith("Add pictures of 'dog'")

@@ -138,6 +138,18 @@ def test_cures_of_overfitting_come_one_at_a_time_and_with_time_enough() -> None:
     assert cure(augment="strong", dropout=0.5, epochs=60) == "features"
 
 
+def test_early_stopping_is_proposed_where_varied_pictures_still_cost_accuracy() -> None:
+    def cure(augment: str, **asked: Any) -> str:
+        setup = Setup(augment=augment, epochs=60, asked=(("augment", augment), *asked.items()))
+        return remedies.against_heart(setup, 48, costs=True).command.removeprefix("fieldguide train PHOTOS ")
+
+    assert cure("none") == "--recipe scratch --augment medium"
+    assert cure("medium") == "--recipe scratch --augment strong --patience 12"
+    assert cure("strong") == "--recipe scratch --dropout 0.5 --augment strong --patience 12"
+    assert cure("medium", patience=30) == "--recipe scratch --augment strong --patience 30"
+    assert cure("none", patience=3) == "--recipe scratch --augment medium --patience 12", "it needs longer"
+
+
 def test_of_too_few_pictures_no_larger_share_is_asked_for() -> None:
     assert remedies.more_held_out(Setup(), 20, 30).what == "Add pictures: of 20 not enough can be held out"
     assert "--validation 0.3" in remedies.more_held_out(Setup(), 200, 30).command

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fieldguide.errors import InputError
 from fieldguide.evaluation import collapse, doubts, fitting, pace
 from fieldguide.evaluation.ailment import (
@@ -9,6 +11,8 @@ from fieldguide.evaluation.ailment import (
     COLLAPSED,
     FEW_HELD,
     KINDS,
+    LABELS,
+    LIKELY,
     OVERFITTING,
     POSSIBLE,
     RATE_TOO_HIGH,
@@ -59,8 +63,36 @@ def ailments(case: Case) -> tuple[Ailment, ...]:
     if any(one.kind == RATE_TOO_HIGH for one in found):  # which is why it jumps about, and nothing is recognised
         found = [one for one in found if one.kind not in (UNSTABLE, AUGMENTATION)]
     found = _told_by_few(_wide_gap_first(_very_rare_first(found, signs), signs), signs)
-    ill = tuple(one for one in found if one.ill)
-    return ill or tuple(found) or (fitting.unclear(signs),)
+    ill = [
+        collapse.short_of_rare(one, signs, signs.held) if one.kind == OVERFITTING else one for one in found if one.ill
+    ]
+    return with_conflicts(ill, signs) or tuple(found) or (fitting.unclear(signs),)
+
+
+def with_conflicts(found: list[Ailment], signs: Signs) -> tuple[Ailment, ...]:
+    """The same with what is known of pictures that stand in two classes; where nothing ails it, nothing comes of it.
+
+    Likely wrong labels come before what they explain, possible ones after everything else. Where labels are suspect
+    already, what is known is told there.
+
+    Args:
+        found: what ails the training, the main verdict first.
+        signs: of it.
+    """
+    known = doubts.conflicts(signs)
+    if known is None or not found:
+        return tuple(found)
+    if any(one.kind == LABELS for one in found):
+        facts, figures = known.evidence[:1], known.figures
+        return tuple(
+            replace(one, evidence=(*one.evidence, *facts), figures=(*one.figures, *figures))
+            if one.kind == LABELS
+            else one
+            for one in found
+        )
+    after = (at for at, one in enumerate(found) if KINDS.index(one.kind) > KINDS.index(LABELS))
+    place = next(after, len(found)) if known.sure == LIKELY else len(found)
+    return (*found[:place], known, *found[place:])
 
 
 def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fieldguide.augmentation.presets import preset_named
 from fieldguide.augmentation.settings import Settings
+from fieldguide.data.twins import members_of
 from fieldguide.errors import InputError
 from fieldguide.training.record import Epoch
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -138,6 +139,9 @@ class Case:
         held: the kept weights' answers on held-out pictures; None where nobody asked.
         leaks: how many of the held-out pictures that each epoch was measured on are known to stand among the training
             ones too; None where nobody looked.
+        twins: how many of the training pictures are there more than once, alike or nearly so, each counted once; None
+            where nobody looked.
+        conflicts: how many of those stand in more than one class.
         class_names: as many as counts, or none.
         watched: what the held-out pictures are called, such as "validation".
 
@@ -154,6 +158,8 @@ class Case:
     leaks: int | None = None
     class_names: tuple[str, ...] = ()
     watched: str = "held-out"
+    twins: int | None = None
+    conflicts: int = 0
 
     @classmethod
     def of(cls, run: Run, score: Score | None = None) -> Case:
@@ -191,6 +197,7 @@ class Case:
             round(leaks * min(1.0, MOST_WATCHED / max(1, len(held)))),
             run.parts.train.class_names,
             _watched(run),
+            *_twins(run.parts.groups, run.parts.train.labels),
         )
 
     @property
@@ -226,6 +233,8 @@ class Case:
             "leaks": self.leaks,
             "class_names": list(self.class_names),
             "watched": self.watched,
+            "twins": self.twins,
+            "conflicts": self.conflicts,
         }
 
     @classmethod
@@ -246,7 +255,19 @@ class Case:
         held = _answers(kept["held"])
         names = tuple(kept.get("class_names", ()))
         watched = kept.get("watched", "held-out")
-        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names, watched)
+        twins = kept.get("twins"), kept.get("conflicts", 0)
+        return cls(epochs, tuple(kept["counts"]), _setup(kept["setup"]), held, kept["leaks"], names, watched, *twins)
+
+
+def _twins(groups: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
+    """How many pictures are there more than once, and how many of these stand in more than one class.
+
+    Args:
+        groups: int (n,); pictures with the same number are one picture.
+        labels: int (n,).
+    """
+    crowds = members_of(groups)
+    return len(crowds), sum(len(np.unique(labels[list(rows)])) > 1 for rows in crowds)
 
 
 def _watched(run: Run) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fieldguide.evaluation import remedies
 from fieldguide.evaluation.ailment import COLLAPSED, SHOWN, Ailment, Figure
+from fieldguide.evaluation.answering import some_skill
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs
 from fieldguide.intervals import Estimate, chance, wilson
 from fieldguide.words import counted
@@ -57,6 +60,36 @@ def forgotten(signs: Signs) -> int | None:
             continue
         return int(place)
     return None
+
+
+def short_of_rare(found: Ailment, signs: Signs, unseen: Estimate) -> Ailment:
+    """The same overfitting, with pictures of a rare class as what is missing where no class but the commonest is known.
+
+    That is where unseen pictures are not shown to be recognised better than by naming the commonest class each time,
+    nor the classes each by itself, and one of them is rare: varying the pictures of the others would not help.
+
+    Args:
+        found: that it overfits.
+        signs: of the training.
+        unseen: the accuracy on unseen pictures.
+    """
+    counts = signs.case.counts
+    rare, common = int(np.argmin(counts)), int(np.argmax(counts))
+    if counts[rare] >= RARE * counts[common] or unseen.low > signs.majority or some_skill(signs.case.held):
+        return found
+    scarce, usual = signs.case.class_name(rare), signs.case.class_name(common)
+    better = "no better" if unseen.value < signs.majority + 0.5 / unseen.n else "not shown to be better"
+    known = (
+        f"Naming {usual} each time would be right for {100 * signs.majority:.1f}%. Of {scarce} there are "
+        f"{counted(counts[rare], 'training picture')}, of {usual} {counts[common]:,}."
+    )
+    return replace(
+        found,
+        sentence=f"{found.sentence[:-1]}; on unseen pictures it is {better} than naming {usual} each time: pictures of "
+        f"{scarce} are what is missing.",
+        evidence=(*found.evidence, known),
+        remedy=remedies.check(f"Add pictures of {scarce}, and see how the classes compare"),
+    )
 
 
 def very_rare(signs: Signs, place: int) -> bool:

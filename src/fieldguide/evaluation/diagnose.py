@@ -9,11 +9,14 @@ import numpy as np
 from fieldguide.data.arguments import said
 from fieldguide.errors import InputTypeError
 from fieldguide.evaluation import evidence
-from fieldguide.evaluation.ailment import Ailment
-from fieldguide.evaluation.ailments import ailments
+from fieldguide.evaluation.ailment import CERTAIN, LEAK, RATE_TOO_HIGH, Ailment
+from fieldguide.evaluation.ailments import ailments, with_conflicts
 from fieldguide.evaluation.case import SCRATCH, Case
+from fieldguide.evaluation.collapse import short_of_rare
+from fieldguide.evaluation.doubts import leak_of_all
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
 from fieldguide.evaluation.metrics import Score, weakest_classes
+from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
 from fieldguide.training.watching import OUT_OF_TRAIN
@@ -107,9 +110,21 @@ def diagnose(run: Run, score: Score | None) -> Diagnosis:
     if score is not None and unseen is not None and not found[0].ill and clearly_apart(run.train_accuracy, unseen):
         # What is measured on pictures that chose nothing is what can be expected, whatever the curves are of.
         others = bool(_watched(run))
-        found = (overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others),)
+        overfits = overfitting_unseen_by(found[0], case, run.train_accuracy, unseen, score.pictures, others)
+        found = with_conflicts([short_of_rare(overfits, Signs(case), unseen)], Signs(case))
+    if 0 < len(run.parts.test) == len(set(run.parts.leaked_measured)):
+        found = _leaking_first(found, run)
     found = tuple(replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in found)
     return _led_by(found, measured)
+
+
+def _leaking_first(found: tuple[Ailment, ...], run: Run) -> tuple[Ailment, ...]:
+    """The same with the leak that leaves nothing to measure with before all but a rate at which nothing is learnt."""
+    if any((one.kind, one.sure) == (LEAK, CERTAIN) for one in found):  # it was counted already
+        return found
+    others = [one for one in found if one.ill and one.kind != LEAK]
+    place = 1 if others and others[0].kind == RATE_TOO_HIGH else 0
+    return (*others[:place], leak_of_all(len(run.parts.test), run.parts.measured), *others[place:])
 
 
 def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:

@@ -31,6 +31,8 @@ FEW_TO_LEARN = 100  # training pictures: fewer may leave unseen pictures at chan
 TELLING = 0.36
 SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
 FEWEST_WRONG = 20  # answers
+FEWEST_CONFLICTS = 3  # pictures in two classes: one or two are a slip, and the check names them
+CONFLICTS = 0.1  # share of the pictures that are there more than once: surely more of them, and many labels are wrong
 # What all pictures of a class have in common is learnt first, and helps unseen ones alike: at their best the two
 # accuracies are at most `ALIKE` apart. Then comes what is left over, one by one: at least `LEFT_OVER` of the training
 # pictures, and unseen ones fare worse by `SPOILT` or more. Hard pictures with right labels part the two earlier.
@@ -78,6 +80,26 @@ def leak(signs: Signs) -> Ailment | None:
     return _faring_better(signs) or _keeping_up(signs)
 
 
+def leak_of_all(count: int, measured: str) -> Ailment:
+    """That no picture is left to measure with, since each of them stands in another part too.
+
+    Args:
+        count: of the pictures that were to measure.
+        measured: what they are called, such as "test".
+    """
+    each = f"{count:,} of {counted(count, f'{measured} picture')}"
+    stand = "stands" if count == 1 else "stand"
+    return _leak(
+        f"The split leaks: {each} {stand} in another part too, so that nothing could be measured.",
+        (
+            "Copies and near-copies were found by comparing the pictures. How good it is on unseen ones is not known.",
+            "What the curves show is of other pictures, of those that it was to learn from or to be chosen by.",
+        ),
+        (Figure(f"{measured} pictures that stand in another part too", float(count)),),
+        CERTAIN,
+    )
+
+
 def _faring_better(signs: Signs) -> Ailment | None:
     """Whether held-out pictures fared better than training ones while these were learnt."""
     learning = signs.accuracy < STILL_LEARNING
@@ -114,8 +136,8 @@ def _keeping_up(signs: Signs) -> Ailment | None:
         return None
     floor = f", and with smoothed labels none is below {least:.3f}" if least else ""
     alike = (
-        f"At the end the loss is {loss + least:.3f} on training pictures and {held + least:.3f} on held-out ones; a "
-        f"blind guess has {signs.blind:.3f}{floor}. Unseen pictures have a clearly larger loss by then."
+        f"{signs.ending} the loss is {loss + least:.3f} on training pictures and {held + least:.3f} on held-out "
+        f"ones; a blind guess has {signs.blind:.3f}{floor}. Unseen pictures have a clearly larger loss by then."
     )
     slow = f"For {slowly} epochs the training loss was above {SLOWLY:g} times a blind guess's: hard pictures."
     return _leak(
@@ -134,6 +156,8 @@ def _least_loss(signs: Signs) -> float:
 
 def _leak(sentence: str, evidence: tuple[str, ...], figures: tuple[Figure, ...], sure: str) -> Ailment:
     remedy = remedies.check("Look for copies and near-copies that stand in two parts")
+    if sure == CERTAIN:
+        remedy = remedies.check("Mend the split: take the pictures that stand in two parts, as named there, out of one")
     return Ailment(LEAK, sentence, evidence, figures, sure, remedy)
 
 
@@ -169,6 +193,34 @@ def labels(signs: Signs) -> Ailment | None:
             remedy,
         )
     return _partly(signs, remedy) or _left_over(signs, remedy)
+
+
+def conflicts(signs: Signs) -> Ailment | None:
+    """Whether pictures are known to stand in two classes, so that labels are wrong, those of other pictures too.
+
+    Args:
+        signs: of the training.
+    """
+    twins, count = signs.case.twins, signs.case.conflicts
+    if not twins or count < FEWEST_CONFLICTS:
+        return None
+    share = wilson(count, twins)
+    known = (
+        f"Of {counted(twins, 'training picture')} that are there more than once, alike or nearly so, {count:,} have "
+        "more than one label: one of them is wrong, unless the classes are about sharpness, light or colour."
+    )
+    others = (
+        "Pictures that are there once may be labelled as badly, and wrong labels are learnt by heart: that looks like "
+        "overfitting."
+    )
+    return Ailment(
+        LABELS,
+        f"Labels are suspect: {count:,} of the pictures it learns from stand in more than one class.",
+        (known, others),
+        (Figure.of("pictures in more than one class, of those that are there more than once", share),),
+        LIKELY if share.low > CONFLICTS else POSSIBLE,
+        remedies.check("Set the labels right first, beginning with the pictures that it names under two labels"),
+    )
 
 
 def _partly(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
@@ -208,6 +260,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
     trained, held = smoothed(signs.accuracy), smoothed(signs.val_accuracy)
     peak = int(np.argmax(held))
     first, later = float(trained[peak]), signs.trained.value
+    if few_held(signs) is not None:  # of few the best of many epochs is above the last one by chance alone
+        return None
     if signs.gap.low <= 0 or first - held[peak] > ALIKE or later - first < LEFT_OVER:
         return None
     if held[peak] < above(signs.majority, SOME):  # then nothing had been learnt that could be spoilt
@@ -217,7 +271,8 @@ def _left_over(signs: Signs, remedy: remedies.Remedy) -> Ailment | None:
         return None
     then = (
         f"Around epoch {peak + 1} it recognised {100 * first:.1f}% of its training pictures and "
-        f"{100 * held[peak]:.1f}% of held-out ones; at the end {signs.trained.percent} and {signs.held.percent}."
+        f"{100 * held[peak]:.1f}% of held-out ones; {signs.over_the_end} {signs.trained.percent} "
+        f"and {signs.held.percent}."
     )
     why = (
         "Hard pictures with right labels part the two from the beginning. Wrong labels are learnt last, one by one, "

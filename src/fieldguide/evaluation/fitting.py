@@ -22,11 +22,13 @@ from fieldguide.evaluation.evidence import interval, percent, points
 from fieldguide.evaluation.pace import FAR_APART, held_back
 from fieldguide.evaluation.signs import CHANCE, LEARNT, Signs, above, smoothed
 from fieldguide.intervals import Estimate, chance, difference, wilson
+from fieldguide.training.record import Epoch
 from fieldguide.training.usual import usual_epochs
 from fieldguide.words import counted
 
 LARGE_GAP = 0.05  # as for networks that have learnt to see before: below it a gap is no cause for alarm
 WORTH_TELLING = 0.005  # of held-out accuracy lost since the best epoch
+GAINS = 0.05  # by which held-out loss still falls where what is learnt helps there too: losses waver by less
 MAY_BE = 0.10  # a gap that may be above it is not called small
 HARDLY = 0.90  # of a blind guess's loss: a fit that stays above it sees next to nothing
 PRESETS_THAT_SUIT_MOST = ("light", "medium", "crops")
@@ -59,29 +61,32 @@ def overfitting(signs: Signs) -> Ailment | None:
         return None
     since, rose = _since(signs)
     best = signs.best
-    at_best = signs.share("val_accuracy", signs.val_n, until=min(signs.count, best + signs.tail // 2))
+    around = min(signs.count, max(signs.tail, best + signs.tail // 2))
+    at_best = signs.share("val_accuracy", signs.val_n, until=around)
+    kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), signs.case.epochs[-1])
+    earlier = kept.epoch < signs.count
+    then = f"{signs.ending}, with weights that were not kept," if earlier else signs.ending
     apart = (
-        f"At the end it recognises {percent(signs.trained)} of the pictures it learns from and {percent(signs.held)} "
-        f"of {counted(signs.val_n, f'{signs.case.watched} picture')}, measured alike: a gap of {points(gap.value)} "
-        f"({interval(gap)})."
+        f"{then} it recognises {percent(signs.trained)} of the pictures it learns from and "
+        f"{percent(signs.held)} of {counted(signs.val_n, f'{signs.case.watched} picture')}, measured alike: a gap of "
+        f"{points(gap.value)} ({interval(gap)})."
     )
     evidence = [apart, rose]
     lost = at_best.value - signs.held.value
-    if since is not None and lost >= WORTH_TELLING:
+    costs = since is not None and lost >= WORTH_TELLING and not earlier
+    if earlier:
+        evidence.append(_after(kept, signs))
+    elif costs:
         evidence.append(
-            f"It costs {points(lost)} of held-out accuracy: {percent(at_best)} around epoch {best}, "
-            f"{percent(signs.held)} at the end."
+            f"It costs {points(lost)} of held-out accuracy: {percent(at_best)} {signs.over_until(around)}, "
+            f"{percent(signs.held)} {signs.over_the_end}."
         )
-    kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), None)
-    if kept is not None and kept.epoch < signs.count:
-        evidence.append(f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm.")
     began = f"from epoch {since} on " if since is not None else ""
     by_heart = signs.trained.value >= LEARNT
     what = "it learns its pictures by heart" if by_heart else "much of what it learns holds for its own pictures only"
     return Ailment(
         OVERFITTING,
-        f"It overfits: {began}{what} ({percent(signs.trained)} of its own pictures right at the end, "
-        f"{percent(signs.held)} of {signs.val_n:,} {signs.case.watched} ones).",
+        _overfits(signs, f"{began}{what}", kept, after=since is not None and since > kept.epoch),
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
@@ -89,9 +94,36 @@ def overfitting(signs: Signs) -> Ailment | None:
             Figure.of(f"gap on {signs.case.watched} pictures", gap),
         ),
         SHOWN,
-        remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts))),
+        remedies.against_heart(signs.case.setup, usual_epochs(sum(signs.case.counts)), costs=costs),
         since,
     )
+
+
+def _overfits(signs: Signs, what: str, kept: Epoch, *, after: bool) -> str:
+    """The verdict: of the weights that were kept, and of what the training did after them."""
+    ones = f"of {signs.val_n:,} {signs.case.watched} ones"
+    ended = f"{signs.over_the_end} {percent(signs.trained)} of its own pictures right, and {percent(signs.held)} {ones}"
+    if kept.epoch == signs.count:
+        return f"It overfits: {what} ({ended})."
+    kept_are = f"{100 * kept.accuracy:.1f}% of its own pictures right, and {100 * kept.val_accuracy:.1f}% {ones}"
+    if after:
+        return f"It overfits after epoch {kept.epoch}, whose weights were kept ({kept_are}): {what} ({ended})."
+    return f"It overfits: {what}; the weights of epoch {kept.epoch} were kept ({kept_are}), and it went on ({ended})."
+
+
+def _after(kept: Epoch, signs: Signs) -> str:
+    """What the epochs after the one that was kept did to held-out accuracy."""
+    before, then = f"{100 * kept.val_accuracy:.1f}%", f"{percent(signs.held)} {signs.over_the_end}"
+    harmless = f"The weights of epoch {kept.epoch} were kept, so that the epochs after it did no harm"
+    lost = kept.val_accuracy - signs.held.value
+    if lost >= WORTH_TELLING:
+        return (
+            f"The epochs after {kept.epoch} lost {points(lost)} of held-out accuracy ({before} in it, {then}). Its "
+            "weights were kept, so that this did no harm."
+        )
+    if lost <= -WORTH_TELLING:
+        harmless = f"{harmless}, though held-out accuracy was higher ({before} in it, {then})"
+    return f"{harmless}."
 
 
 def overfitting_unseen_by(
@@ -135,23 +167,54 @@ def overfitting_unseen_by(
 
 def _since(signs: Signs) -> tuple[int | None, str]:
     """The epoch with which it began to learn by heart, and the sentence that says why."""
-    losses = smoothed(signs.val_loss)
-    best = signs.best
-    if signs.rose_again and smoothed(signs.loss)[-1] < smoothed(signs.loss)[best - 1]:
-        return min(best + 1, signs.count), (
-            f"The loss on held-out pictures was lowest around epoch {best} ({losses[best - 1]:.3f}) and rose to "
-            f"{losses[-1]:.3f}, while that on training pictures went on falling."
+    best, rose = signs.best, signs.rose_again and smoothed(signs.loss)[-1] < smoothed(signs.loss)[signs.best - 1]
+    ended = f"{signs.level('val_loss'):.3f}{'' if signs.tail == 1 else f' ({signs.over_the_end})'}"
+    risen = (
+        f"The loss on held-out pictures was lowest in epoch {best} ({signs.val_loss[best - 1]:.3f}) and rose to "
+        f"{ended}, while that on training pictures went on falling."
+    )
+    begun = _apart_for_good(signs, best + 1 if rose else 1)
+    if begun is None or rose:
+        return begun, risen if rose else ""
+    line = f"From epoch {begun} on the two accuracies are surely apart"
+    if best > begun:
+        line += (
+            ", and held-out pictures gained hardly more than chance makes (their loss was lowest in epoch "
+            f"{best}: {signs.val_loss[best - 1]:.3f}, {signs.val_loss[begun - 1]:.3f} in epoch {begun})"
         )
+    return begun, f"{line}."
+
+
+def _apart_for_good(signs: Signs, first: int) -> int | None:
+    """The first epoch from which on the accuracies are surely apart, and held-out pictures gain no more for certain.
+
+    It must be seen in the epoch itself, not only in the smoothed curves: a median looks ahead, at the beginning above
+    all, where there is nothing behind it.
+    """
     trained, held = signs.shown("accuracy"), signs.shown("val_accuracy")
-    apart = [
-        difference(wilson(one * signs.n, signs.n), wilson(other * signs.val_n, signs.val_n)).low > 0
-        for one, other in zip(trained, held, strict=True)
-    ]
+    apart = [_surely_above(*both, signs) for both in zip(trained, held, strict=True)]
     together = [number for number, alone in enumerate(apart, start=1) if not alone]
-    since = (together[-1] if together else 0) + 1
-    if since > signs.count:
-        return None, ""
-    return since, f"From epoch {since} on the two accuracies are surely apart."
+    for number in range(max(first, (together[-1] if together else 0) + 1), signs.count + 1):
+        if _surely_above(signs.accuracy[number - 1], signs.val_accuracy[number - 1], signs) and not _gains(
+            signs, number
+        ):
+            return number
+    return None
+
+
+def _surely_above(trained: float, held: float, signs: Signs) -> bool:
+    """Whether the interval of the gap between these accuracies lies above 0."""
+    return difference(wilson(trained * signs.n, signs.n), wilson(held * signs.val_n, signs.val_n)).low > 0
+
+
+def _gains(signs: Signs, number: int) -> bool:
+    """Whether held-out accuracy rises beyond chance after an epoch, or held-out loss falls by `GAINS` or more."""
+    held, losses = signs.shown("val_accuracy"), smoothed(signs.val_loss)
+    if number == signs.count:
+        return False
+    then = min(held[number - 1], signs.val_accuracy[number - 1])
+    rises = difference(*(wilson(share * signs.val_n, signs.val_n) for share in (held[number:].max(), then))).low > 0
+    return bool(rises or losses[number:].min() < (1 - GAINS) * max(losses[number - 1], signs.val_loss[number - 1]))
 
 
 def underfitting(signs: Signs) -> Ailment | None:
@@ -166,7 +229,7 @@ def underfitting(signs: Signs) -> Ailment | None:
     if not surely and not nothing and not hardly and not (signs.trained.value < LEARNT and held_back(signs.case.setup)):
         return None
     level = (
-        f"At the end it recognises {signs.trained.percent} of the pictures it learns from as they are, and "
+        f"{signs.ending} it recognises {signs.trained.percent} of the pictures it learns from as they are, and "
         f"{percent(signs.held)} of {counted(signs.val_n, 'held-out picture')}."
     )
     evidence = [level]

@@ -95,8 +95,8 @@ def _too_high_to_settle(signs: Signs, lower: remedies.Remedy) -> Ailment | None:
         return None
     return Ailment(
         RATE_TOO_HIGH,
-        f"The learning rate is too high: the training jumps about, and at the end recognises {percent(signs.trained)} "
-        "of the pictures it learns from.",
+        f"The learning rate is too high: the training jumps about, and {signs.over_the_end} recognises "
+        f"{percent(signs.trained)} of the pictures it learns from.",
         jumps.evidence,
         (Figure.of("accuracy on training pictures", signs.trained), *jumps.figures),
         LIKELY,
@@ -275,7 +275,7 @@ def _set_to(setup: Setup) -> str:
 
 def _blind(signs: Signs) -> str:
     return (
-        f"At the end it recognises {signs.trained.percent} of its own training pictures, and naming the commonest "
+        f"{signs.ending} it recognises {signs.trained.percent} of its own training pictures, and naming the commonest "
         f"class each time would be right for {100 * signs.commonest:.1f}%."
     )
 

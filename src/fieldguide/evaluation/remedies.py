@@ -20,6 +20,7 @@ PHOTOS = "PHOTOS"  # stands for the folder, as in the help of the command line
 STRONGER = {"none": "medium", "light": "medium", "medium": "strong"}
 WEAKER = {"light": "none", "medium": "light", "strong": "medium"}
 HELD_OUT = 0.3  # share of the pictures
+PATIENCE = 0.2  # of the epochs, that early stopping waits at least
 DROPOUT = 0.5  # what the literature has before a dense layer, and what is tried first
 
 
@@ -135,23 +136,33 @@ def more_held_out(setup: Setup, count: int | None = None, enough: int = 0) -> Re
     return found or check("Keep more pictures for validation, and see that no copies stand in two parts")
 
 
-def against_heart(setup: Setup, usual_epochs: int) -> Remedy:
+def against_heart(setup: Setup, usual_epochs: int, *, costs: bool = False) -> Remedy:
     """Against learning by heart: more varied pictures, then dropout, then other people's pictures; one at a time.
 
     Args:
         setup: of the training that ails.
         usual_epochs: that are good for so many pictures; varied ones take longer to learn.
+        costs: whether the last epochs cost accuracy and were kept; where pictures were varied already, and still cost
+            it, it is to stop in time besides.
     """
-    stronger = STRONGER.get(setup.augment or "none")
-    if stronger and (setup.epochs or usual_epochs) < usual_epochs:
-        return train(
-            "Vary the pictures more, for as many epochs as are usual", setup, augment=stronger, epochs=usual_epochs
-        )
-    if stronger:
-        return train("Vary the pictures more", setup, augment=stronger)
-    if setup.dropout < DROPOUT:
-        return train("Add dropout", setup, dropout=DROPOUT)
-    return _from_what_has_seen_more(setup)
+    changes: dict[str, float | str] = {}
+    what, epochs = "Vary the pictures more", setup.epochs or usual_epochs
+    if stronger := STRONGER.get(setup.augment or "none"):
+        changes["augment"] = stronger
+        if epochs < usual_epochs:
+            what, epochs = f"{what}, for as many epochs as are usual", usual_epochs
+            changes["epochs"] = epochs
+    elif setup.dropout < DROPOUT:
+        what, changes["dropout"] = "Add dropout", DROPOUT
+    else:
+        return _from_what_has_seen_more(setup)
+    waits, patience = dict(setup.asked).get("patience"), max(1, round(PATIENCE * epochs))
+    if waits is None and costs and setup.varies:  # where it cannot be, the other cure stands alone
+        in_time = _train(f"{what}, and stop where it gets no better", setup, {**changes, "patience": patience})
+        return in_time or train(what, setup, **changes)
+    if waits is not None and waits < patience:  # varied pictures are learnt by fits and starts
+        changes["patience"] = patience
+    return train(what, setup, **changes)
 
 
 def more_room(setup: Setup, usual_epochs: int) -> Remedy:

@@ -123,6 +123,29 @@ class Signs:
         values = self.column(name)[: until or self.count][-self.tail :]
         return float(values.mean())
 
+    def over_until(self, until: int) -> str:
+        """Of which epochs a level is that ends with number `until`: "in epoch 4", or that it is a mean of several.
+
+        Example:
+            >>> from fieldguide.training.record import Epoch
+            >>> epochs = [Epoch("scratch", 1 + n, 0.7, 0.5, 0.7, 0.5, n=60, val_n=20) for n in range(10)]
+            >>> Signs(Case(tuple(epochs), (30, 30))).over_until(6)
+            'on average over epochs 5 to 6'
+        """
+        if self.tail == 1:
+            return f"in epoch {until}"
+        return f"on average over epochs {max(1, until - self.tail + 1)} to {until}"
+
+    @property
+    def over_the_end(self) -> str:
+        """The same of the end: a mean is no count of pictures."""
+        return "at the end" if self.tail == 1 else f"on average over the last {self.tail} epochs"
+
+    @property
+    def ending(self) -> str:
+        """The same as the beginning of a sentence."""
+        return self.over_the_end[0].upper() + self.over_the_end[1:]
+
     def share(self, name: str, n: int, until: int | None = None) -> Estimate:
         """The same for an accuracy, with its interval: the pictures are the same in every epoch, so they count once."""
         return wilson(min(1.0, self.level(name, until)) * n, n)
