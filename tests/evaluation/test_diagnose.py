@@ -323,7 +323,7 @@ def test_where_all_that_measures_leaks_the_leak_is_the_verdict() -> None:
     run = finished_run(train, copies, epochs=epochs)
     leaks = tuple(Leak(train.name(row), "train", copies.name(row), "validation") for row in range(60))
     run = replace(run, parts=replace(run.parts, validation=copies, leaks=leaks))
-    found = diagnose(run, None)
+    found = diagnose(run)
     assert found.verdict == "The split leaks: 60 of 60 held-out pictures stand among the training ones."
 
 

@@ -72,7 +72,7 @@ class Diagnosis:
         }
 
 
-def diagnose(run: Run, score: Score | None) -> Diagnosis:
+def diagnose(run: Run, score: Score | None = None) -> Diagnosis:
     """Whether the run's classifier overfits and what else ails it, with the evidence, and what would help.
 
     Overfitting shows as a gap between the accuracy on the pictures it learnt from and on pictures it has not seen.
