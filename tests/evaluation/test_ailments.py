@@ -143,12 +143,41 @@ def test_of_a_rare_class_that_is_not_known_pictures_are_missing() -> None:
     rare = replace(rare, held=Answers(((300, 0), (30, 0)), (*9 * (0,), 300), (*9 * (0,), 30)))
     (found,) = (one for one in ailments(rare) if one.kind == ailment.OVERFITTING)
     assert "it is no better than naming 'paper' each time: pictures of 'trash' are what is missing." in found.sentence
-    assert "Naming 'paper' each time would be right for 91.0%. Of 'trash' there are 36 training pictures" in str(found)
+    assert "Naming 'paper' each time would be right for 90.9%. Of 'trash' there are 36 training pictures" in str(found)
     assert found.remedy is not None and found.remedy.command == "fieldguide check PHOTOS"
     known = replace(rare, held=Answers(((285, 15), (10, 20)), (*9 * (0,), 305), (*8 * (0,), 25, 0)))
     assert "missing" not in next(one for one in ailments(known) if one.kind == ailment.OVERFITTING).sentence
     equal = replace(rare, counts=(200, 200))
     assert "missing" not in main(equal).sentence
+    asked_nothing = next(one for one in ailments(replace(rare, held=None)) if one.kind == ailment.OVERFITTING)
+    assert "missing" not in asked_nothing.sentence, "of the classes nothing is known"
+    one_class = replace(rare, held=Answers(((330, 0), (0, 0)), (*9 * (0,), 330), 10 * (0,)))
+    assert not any("missing" in found.sentence for found in ailments(one_class)), "the rare one was not asked"
+
+
+def test_labels_are_not_suspected_by_the_answers_on_one_class_alone() -> None:
+    uneven = replace(simulate(rising(0.6, 1.0, 6), level(0.8)), counts=(700, 300))
+    single = Answers(((400, 100), (0, 0)), (*9 * (0,), 400), (*6 * (0,), 100, 0, 0, 0))
+    assert ailment.LABELS not in kinds(replace(uneven, held=single))
+
+
+def test_a_few_copies_that_went_astray_do_not_lead() -> None:
+    overfits = simulate(rising(0.5, 1.0, 6), rising(0.5, 0.75, 4), n=5000)
+    few = kinds(replace(overfits, counts=(2500, 2500), twins=3, conflicts=3))
+    assert few[0] == ailment.OVERFITTING and few[-1] == ailment.LABELS
+    many = kinds(replace(overfits, counts=(2500, 2500), twins=90, conflicts=50))
+    assert many[0] == ailment.LABELS
+
+
+def test_what_was_kept_at_the_end_is_not_told_as_left_behind() -> None:
+    case = simulate(rising(0.5, 1.0, 6), rising(0.5, 0.72, 4))
+    tail = Signs(case).tail
+    assert tail > 1
+    for kept, behind in ((len(case.epochs) - 1, False), (len(case.epochs) - tail, True)):
+        epochs = tuple(replace(epoch, chosen=epoch.epoch == kept) for epoch in case.epochs)
+        found = str(next(one for one in ailments(replace(case, epochs=epochs)) if one.kind == ailment.OVERFITTING))
+        assert ("with weights that were not kept" in found) == behind
+        assert (f"The weights of epoch {kept} were kept.\n" in found) != behind
 
 
 def test_a_gap_that_chance_could_make_is_not_called_overfitting() -> None:

@@ -306,7 +306,7 @@ def test_without_a_picture_to_measure_with_the_curves_are_judged() -> None:
 
 def test_of_a_run_it_is_known_which_pictures_stand_in_two_classes() -> None:
     epochs = simulate(rising(0.6, 1.0, 6), rising(0.6, 0.75, 3), val_loss=lambda epoch: 0.52 + 0.02 * abs(epoch - 7))
-    run = run_of(2000, 60, epochs=epochs.epochs)
+    run = run_of(900, 60, epochs=epochs.epochs)
     groups = run.parts.groups.copy()
     groups[1:20:2] = groups[0:20:2]  # neighbours are of different classes
     groups[102:110:4] = groups[100:108:4]  # and of the same

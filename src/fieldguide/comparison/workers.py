@@ -147,6 +147,7 @@ def make_at_once(pictures: Pictures, jobs: Sequence[tuple[Planned, Path]], worke
     crew = _Crew(pictures, workers)
     waiting = iter(range(len(jobs)))
     try:
+        crew.begin()
         while any(not process.over for process in crew.processes):
             found = crew.heard(LOOK_SECONDS)
             if found is None:
@@ -199,6 +200,9 @@ class _Crew:
         self._workers = workers
         self._pictures = pickle.dumps(pictures)
         self.processes = [_Process(self._messages)]
+
+    def begin(self) -> None:
+        """Hands the pictures to the first one."""
         self.processes[0].send(self._pictures)
 
     def fill(self) -> None:

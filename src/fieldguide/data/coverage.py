@@ -43,6 +43,9 @@ def _why(name: str, parts: Parts, dataset: Dataset, twins: Twins) -> str:
     rows = dataset.labels == dataset.class_names.index(name)
     files, different = int(rows.sum()), len(np.unique(twins.groups[rows]))
     alike = "copies or frames of one film"
+    if np.isin(twins.groups[rows], twins.groups[~rows]).any():
+        taken = f"pictures of it are copies or look-alikes of pictures of other classes, and stay with them ({alike})"
+        return f"{untold}: {taken}. See which with `fieldguide check`"
     if files == different:
         return f"{untold}: {counted(files, 'picture')} of it are too few to divide"
     if different == 1:

@@ -65,28 +65,34 @@ def forgotten(signs: Signs) -> int | None:
 def short_of_rare(found: Ailment, signs: Signs, unseen: Estimate) -> Ailment:
     """The same overfitting, with pictures of a rare class as what is missing where no class but the commonest is known.
 
-    That is where unseen pictures are not shown to be recognised better than by naming the commonest class each time,
-    nor the classes each by itself, and one of them is rare: varying the pictures of the others would not help.
+    That is where no more unseen pictures are recognised than by naming the commonest class each time, nor the classes
+    each by itself, and one of them is rare: varying the pictures of the others would not help.
 
     Args:
         found: that it overfits.
         signs: of the training.
         unseen: the accuracy on unseen pictures.
     """
-    counts = signs.case.counts
+    counts, answers = signs.case.counts, signs.case.held
     rare, common = int(np.argmin(counts)), int(np.argmax(counts))
-    if counts[rare] >= RARE * counts[common] or unseen.low > signs.majority or some_skill(signs.case.held):
+    if answers is None or counts[rare] >= RARE * counts[common] or some_skill(answers):
+        return found
+    support = np.array(answers.confusion).sum(axis=1)
+    if not support[rare] or not support[common]:
+        return found
+    # The pictures that were answered are others than those of the curves, where they are not as many.
+    naming = support[common] / support.sum() if unseen.n == support.sum() else signs.commonest
+    if unseen.value >= naming + 0.5 / unseen.n:
         return found
     scarce, usual = signs.case.class_name(rare), signs.case.class_name(common)
-    better = "no better" if unseen.value < signs.majority + 0.5 / unseen.n else "not shown to be better"
     known = (
-        f"Naming {usual} each time would be right for {100 * signs.majority:.1f}%. Of {scarce} there are "
+        f"Naming {usual} each time would be right for {100 * naming:.1f}%. Of {scarce} there are "
         f"{counted(counts[rare], 'training picture')}, of {usual} {counts[common]:,}."
     )
     return replace(
         found,
-        sentence=f"{found.sentence[:-1]}; on unseen pictures it is {better} than naming {usual} each time: pictures of "
-        f"{scarce} are what is missing.",
+        sentence=f"{found.sentence[:-1]}; on unseen pictures it is no better than naming {usual} each time: pictures "
+        f"of {scarce} are what is missing.",
         evidence=(*found.evidence, known),
         remedy=remedies.check(f"Add pictures of {scarce}, and see how the classes compare"),
     )

@@ -32,6 +32,7 @@ TELLING = 0.36
 SKILLED = 0.20  # share of the way from a blind guess to all right, below which nothing can be said of it
 FEWEST_WRONG = 20  # answers
 FEWEST_CONFLICTS = 3  # pictures in two classes: one or two are a slip, and the check names them
+MANY_CONFLICTS = 0.01  # of all training pictures; a few copies that went astray say nothing of the others' labels
 CONFLICTS = 0.1  # share of the pictures that are there more than once: surely more of them, and many labels are wrong
 # What all pictures of a class have in common is learnt first, and helps unseen ones alike: at their best the two
 # accuracies are at most `ALIKE` apart. Then comes what is left over, one by one: at least `LEFT_OVER` of the training
@@ -171,7 +172,10 @@ def labels(signs: Signs) -> Ailment | None:
     remedy = remedies.check(
         "Look at the most confident mistakes in the report, and for pictures that stand in two classes"
     )
-    blind = held.low <= signs.majority and held.high <= above(signs.majority, ABOVE) and not some_skill(signs.case.held)
+    answers = signs.case.held
+    blind = held.low <= signs.majority and held.high <= above(signs.majority, ABOVE) and not some_skill(answers)
+    if answers is not None and sum(1 for of_class in answers.confusion if sum(of_class)) < 2:
+        blind = False  # of one class alone nothing can be seen of it
     if trained.low > above(signs.commonest, SOME) and blind:
         alike = (
             f"It recognises {trained.percent} of the pictures it learns from, but {held.percent} of "
@@ -189,7 +193,7 @@ def labels(signs: Signs) -> Ailment | None:
                 Figure.of("accuracy on training pictures", trained),
                 Figure.of(f"accuracy on {signs.case.watched} pictures", held),
             ),
-            POSSIBLE if few else LIKELY,
+            POSSIBLE if few or answers is None else LIKELY,
             remedy,
         )
     return _partly(signs, remedy) or _left_over(signs, remedy)
@@ -218,7 +222,7 @@ def conflicts(signs: Signs) -> Ailment | None:
         f"Labels are suspect: {count:,} of the pictures it learns from stand in more than one class.",
         (known, others),
         (Figure.of("pictures in more than one class, of those that are there more than once", share),),
-        LIKELY if share.low > CONFLICTS else POSSIBLE,
+        LIKELY if share.low > CONFLICTS and count >= MANY_CONFLICTS * sum(signs.case.counts) else POSSIBLE,
         remedies.check("Set the labels right first, beginning with the pictures that it names under two labels"),
     )
 

@@ -64,7 +64,7 @@ def overfitting(signs: Signs) -> Ailment | None:
     around = min(signs.count, max(signs.tail, best + signs.tail // 2))
     at_best = signs.share("val_accuracy", signs.val_n, until=around)
     kept = next((epoch for epoch in signs.case.epochs if epoch.chosen), signs.case.epochs[-1])
-    earlier = kept.epoch < signs.count
+    earlier = kept.epoch <= signs.count - signs.tail  # else the figures at the end are of its weights too
     then = f"{signs.ending}, with weights that were not kept," if earlier else signs.ending
     apart = (
         f"{then} it recognises {percent(signs.trained)} of the pictures it learns from and "
@@ -73,20 +73,22 @@ def overfitting(signs: Signs) -> Ailment | None:
     )
     evidence = [apart, rose]
     lost = at_best.value - signs.held.value
-    costs = since is not None and lost >= WORTH_TELLING and not earlier
+    costs = since is not None and lost >= WORTH_TELLING and kept is signs.case.epochs[-1]
     if earlier:
         evidence.append(_after(kept, signs))
+    elif kept is not signs.case.epochs[-1]:
+        evidence.append(f"The weights of epoch {kept.epoch} were kept.")
     elif costs:
         evidence.append(
             f"It costs {points(lost)} of held-out accuracy: {percent(at_best)} {signs.over_until(around)}, "
             f"{percent(signs.held)} {signs.over_the_end}."
         )
     began = f"from epoch {since} on " if since is not None else ""
-    by_heart = signs.trained.value >= LEARNT
+    by_heart = signs.learnt
     what = "it learns its pictures by heart" if by_heart else "much of what it learns holds for its own pictures only"
     return Ailment(
         OVERFITTING,
-        _overfits(signs, f"{began}{what}", kept, after=since is not None and since > kept.epoch),
+        _overfits(signs, f"{began}{what}", kept if earlier else None, after=since is not None and since > kept.epoch),
         tuple(line for line in evidence if line),
         (
             Figure.of("accuracy on training pictures", signs.trained),
@@ -99,11 +101,11 @@ def overfitting(signs: Signs) -> Ailment | None:
     )
 
 
-def _overfits(signs: Signs, what: str, kept: Epoch, *, after: bool) -> str:
-    """The verdict: of the weights that were kept, and of what the training did after them."""
+def _overfits(signs: Signs, what: str, kept: Epoch | None, *, after: bool) -> str:
+    """The verdict: of the weights that were kept, if they are of before the end, and of what came after them."""
     ones = f"of {signs.val_n:,} {signs.case.watched} ones"
     ended = f"{signs.over_the_end} {percent(signs.trained)} of its own pictures right, and {percent(signs.held)} {ones}"
-    if kept.epoch == signs.count:
+    if kept is None:
         return f"It overfits: {what} ({ended})."
     kept_are = f"{100 * kept.accuracy:.1f}% of its own pictures right, and {100 * kept.val_accuracy:.1f}% {ones}"
     if after:
@@ -170,7 +172,7 @@ def _since(signs: Signs) -> tuple[int | None, str]:
     best, rose = signs.best, signs.rose_again and smoothed(signs.loss)[-1] < smoothed(signs.loss)[signs.best - 1]
     ended = f"{signs.level('val_loss'):.3f}{'' if signs.tail == 1 else f' ({signs.over_the_end})'}"
     risen = (
-        f"The loss on held-out pictures was lowest in epoch {best} ({signs.val_loss[best - 1]:.3f}) and rose to "
+        f"The loss on held-out pictures was lowest {signs.in_best} ({signs.val_loss[best - 1]:.3f}) and rose to "
         f"{ended}, while that on training pictures went on falling."
     )
     begun = _apart_for_good(signs, best + 1 if rose else 1)
@@ -179,8 +181,8 @@ def _since(signs: Signs) -> tuple[int | None, str]:
     line = f"From epoch {begun} on the two accuracies are surely apart"
     if best > begun:
         line += (
-            ", and held-out pictures gained hardly more than chance makes (their loss was lowest in epoch "
-            f"{best}: {signs.val_loss[best - 1]:.3f}, {signs.val_loss[begun - 1]:.3f} in epoch {begun})"
+            ", and held-out pictures gained hardly more than chance makes (their loss was lowest "
+            f"{signs.in_best}: {signs.val_loss[best - 1]:.3f}, {signs.val_loss[begun - 1]:.3f} in epoch {begun})"
         )
     return begun, f"{line}."
 

@@ -213,7 +213,7 @@ def unfinished(signs: Signs) -> Ailment | None:
     if not brief and not falling:
         return None
     epochs = counted(signs.count, "epoch")
-    best = f"The loss on held-out pictures was lowest in epoch {signs.best} of {signs.count}."
+    best = f"The loss on held-out pictures was lowest {signs.in_best} of {signs.count}."
     if falling:
         learning, told = f"after {epochs} it was still learning", _fall(signs)
         figure = Figure("share of the training loss that the last third took off", pace.end)

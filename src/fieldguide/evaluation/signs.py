@@ -99,6 +99,12 @@ class Signs:
         """Held-out pictures."""
         return self.case.epochs[-1].val_n
 
+    @property
+    def in_best(self) -> str:
+        """When the held-out loss was lowest, in words: a single epoch elsewhere may have been lower by chance."""
+        own = self.val_loss[self.best - 1]
+        return f"{'in' if own <= np.nanmin(self.val_loss) else 'around'} epoch {self.best}"
+
     @cached_property
     def majority(self) -> float:
         """The accuracy of always naming the commonest class: of the training pictures, or of the held-out ones."""
