@@ -20,7 +20,7 @@ LAYERS: dict[int, str] = {
     0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
     "data.samples",
-    2: "data.pixels data.arguments data.twins data.check data.split",
+    2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
     "augmentation.sampling augmentation.layer batches",
