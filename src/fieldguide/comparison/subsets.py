@@ -10,9 +10,8 @@ from fieldguide.words import counted
 SIZES = 6
 SMALLEST_SHARE = 1 / 32  # of the training pictures
 FEWEST_OF_A_CLASS = 4  # different pictures that the smallest size has of the smallest class
-NEARLY = (
-    3 / 4
-)  # of what is needed: a fifth of the pictures is usually kept to measure with, and may make up for the rest
+# Of what is needed: a fifth of the pictures is usually kept to measure with, and may make up for the rest.
+NEARLY = 0.75
 WIDEST_SMALLEST_SHARE = 1 / 4  # a ladder that begins higher up shows no trend
 
 

@@ -207,8 +207,7 @@ class _Crew:
 
     def fill(self) -> None:
         """Starts the others."""
-        others = range(self._workers - 1)
-        for _ in others:
+        for _ in range(self._workers - 1):
             self.processes.append(_Process(self._messages))
         for process in self.processes[1:]:  # once all have begun, since each is slow to take it
             process.send(self._pictures)
@@ -240,6 +239,8 @@ class _Process:
                 env=_environment(),
             )
         except OSError as error:
+            if self._written is not None:
+                self._written.close()
             raise EndedError(f"a process for a run could not be started ({error}).") from error
         threading.Thread(target=self._hear, args=(messages,), daemon=True).start()
 
