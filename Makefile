@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
+# How many processes share out the tests, a file of tests to each at a time. "auto": see tests/conftest.py; 0: just this one.
+WORKERS ?= auto
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint types format lock bench wheel clean run-venv dev-venv
@@ -19,12 +22,12 @@ demo: run-venv  ## train, evaluate and explain a classifier on the sample pictur
 
 # The marked tests run first, on JAX, so that the last line is the count of the whole suite on TensorFlow.
 test: dev-venv  ## run the tests (on TensorFlow; those that need Keras on JAX too)
-	KERAS_BACKEND=jax $(PY) -m pytest -q -m "keras and not long"
-	KERAS_BACKEND=tensorflow $(PY) -m pytest -m "not long"
+	KERAS_BACKEND=jax $(PYTEST) -q -m "keras and not long"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "not long"
 
 test-all: dev-venv  ## run all tests, the long ones too, on both backends
-	KERAS_BACKEND=jax $(PY) -m pytest -m "keras"
-	KERAS_BACKEND=tensorflow $(PY) -m pytest -m "long or not long"
+	KERAS_BACKEND=jax $(PYTEST) -m "keras"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "long or not long"
 
 lint: dev-venv  ## check style and formatting
 	$(PY) -m ruff check

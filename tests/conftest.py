@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sharing import processes
+
+from fieldguide.memory import memory_left
+from fieldguide.parallel import core_count
 
 if TYPE_CHECKING:
     from fieldguide.job import Outcome
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` stands for. Each process has fixtures, temporary folders and caches of its own."""
+    return processes(core_count(), memory_left())
 
 
 @pytest.fixture(scope="session")

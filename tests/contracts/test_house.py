@@ -10,6 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sharing import EACH, processes
+
+from fieldguide.parallel import core_count
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
@@ -95,3 +98,26 @@ def test_the_source_archive_can_be_tested_and_built(built: Path) -> None:
         names = {name.split("/", 1)[1] for name in file.getnames()}
     needed = {"Makefile", "requirements.lock", "requirements-dev.lock", "scripts/make_venv.py", "tests/conftest.py"}
     assert needed | {"pyproject.toml", "NOTICE", "LICENSE", "src/fieldguide/__init__.py"} <= names
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "expected"),
+    [
+        (2, 100 * EACH, 2),
+        (16, 3 * EACH + 1, 3),
+        (4, EACH - 1, 1),
+        (1, 100 * EACH, 1),
+        (64, 100 * EACH, 8),
+        (1, None, 1),
+        (16, None, 2),
+    ],
+)
+def test_the_tests_are_shared_out_by_cores_and_memory(cores: int, memory: int | None, expected: int) -> None:
+    assert processes(cores, memory) == expected
+
+
+def test_auto_stands_for_that_many(pytestconfig: pytest.Config) -> None:
+    if not pytestconfig.pluginmanager.hasplugin("xdist"):
+        pytest.skip("pytest-xdist is switched off")
+    found = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
+    assert processes(core_count(), 0) <= found <= processes(core_count(), 100 * EACH)
