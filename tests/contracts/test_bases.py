@@ -5,7 +5,6 @@ Two families run each time, the others with `-m long`; how pixels are prepared i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
 
-BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 EACH_TIME = ("vgg16", "mobilenet_v2")
 FAMILIES = (
     "efficientnet_lite0",
@@ -50,9 +48,15 @@ def noise(spec: Backbone, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3)).astype(np.float32)
 
 
+def on_jax() -> bool:
+    import keras
+
+    return bool(keras.config.backend() == "jax")
+
+
 def run(model: Any, values: np.ndarray) -> np.ndarray:
     """What a model gives: compiled as a whole only where single layers would be compiled too, which takes longer."""
-    return np.asarray(model.predict_on_batch(values) if BACKEND == "jax" else model(values))
+    return np.asarray(model.predict_on_batch(values) if on_jax() else model(values))
 
 
 def assert_close(given: np.ndarray, expected: np.ndarray) -> None:
@@ -104,7 +108,7 @@ def test_a_step_of_training_changes_what_follows_the_cut_and_nothing_else(built:
     small = keras.layers.Rescaling(1 / float(np.abs(run(base, noise(spec))).max()))(base.output)  # no loss saturates
     pooled = keras.layers.GlobalAveragePooling2D()(small)
     model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(pooled))
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=BACKEND != "jax")
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=not on_jax())
     before = weights_of(base)
     model.train_on_batch(noise(spec), np.array([0, 1]))
     after = weights_of(base)

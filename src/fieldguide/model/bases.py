@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import operator
 import os
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldguide.errors import FileError, InputError
+from fieldguide.files import explained
 from fieldguide.model.backbones import Backbone, backbone
 from fieldguide.model.blueprint import Blueprint, Stored, blueprint, weight_paths
 from fieldguide.model.cuts import RGB_TO_BGR, require_cut_of, train_only_after
@@ -113,20 +115,40 @@ def imagenet_file(spec: Backbone) -> Path:
     """
     import keras
 
-    cache = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    place = home / "models" / spec.weights_file
+    if place.is_file() and _is_whole(place, spec.weights_hash):
+        return place
+    with explained(place.parent, "make the folder"):
+        place.parent.mkdir(parents=True, exist_ok=True)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Keras reports its progress where our results go
             found = keras.utils.get_file(
-                spec.weights_file, spec.weights_url, cache_subdir="models", file_hash=spec.weights_hash or None
+                spec.weights_file,
+                spec.weights_url,
+                cache_dir=str(home),
+                cache_subdir="models",
+                file_hash=spec.weights_hash or None,
             )
     except Exception as error:  # Keras raises a bare one where the network fails
         raise FileError(
             f"cannot download the weights of {spec.title} ({str(error).splitlines()[0][:200]}): fetch "
             f"{spec.weights_url} (about {spec.download_megabytes} MB) on another machine and put it at "
-            f"{cache / spec.weights_file}, or name a file that holds them, or use efficientnet_lite0, whose weights "
+            f"{place}, or name a file that holds them, or use efficientnet_lite0, whose weights "
             "come with fieldguide."
         ) from error
     return Path(found)
+
+
+def _is_whole(path: Path, checksum: str) -> bool:
+    """Whether a file has the bytes it should have; true where nobody knows."""
+    if not checksum:
+        return True
+    digest = hashlib.new("sha256" if len(checksum) == 64 else "md5", usedforsecurity=False)
+    with explained(path, "read the weights"), path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest() == checksum
 
 
 def _required_size(spec: Backbone, target_size: Any) -> tuple[int, int]:

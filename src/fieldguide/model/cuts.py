@@ -92,12 +92,13 @@ def split_at(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:
     Raises:
         InputError: it is not one of them.
     """
-    import keras
-
-    require_cut(model, cut)
-    activation = model.get_layer(cut).output
-    front = keras.Model(model.input, activation, name=f"{model.name}_to_{cut}")
-    return front, keras.Model(activation, model.output, name=f"{model.name}_after_{cut}")
+    entries = _entries(model)
+    require_cut_of(entries, cut, model.name)
+    place = [entry["name"] for entry in entries].index(cut) + 1
+    shapes = [tensor["shape"] for entry in entries[place:] for tensor in _tensors(entry["inbound_nodes"])]
+    shape = shapes[0] if shapes else model.output_shape
+    front = _part(model, entries[1:place], entries[0]["name"], model.input_shape, f"{model.name}_to_{cut}")
+    return front, _part(model, entries[place:], cut, shape, f"{model.name}_after_{cut}")
 
 
 def train_only_after(model: keras.Model, cut: str | None) -> keras.Model:
@@ -134,21 +135,58 @@ def sources(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def histories(value: Any) -> Iterator[list[Any]]:
     """Where the tensors come from that are named anywhere in a configuration: lists that begin with a layer's name."""
+    return (tensor["keras_history"] for tensor in _tensors(value))
+
+
+def _tensors(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
-            yield value["config"]["keras_history"]
+            yield value["config"]
         else:
             for inner in value.values():
-                yield from histories(inner)
+                yield from _tensors(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from histories(inner)
+            yield from _tensors(inner)
+
+
+def _part(model: keras.Model, entries: Sequence[Mapping[str, Any]], start: str, shape: Any, name: str) -> keras.Model:
+    """A model of some of another one's layers, called anew on an input in the place of the layer `start`.
+
+    Keras can also begin a model at any tensor, but finds that of a layer by the first model that it was part of.
+    """
+    import keras
+
+    value = given = keras.Input(shape[1:], name="activation" if start != model.layers[0].name else start)
+    operations = {operation.name: operation for operation in model.operations}
+    outputs = {start: given}
+    for entry in entries:
+        (node,) = entry["inbound_nodes"]
+        value = outputs[entry["name"]] = operations[entry["name"]](
+            *_filled(node["args"], outputs), **_filled(node["kwargs"], outputs)
+        )
+    return keras.Model(given, value, name=name)
+
+
+def _filled(value: Any, outputs: Mapping[str, Any]) -> Any:
+    """The arguments of a call, with tensors in place of their descriptions."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            return outputs[value["config"]["keras_history"][0]]
+        return {name: _filled(inner, outputs) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_filled(inner, outputs) for inner in value)
+    return value
 
 
 def _entries(model: keras.Model) -> list[dict[str, Any]]:
     config = model.get_config()
     if "input_layers" not in config:
         raise InputError(f"{model.name} is a {type(model).__name__}; expected a functional model, as base_model gives.")
+    twice = [entry["name"] for entry in config["layers"] if len(entry["inbound_nodes"]) > 1]
+    if twice or len(model.inputs) != 1 or len(model.outputs) != 1:
+        what = f"uses its layer {twice[0]!r} twice" if twice else "has several inputs or outputs"
+        raise InputError(f"{model.name} {what}; expected a network in which pictures take one way.")
     return config["layers"]
 
 

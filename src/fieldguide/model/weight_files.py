@@ -18,6 +18,7 @@ import numpy as np
 from fieldguide.errors import ModelError
 from fieldguide.files import explained
 from fieldguide.model.blueprint import Blueprint, Stored
+from fieldguide.model.cuts import RGB_TO_BGR
 from fieldguide.model.foreign import member, opened, plain_numbers, stored_kind
 
 if TYPE_CHECKING:
@@ -138,10 +139,12 @@ def _old_layouts(path: str | Path, store: h5py.File, base: Blueprint) -> Iterato
     held = {}
     for name in _listed(store[above or "/"], "layer_names"):
         place = f"{above}{name}"
-        if _has(path, store, place) and (weights := _listed(store[place], "weight_names")):
+        if name != RGB_TO_BGR and _has(path, store, place) and (weights := _listed(store[place], "weight_names")):
             held[name] = [f"{place}/{weight}" for weight in weights]
     for groups in (_grouped(base, lambda each: each.layer), _grouped(base, lambda each: each.path.split("/")[0])):
-        order = list(groups) if groups.keys() <= held.keys() else [*held, *[""] * len(groups)][: len(groups)]
+        # Not by name where other layers stand between: a VGG19 has all layers that a VGG16 has.
+        order = [*held, *[""] * len(groups)][: len(groups)]
+        order = list(groups) if {*order} == {*groups} else order
         yield [
             _Wanted(weight, place, name)
             for name, weights in zip(order, groups.values(), strict=True)
