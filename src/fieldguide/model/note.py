@@ -9,7 +9,7 @@ from typing import Any
 
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.errors import InputError, ModelError
-from fieldguide.model.backbones import names as backbone_names
+from fieldguide.model.backbones import bundled_names
 from fieldguide.model.nets import Net
 
 FORMAT = 3  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch
@@ -102,7 +102,7 @@ def _good_network(fields: dict[str, Any]) -> bool:
     except InputError:
         return False
     if net is None:
-        known = fields.get("backbone") in backbone_names()
+        known = fields.get("backbone") in bundled_names()
         return known and all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size)
     return fields["backbone"] is None and list(net.target_size) == size
 

@@ -53,6 +53,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         known = backbone_named(self.backbone)
+        if not known.bundled:
+            raise InputError(f"backbone is {self.backbone!r}; a recipe stands on what comes with fieldguide so far.")
+        object.__setattr__(self, "backbone", known.name)
         if self.resize not in RESIZE_RULES:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
         if len(self.target_size) != 2 or not all(_whole(side, 32, 512) for side in self.target_size):
