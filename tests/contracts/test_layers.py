@@ -24,9 +24,10 @@ LAYERS: dict[int, str] = {
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
     "augmentation.sampling augmentation.layer batches",
-    4: "model.applications model.backbones model.lite0 model.layers model.nets model.parameters model.writer "
-    "model.graph model.net_graph model.head model.norms model.build model.foreign model.cuts model.blueprint "
-    "model.weight_files model.bases model.engine model.predictions model.note model.archive model.classifier",
+    4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
+    "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
+    "model.weight_files model.bases model.trunk_model model.build model.runners model.engine model.predictions "
+    "model.note model.archive model.classifier",
     5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
     "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "

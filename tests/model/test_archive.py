@@ -26,6 +26,7 @@ from fieldguide.model import archive
 from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
+from fieldguide.model.trunk import Trunk
 from fieldguide.model.note import FORMAT, checked
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
@@ -36,7 +37,7 @@ GOOD: dict[str, Any] = {
     "class_names": ["cats", "dogs"],
     "target_size": [224, 224],
     "resize": "crop",
-    "backbone": "efficientnet_lite0",
+    "trunk": Trunk().to_dict(),
     "net": None,
     "tuned": False,
     "temperature": 1.25,
@@ -77,7 +78,7 @@ def test_the_note_says_what_the_classifier_is(small_job: Outcome, model: Path) -
     assert note.class_names == classifier.class_names == ("horses", "humans")
     assert note.target_size == classifier.target_size
     assert note.temperature == classifier.temperature
-    assert (note.resize, note.backbone, note.tuned) == ("crop", "efficientnet_lite0", False)
+    assert (note.resize, note.trunk, note.tuned) == ("crop", classifier.trunk, False)
 
 
 @pytest.mark.keras
@@ -154,9 +155,15 @@ def test_a_good_note_is_taken(tmp_path: Path) -> None:
         ("resize", "stretch"),
         ("resize", ["crop"]),
         ("resize", {}),
-        ("backbone", None),
-        ("backbone", "resnet9"),
-        ("backbone", ["efficientnet_lite0"]),
+        ("trunk", None),
+        ("trunk", "efficientnet_lite0"),
+        ("trunk", {**Trunk().to_dict(), "backbone": "resnet9"}),
+        ("trunk", {**Trunk().to_dict(), "backbone": ["efficientnet_lite0"]}),
+        ("trunk", {**Trunk().to_dict(), "cut": "block9"}),
+        ("trunk", {**Trunk().to_dict(), "cut": 5}),
+        ("trunk", {**Trunk().to_dict(), "taps": ["block5c_add", "block3b_add"]}),
+        ("trunk", {**Trunk().to_dict(), "taps": "block5c_add"}),
+        ("trunk", {**Trunk().to_dict(), "pooling": None}),
         ("net", {}),
         ("net", "classic"),
         ("net", Net("classic", target_size=(224, 224)).to_dict()),  # there can be only one network
@@ -197,7 +204,7 @@ def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
     path = noted(tmp_path / "new.keras", {**GOOD, "format": FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
     with pytest.raises(
         ModelError,
-        match=r"new\.keras has format 4, written by fieldguide '9\.1'.*reads formats 2 to 3.*upgrade fieldguide",
+        match=r"new\.keras has format 5, written by fieldguide '9\.1'.*reads formats 2 to 4.*upgrade fieldguide",
     ):
         archive.read_note(path)
 
@@ -215,16 +222,19 @@ def test_pictures_read_in_another_way_are_told_of(model: Path, tmp_path: Path, m
         load(model)
 
 
-def test_a_file_of_the_format_before_is_still_read(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_file_of_a_format_before_is_still_read(number: int, model: Path, tmp_path: Path) -> None:
     def written_before(members: dict[str, bytes]) -> None:
         fields = json.loads(members[archive.NOTE])
-        assert fields.pop("net") is None
-        members[archive.NOTE] = json.dumps({**fields, "format": 2}).encode()
+        del fields["trunk"]
+        if number == 2:
+            assert fields.pop("net") is None
+        members[archive.NOTE] = json.dumps({**fields, "backbone": "efficientnet_lite0", "format": number}).encode()
 
     old = changed(model, tmp_path / "old.keras", written_before)
     assert archive.read_note(old) == archive.read_note(model)
     np.testing.assert_array_equal(load(old).head.kernel, load(model).head.kernel)
-    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 3"):
+    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 4"):
         archive.read_note(noted(tmp_path / "older.keras", {**GOOD, "format": 1}))
 
 

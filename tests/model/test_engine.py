@@ -12,8 +12,9 @@ import pytest
 
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
-from fieldguide.model.engine import DEFAULT_CUT, LiteEngine, litert_available
+from fieldguide.model.engine import DEFAULT_CUT, LiteEngine
 from fieldguide.model.lite0 import CUTS, read_weights
+from fieldguide.model.runners import litert_available
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "lite0_features.npz"
 SIZES = ((96, 128), (97, 161))

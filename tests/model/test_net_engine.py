@@ -11,11 +11,11 @@ import pytest
 from small_nets import EVERY, SIDE, SMALL, noise, trained
 
 from fieldguide.errors import InputError
-from fieldguide.model import engine as engines
-from fieldguide.model.engine import Engine, NetEngine, litert_available
+from fieldguide.model.engine import Engine, NetEngine
 from fieldguide.model.layers import Layer, output_shapes, weight_shapes
 from fieldguide.model.net_graph import net_graphs
 from fieldguide.model.nets import Net
+from fieldguide.model.runners import ROWS_PER_TURN, lite_runners, litert_available
 
 needs_litert = pytest.mark.skipif(not litert_available(), reason="ai-edge-litert cannot be imported here")
 CLASSES = (2, 3)
@@ -114,7 +114,7 @@ def test_every_kind_of_layer_is_as_in_keras() -> None:
     pixels = noise(3, size)
     expected = np.asarray(model(pixels.astype(np.float32)))
     assert expected.std() > 0.1
-    runners = engines._lite_runners(net_graphs(VOCABULARY, size, weights, rows=engines.ROWS_PER_TURN), 1)
+    runners = lite_runners(net_graphs(VOCABULARY, size, weights, rows=ROWS_PER_TURN), 1)
     found = Engine(size, 5, "litert", runners).features(pixels)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.std())
 

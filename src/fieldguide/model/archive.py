@@ -20,8 +20,9 @@ from fieldguide.files import atomic
 from fieldguide.model.foreign import member, opened, plain_numbers, stored_kind
 from fieldguide.model.head import units_for
 from fieldguide.model.layers import HEAD, NORM_PARTS
-from fieldguide.model.lite0 import FEATURES, weight_shapes
+from fieldguide.model.lite0 import weight_shapes
 from fieldguide.model.note import Note, checked
+from fieldguide.model.trunk import BUNDLED, Trunk
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +48,9 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "MaxPooling2D": (),
     "AveragePooling2D": (),
     "GlobalAveragePooling2D": (),
+    "GlobalMaxPooling2D": (),
     "Flatten": (),
+    "Concatenate": (),
 }
 
 
@@ -101,7 +104,9 @@ def read_seen(path: str | Path) -> np.ndarray:
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """The weights in a model file by layer: `<layer>/kernel`, `<layer>/gamma`, ..., without loading Keras.
+    """The weights in a model file by layer: `<layer>/kernel`, `<layer>/gamma`, ...
+
+    Keras is loaded only where a backbone did not come with fieldguide: to know what its layers are.
 
     They have the names and shapes of the network in the file's note, and of a last layer for its classes. The file may
     come from anywhere: nothing is read that is not expected, and nothing from outside of it.
@@ -113,6 +118,8 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     import h5py
 
     note = read_note(path)
+    if note.trunk is not None and not note.trunk.bundled:
+        return _weights_of_base(path, note.trunk, note)
     classes, missing = len(note.class_names), _shapes(note)
     needed = 4 * sum(math.prod(shape) for shape in missing.values())
     with opened(path) as archive:
@@ -157,7 +164,33 @@ def _shapes(note: Note) -> dict[str, tuple[int, ...]]:
     units = units_for(len(note.class_names))
     if note.net is not None:
         return note.net.weight_shapes(units)
-    return {**weight_shapes(), f"{HEAD}/kernel": (FEATURES, units), f"{HEAD}/bias": (units,)}
+    trunk = note.trunk or BUNDLED
+    head = {f"{HEAD}/kernel": (trunk.features(note.target_size), units), f"{HEAD}/bias": (units,)}
+    return {**weight_shapes(trunk.cut), **head}
+
+
+def _weights_of_base(path: str | Path, trunk: Trunk, note: Note) -> dict[str, np.ndarray]:
+    """The weights of any other backbone and of the head: of the file's layers, those that are built here have them."""
+    import h5py
+
+    from fieldguide.model.blueprint import blueprint
+    from fieldguide.model.weight_files import read_base_weights
+
+    plan = blueprint(trunk.spec, note.target_size)
+    plan = plan if trunk.cut is None else plan.until(trunk.cut)
+    weights = read_base_weights(path, plan, trunk.spec.title)
+    before = sum(entry["class_name"] == "Dense" for entry in plan.layers)
+    place, units = "layers/dense" + (f"_{before}" if before else ""), units_for(len(note.class_names))
+    with opened(path) as archive:
+        content = io.BytesIO(member(path, archive, "model.weights.h5", MOST_WEIGHT_BYTES))
+    try:
+        with h5py.File(content, "r") as store:
+            kernel, bias = (np.asarray(plain_numbers(path, store, f"{place}/vars/{n}"), np.float32) for n in (0, 1))
+    except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged: its weights are incomplete. Copy it again, or train it again.") from error
+    if kernel.ndim != 2 or kernel.shape[1] != units or bias.shape != (units,):
+        raise ModelError(f"{path} is damaged: its layers are not those of its {len(note.class_names)} classes.")
+    return {**weights, f"{HEAD}/kernel": kernel, f"{HEAD}/bias": bias}
 
 
 def _json(path: str | Path, content: bytes) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import numpy as np
 from fieldguide.errors import InputError
 from fieldguide.model.head import Head
 from fieldguide.model.layers import HEAD, NORM_EPSILON, NORM_PARTS, Layer, without_dropout
-from fieldguide.model.lite0 import lite0, load_weights
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import initial_weights, require_weights
+from fieldguide.model.trunk import BUNDLED, Trunk
+from fieldguide.model.trunk_model import feature_model
 
 if TYPE_CHECKING:
     import keras
@@ -125,7 +126,12 @@ def body_model(net: Net, weights: Mapping[str, np.ndarray]) -> keras.Model:
 
 
 def classifier_model(
-    head: Head, target_size: tuple[int, int], weights: Mapping[str, np.ndarray] | None, *, net: Net | None = None
+    head: Head,
+    target_size: tuple[int, int],
+    weights: Mapping[str, np.ndarray] | None,
+    *,
+    net: Net | None = None,
+    trunk: Trunk = BUNDLED,
 ) -> keras.Model:
     """The complete classifier: pixels (n, height, width, 3) in 0..255 in, probabilities out.
 
@@ -135,13 +141,14 @@ def classifier_model(
     Args:
         head: of two classes with one unit, or of more with one unit each.
         target_size: (height, width) of the pictures.
-        weights: of the backbone, as `lite0.read_weights` names them, None for the bundled ones; or of `net`.
+        weights: of the trunk, as `trunk_model.map_model` takes them, None for the bundled ones; or of `net`.
         net: the network, where it was trained from scratch.
+        trunk: the network, where it was not.
     """
     import keras
 
     if net is None:
-        base = load_weights(lite0(target_size), weights)
+        base = feature_model(trunk, target_size, weights)
     else:
         base = body_model(net, {} if weights is None else weights)
     units = head.kernel.shape[1]

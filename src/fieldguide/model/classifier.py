@@ -16,12 +16,13 @@ from fieldguide import files
 from fieldguide.data import decode
 from fieldguide.errors import FileError, InputError, ModelError, PictureError
 from fieldguide.model import archive
-from fieldguide.model.engine import Engine, LiteEngine, NetEngine
+from fieldguide.model.engine import Engine, NetEngine, trunk_engine
 from fieldguide.model.head import Head, units_for
 from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import require_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
+from fieldguide.model.trunk import BUNDLED, Trunk
 from fieldguide.parallel import bounded_map
 from fieldguide.version import __version__
 
@@ -41,7 +42,7 @@ class Classifier:
         class_names: the classes, in the order of the probabilities.
         target_size: (height, width) the pictures are brought to.
         resize: how they are brought there: "crop", "squash" or "pad".
-        backbone: name of the network whose features are used; None where there is a `net`.
+        trunk: the pretrained network whose features are used; None where there is a `net`.
         net: the network, where it was trained from scratch; else None.
         weights: of the network; None for the bundled ones.
         temperature: what the logits were divided by to be calibrated; it is in the weights already.
@@ -64,7 +65,7 @@ class Classifier:
         *,
         target_size: tuple[int, int] | None = None,
         resize: str = "crop",
-        backbone: str | None = "efficientnet_lite0",
+        trunk: Trunk = BUNDLED,
         net: Net | None = None,
         weights: Mapping[str, np.ndarray] | None = None,
         temperature: float = 1.0,
@@ -77,7 +78,7 @@ class Classifier:
             class_names: two or more.
             target_size: (height, width) in pixels; None for 224 x 224, or the size of `net`.
             resize: "crop", "squash" or "pad".
-            backbone: a name from `fieldguide.model.backbones`; passed over where there is a `net`.
+            trunk: the pretrained network; passed over where there is a `net`.
             net: a network trained from scratch.
             weights: of the backbone where they are not the bundled ones, or of `net`, as `build.body_weights` gives
                 them.
@@ -95,7 +96,7 @@ class Classifier:
         self.class_names = tuple(class_names)
         self.target_size = _fitting_size(head, target_size, weights, net)
         self.resize = resize
-        self.backbone = backbone if net is None else None
+        self.trunk = trunk if net is None else None
         self.net = net
         self.weights = weights
         self.temperature = temperature
@@ -110,9 +111,10 @@ class Classifier:
     @cached_property
     def engine(self) -> Engine:
         """What computes features from pixels."""
-        if self.net is not None:
+        if self.trunk is None:
+            assert self.net is not None
             return NetEngine(self.net, self.weights or {})
-        return LiteEngine(self.weights, self.target_size)
+        return trunk_engine(self.trunk, self.weights, self.target_size)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float32 (n, classes), of uint8 pixels (n, height, width, 3) in 0..255."""
@@ -158,7 +160,8 @@ class Classifier:
         """The complete Keras model: pixels (n, height, width, 3) in 0..255 in, probabilities out."""
         from fieldguide.model.build import classifier_model
 
-        return classifier_model(self.head, self.target_size, self.weights, net=self.net)
+        trunk = self.trunk or BUNDLED
+        return classifier_model(self.head, self.target_size, self.weights, net=self.net, trunk=trunk)
 
     def save(self, path: str | Path) -> Path:
         """Writes the classifier as one `.keras` file, which Keras can open too.
@@ -175,7 +178,7 @@ class Classifier:
             class_names=self.class_names,
             target_size=self.target_size,
             resize=self.resize,
-            backbone=self.backbone,
+            trunk=self.trunk,
             net=self.net,
             tuned=self.net is None and self.weights is not None,
             temperature=float(self.temperature),
@@ -233,7 +236,7 @@ def load(path: str | Path) -> Classifier:
         note.class_names,
         target_size=note.target_size,
         resize=note.resize,
-        backbone=note.backbone,
+        trunk=note.trunk or BUNDLED,
         net=note.net,
         weights=weights,
         temperature=note.temperature,
@@ -261,11 +264,11 @@ def _sound(path: Path, weights: dict[str, np.ndarray], note: archive.Note) -> tu
     if not all(np.isfinite(value).all() for value in weights.values()):
         raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
     head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
-    if note.net is not None:
+    if note.trunk is None or not note.trunk.bundled:
         return head, weights
     bundled = bundled_weights()
     # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
-    same = all(np.array_equal(weights[name], value) for name, value in bundled.items())
+    same = all(np.array_equal(value, bundled[name]) for name, value in weights.items())
     return head, None if same else weights
 
 
@@ -284,7 +287,7 @@ def _fitting_size(
 ) -> tuple[int, int]:
     """The size of the pictures, once head and weights are seen to fit a network trained from scratch, if it is one."""
     if net is None:
-        return (224, 224) if target_size is None else target_size
+        return (224, 224) if target_size is None else target_size  # a head that does not fit fails where it is used
     if target_size is not None and tuple(target_size) != net.target_size:
         raise InputError(
             f"target_size is {target_size}, and the network takes {net.target_size}: leave target_size out."

@@ -12,14 +12,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fieldguide.model.lite0 import EPSILON, FEATURES, PIXEL_OFFSET, PIXEL_SCALE, STEPS, Step
+from fieldguide.model.lite0 import EPSILON, PIXEL_OFFSET, PIXEL_SCALE, STEPS, Step
+from fieldguide.model.trunk import Trunk
 from fieldguide.model.writer import GraphWriter
 
 
-def lite_graph(weights: Mapping[str, np.ndarray], target_size: tuple[int, int], cut: str) -> bytes:
-    """A .tflite file of the network for one picture: uint8 pixels in, features (1, 1280) and the cut's output out.
+def lite_graph(weights: Mapping[str, np.ndarray], target_size: tuple[int, int], trunk: Trunk, *maps: str) -> bytes:
+    """A .tflite file for one picture: uint8 pixels in, its features (1, n) and the outputs of some layers out.
 
     The pixels are declared as quantised with scale 1/128 and zero point 127, so that reading them is the scaling.
+
+    Args:
+        weights: arrays named as `read_weights` names them.
+        target_size: (height, width) of the pictures.
+        trunk: of the bundled backbone; what follows its end is left out.
+        maps: the layers whose outputs are wanted besides, by the names of the steps' outputs.
     """
     graph = GraphWriter()
     schema, shapes = graph.schema, output_shapes(target_size)
@@ -42,10 +49,36 @@ def lite_graph(weights: Mapping[str, np.ndarray], target_size: tuple[int, int], 
                 options.depthMultiplier = 1
             graph.operator("DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", inputs, value, options)
         outputs[step.output] = value
-    features = graph.tensor("features", (1, FEATURES))
+        if step.output == trunk.last:
+            break
+    features = _features(graph, outputs, trunk, target_size)
+    return graph.packed([pixels], [features, *(outputs[name] for name in maps)])
+
+
+def _features(graph: GraphWriter, outputs: Mapping[str, int], trunk: Trunk, target_size: tuple[int, int]) -> int:
+    """The tensor that a head reads: averages of the tapped maps, and what the pooling makes of the last one."""
+    schema, widths = graph.schema, trunk.widths(target_size)
     rows_and_columns = graph.constant("rows_and_columns", np.array([1, 2], np.int32))
-    graph.operator("MEAN", [value, rows_and_columns], features, schema.ReducerOptionsT())
-    return graph.packed([pixels], [features, outputs[cut]])
+    pooled = []
+    for layer, width in zip((*trunk.taps, trunk.last), widths, strict=True):
+        pooling = trunk.pooling if layer == trunk.last else "average"
+        tensor = graph.tensor(f"{layer}_{pooling}", (1, width))
+        if pooling == "flatten":
+            options = schema.ReshapeOptionsT()
+            options.newShape = [1, width]
+            shape = graph.constant(f"{layer}_shape", np.array([1, width], np.int32))
+            graph.operator("RESHAPE", [outputs[layer], shape], tensor, options)
+        else:
+            reduction = {"average": "MEAN", "max": "REDUCE_MAX"}[pooling]
+            graph.operator(reduction, [outputs[layer], rows_and_columns], tensor, schema.ReducerOptionsT())
+        pooled.append(tensor)
+    if len(pooled) == 1:
+        return pooled[0]
+    features = graph.tensor("features", (1, sum(widths)))
+    options = schema.ConcatenationOptionsT()
+    options.axis = 1
+    graph.operator("CONCATENATION", pooled, features, options)
+    return features
 
 
 def output_shapes(target_size: tuple[int, int]) -> dict[str, tuple[int, int, int]]:

@@ -215,11 +215,11 @@ def train_only_after(model: keras.Model, cut: str | None) -> keras.Model:
     return model
 
 
-def weight_shapes() -> dict[str, tuple[int, ...]]:
-    """The shape of each weight, by the names that `read_weights` gives."""
+def weight_shapes(cut: str | None = None) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight, of those up to the layer `cut` or of all, by the names that `read_weights` gives."""
     shapes: dict[str, tuple[int, ...]] = {}
     channels = 3
-    for step in STEPS:
+    for step in STEPS[: len(STEPS) - (0 if cut is None else len(steps_after(cut)))]:
         if step.kind == "add":
             continue
         ends = (channels, step.channels) if step.kind == "conv" else (channels, 1)

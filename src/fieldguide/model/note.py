@@ -9,11 +9,11 @@ from typing import Any
 
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.errors import InputError, ModelError
-from fieldguide.model.backbones import bundled_names
 from fieldguide.model.nets import Net
+from fieldguide.model.trunk import Trunk
 
-FORMAT = 3  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch
-READABLE = (2, FORMAT)
+FORMAT = 4  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks
+READABLE = (2, 3, FORMAT)
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024  # of a backbone's pictures; a net has bounds of its own
 
 
@@ -24,7 +24,7 @@ class Note:
     class_names: tuple[str, ...]
     target_size: tuple[int, int]  # height, width
     resize: str  # crop, squash or pad
-    backbone: str | None  # None where there is a net
+    trunk: Trunk | None  # None where there is a net
     tuned: bool  # the backbone's weights differ from the bundled ones
     temperature: float  # the logits were divided by it; the file holds the calibrated model
     decoder: int  # version of the picture reader it was trained with
@@ -33,7 +33,8 @@ class Note:
 
     def to_dict(self) -> dict[str, Any]:
         """Format and fields, ready for JSON."""
-        return {"format": FORMAT, **asdict(self), "net": self.net.to_dict() if self.net else None}
+        net = self.net.to_dict() if self.net else None
+        return {"format": FORMAT, **asdict(self), "net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
 
 
 def checked(path: str | Path, fields: dict[str, Any]) -> Note:
@@ -74,7 +75,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         class_names=tuple(fields["class_names"]),
         target_size=(size[0], size[1]),
         resize=fields["resize"],
-        backbone=fields["backbone"],
+        trunk=_trunk(fields),
         net=_net(fields),
         tuned=fields["tuned"],
         temperature=fields["temperature"],
@@ -93,18 +94,18 @@ def _good_names(names: Any) -> bool:
 
 
 def _good_network(fields: dict[str, Any]) -> bool:
-    """Whether the note says which network it is: a backbone by name, or a net by settings that fit the picture size."""
+    """Whether the note says which network it is: a trunk, or a net by settings that fit the picture size."""
     size = fields["target_size"]
-    if fields["format"] != 2 and not {"backbone", "net"} <= {*fields}:
+    wanted = {2: {"backbone"}, 3: {"backbone", "net"}, 4: {"trunk", "net"}}[fields["format"]]
+    if not wanted <= {*fields}:
         return False
     try:
-        net = _net(fields)
-    except InputError:
+        net, trunk = _net(fields), _trunk(fields)
+    except (InputError, TypeError, AttributeError):
         return False
     if net is None:
-        known = fields.get("backbone") in bundled_names()
-        return known and all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size)
-    return fields["backbone"] is None and list(net.target_size) == size
+        return trunk is not None and all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size)
+    return trunk is None and list(net.target_size) == size
 
 
 def _net(fields: dict[str, Any]) -> Net | None:
@@ -112,3 +113,10 @@ def _net(fields: dict[str, Any]) -> Net | None:
     if fields["format"] == 2 or fields["net"] is None:
         return None
     return Net.from_dict(fields["net"])
+
+
+def _trunk(fields: dict[str, Any]) -> Trunk | None:
+    """The trunk, if the note says of one; before format 4 it was the bundled backbone and no more."""
+    if fields["format"] < 4:
+        return None if fields["backbone"] is None else Trunk(fields["backbone"])
+    return None if fields["trunk"] is None else Trunk.from_dict(fields["trunk"])

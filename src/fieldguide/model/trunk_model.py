@@ -1,0 +1,111 @@
+"""Keras models of trunks: pixels in, the features that a head reads out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldguide.model import lite0
+from fieldguide.model.bases import base_model
+from fieldguide.model.bases import weights_of as base_weights_of
+from fieldguide.model.cuts import require_cut
+from fieldguide.model.trunk import LITE0_LAST, Trunk
+
+if TYPE_CHECKING:
+    import keras
+
+
+def map_model(
+    trunk: Trunk, target_size: tuple[int, int], weights: str | Path | Mapping[str, np.ndarray] | None, *, seed: int = 0
+) -> keras.Model:
+    """A trunk from pixels (n, height, width, 3) in 0..255 to its last map, nothing of it trainable.
+
+    Args:
+        trunk: what to build.
+        target_size: (height, width) of the pictures.
+        weights: of the bundled backbone, as `lite0.read_weights` names them, None for its own; of others what
+            `base_model` takes.
+        seed: of random weights.
+
+    Raises:
+        InputError: a layer is none of the backbone's, or it cannot take pictures of this size.
+        FileError: the weights cannot be had.
+        ModelError: the weights are not those of this backbone.
+    """
+    import keras
+
+    if not trunk.bundled:
+        model = base_model(trunk.backbone, target_size, weights=weights, cut=trunk.cut, seed=seed)
+        for name in trunk.taps:
+            require_cut(model, name)
+        return model
+    whole = lite0.lite0(target_size)
+    model = keras.Model(whole.input, whole.get_layer(trunk.cut or LITE0_LAST).output, name=trunk.backbone)
+    if not isinstance(weights, Mapping | None):  # a file, or random ones: as of any other base
+        weights = lite0_weights(weights, target_size, seed)
+    model.trainable = False
+    return lite0.load_weights(model, weights)
+
+
+def lite0_weights(weights: str | Path, target_size: tuple[int, int], seed: int) -> Mapping[str, np.ndarray] | None:
+    """Weights of the bundled backbone out of a file, or random ones, as `lite0.read_weights` names them."""
+    if weights == "imagenet":
+        return None
+    return lite0.weights_of(base_model("efficientnet_lite0", target_size, weights=weights, seed=seed))
+
+
+def feature_model(
+    trunk: Trunk,
+    target_size: tuple[int, int],
+    weights: str | Path | Mapping[str, np.ndarray] | None,
+    *,
+    maps: Sequence[str] = (),
+) -> keras.Model:
+    """A trunk from pixels (n, height, width, 3) in 0..255 to features (n, features), its layers all its own.
+
+    Args:
+        trunk: what to build.
+        target_size: (height, width) of the pictures.
+        weights: as `map_model` takes them.
+        maps: layers that no shortcut goes around, whose outputs come besides, one after the other.
+
+    Raises:
+        InputError: a layer is none of the backbone's, or it cannot take pictures of this size.
+        FileError: the weights cannot be had.
+        ModelError: the weights are not those of this backbone.
+
+    Example:
+        >>> feature_model(Trunk(taps=("block3b_add",)), (64, 64), None).output_shape
+        (None, 1320)
+    """
+    import keras
+
+    base = map_model(trunk, target_size, weights)
+    for name in maps:
+        require_cut(base, name)
+    tapped = [*(base.get_layer(name).output for name in trunk.taps), base.output]
+    features = pooled(tapped, trunk)
+    outputs = [features, *(base.get_layer(name).output for name in maps)] if maps else features
+    return keras.Model(base.input, outputs, name=f"{trunk.backbone}_features")
+
+
+def pooled(maps: Sequence[keras.KerasTensor], trunk: Trunk) -> keras.KerasTensor:
+    """The features that come of the maps of the taps and of the last map, as one vector for each picture."""
+    from keras import layers
+
+    kinds = {"average": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
+    vectors = [
+        layers.GlobalAveragePooling2D(name=f"{name}_mean")(tapped)
+        for name, tapped in zip(trunk.taps, maps, strict=False)
+    ]
+    name = "avg_pool" if trunk.pooling == "average" else f"{trunk.pooling}_pool"
+    vectors.append(kinds[trunk.pooling](name=name)(maps[-1]))
+    return vectors[0] if len(vectors) == 1 else layers.Concatenate(name="features")(vectors)
+
+
+def weights_of(model: keras.Model, trunk: Trunk) -> dict[str, np.ndarray]:
+    """The weights of a trunk in a model, as `map_model` takes them."""
+    return lite0.weights_of(model) if trunk.bundled else base_weights_of(model)
