@@ -28,8 +28,8 @@ LAYERS: dict[int, str] = {
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.build model.runners model.engine model.predictions "
     "model.note model.archive model.classifier",
-    5: "training.recipe training.record training.features training.logistic training.choose training.finetune "
-    "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
+    5: "training.recipe training.record training.views training.features training.logistic training.choose training.seen "
+    "training.reading training.finetune training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
     "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
     6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case "

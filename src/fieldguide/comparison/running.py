@@ -58,7 +58,7 @@ def run_all(pictures: Pictures, planned: Sequence[Planned], folder: Path, worker
     if networks and _trained_at_once(pictures, planned, places, networks, workers, keep):
         missing = [number for number in missing if number not in networks]
     if missing and isinstance(first := planned[0].recipe, Recipe):
-        frozen.compute(pictures.store, backbone=first.backbone)  # once, and kept for all runs
+        frozen.compute(pictures.store, trunk=first.trunk)  # once, and kept for all runs
     for order, number in enumerate(missing):
         each = planned[number]
         left = _time_left(planned, results, missing[order:])

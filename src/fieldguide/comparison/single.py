@@ -14,6 +14,7 @@ from fieldguide.calibration import softmax
 from fieldguide.comparison.pictures import Pictures
 from fieldguide.comparison.plan import Planned
 from fieldguide.comparison.record import Result
+from fieldguide.model.trunk import BUNDLED
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.fit import train
@@ -52,7 +53,7 @@ def _head(pictures: Pictures, planned: Planned, recipe: Recipe) -> Result:
     started = time.perf_counter()
     parts = pictures.chosen(planned.rows, planned.copies)
     run = train(parts, recipe=recipe)
-    measured = frozen.compute(pictures.store.select(parts.test), backbone=recipe.backbone).values
+    measured = frozen.compute(pictures.store.select(parts.test), trunk=run.classifier.trunk or BUNDLED).values
     return _result(
         planned,
         (run.train_accuracy.value, len(parts.train)),

@@ -108,9 +108,9 @@ def _require(classifier: object, data: object) -> None:
 
 def _features(classifier: Classifier, store: PixelStore) -> np.ndarray:
     """What the classifier's network sees in the pictures: float32 (n, features)."""
-    if classifier.backbone is None:  # few will ask for this network's features again: they are not kept
+    if classifier.trunk is None:  # few will ask for this network's features again: they are not kept
         return computing.compute_once(store, classifier.engine)
-    return computing.compute(store, backbone=classifier.backbone, weights=classifier.weights).values
+    return computing.compute(store, trunk=classifier.trunk, weights=classifier.weights).values
 
 
 def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:

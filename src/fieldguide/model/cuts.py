@@ -80,7 +80,7 @@ def require_cut_of(entries: Sequence[Mapping[str, Any]], cut: str, title: str) -
     )
 
 
-def split_at(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:
+def split_at(model: keras.Model, cut: str, *, maps: Sequence[str] = ()) -> tuple[keras.Model, keras.Model]:
     """The first and the last part of a model, with the very same layers: pixels to activation, activation to output.
 
     Training the last part trains `model`.
@@ -88,6 +88,7 @@ def split_at(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:
     Args:
         model: of Keras's functional kind, such as `base_model` gives, or one that goes on from its output.
         cut: one of `cuts(model)`.
+        maps: layers behind the cut whose outputs the last part gives before its own, in a list.
 
     Raises:
         InputError: it is not one of them.
@@ -98,7 +99,7 @@ def split_at(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:
     shapes = [tensor["shape"] for entry in entries[place:] for tensor in _tensors(entry["inbound_nodes"])]
     shape = shapes[0] if shapes else model.output_shape
     front = _part(model, entries[1:place], entries[0]["name"], model.input_shape, f"{model.name}_to_{cut}")
-    return front, _part(model, entries[place:], cut, shape, f"{model.name}_after_{cut}")
+    return front, _part(model, entries[place:], cut, shape, f"{model.name}_after_{cut}", maps)
 
 
 def train_only_after(model: keras.Model, cut: str | None) -> keras.Model:
@@ -150,7 +151,14 @@ def _tensors(value: Any) -> Iterator[dict[str, Any]]:
             yield from _tensors(inner)
 
 
-def _part(model: keras.Model, entries: Sequence[Mapping[str, Any]], start: str, shape: Any, name: str) -> keras.Model:
+def _part(
+    model: keras.Model,
+    entries: Sequence[Mapping[str, Any]],
+    start: str,
+    shape: Any,
+    name: str,
+    maps: Sequence[str] = (),
+) -> keras.Model:
     """A model of some of another one's layers, called anew on an input in the place of the layer `start`.
 
     Keras can also begin a model at any tensor, but finds that of a layer by the first model that it was part of.
@@ -165,7 +173,7 @@ def _part(model: keras.Model, entries: Sequence[Mapping[str, Any]], start: str, 
         value = outputs[entry["name"]] = operations[entry["name"]](
             *_filled(node["args"], outputs), **_filled(node["kwargs"], outputs)
         )
-    return keras.Model(given, value, name=name)
+    return keras.Model(given, [*(outputs[each] for each in maps), value] if maps else value, name=name)
 
 
 def _filled(value: Any, outputs: Mapping[str, Any]) -> Any:

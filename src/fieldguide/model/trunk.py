@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -82,6 +82,13 @@ class Trunk:
         """The layer that it ends with, of the bundled backbone; of others the cut, or "" for their last map."""
         return self.cut or (LITE0_LAST if self.bundled else "")
 
+    def with_all_taps(self) -> Trunk:
+        """The same, read after each block before its end, or of other backbones each stage."""
+        ends = CUTS if self.bundled else self.spec.cuts
+        if self.cut is not None:
+            ends = ends[: ends.index(self.cut)] if self.cut in ends else ends
+        return replace(self, taps=ends)
+
     def widths(self, target_size: tuple[int, int]) -> tuple[int, ...]:
         """How many features come of each tap and of the last map, of the bundled backbone.
 
@@ -120,3 +127,4 @@ class Trunk:
 
 
 BUNDLED = Trunk()  # the backbone that comes with fieldguide, whole, read at its end
+ALL_BLOCKS = Trunk(taps=CUTS)  # the same, read after each of its blocks too

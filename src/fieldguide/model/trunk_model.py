@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 from fieldguide.model import lite0
 from fieldguide.model.bases import base_model
 from fieldguide.model.bases import weights_of as base_weights_of
-from fieldguide.model.cuts import require_cut
+from fieldguide.model.cuts import require_cut, split_at
 from fieldguide.model.trunk import LITE0_LAST, Trunk
 
 if TYPE_CHECKING:
@@ -90,6 +91,35 @@ def feature_model(
     features = pooled(tapped, trunk)
     outputs = [features, *(base.get_layer(name).output for name in maps)] if maps else features
     return keras.Model(base.input, outputs, name=f"{trunk.backbone}_features")
+
+
+def tail_model(base: keras.Model, trunk: Trunk, start: str) -> tuple[keras.Model, int]:
+    """The last part of a trunk, from the activation after the layer `start` to features, its layers those of `base`.
+
+    Features of maps before or at `start` are known already where the rest is trained: they come in beside the
+    activation, and are the first ones of those that go out.
+
+    Args:
+        base: what `map_model` returned.
+        trunk: that it is.
+        start: a layer that no shortcut goes around.
+
+    Returns:
+        The model from [activation, features known already] to features, or from the activation alone where none are
+        known; and how many are known.
+    """
+    import keras
+
+    names = [layer.name for layer in base.layers]
+    early = [name for name in trunk.taps if names.index(name) <= names.index(start)]
+    late = trunk.taps[len(early) :]
+    _, part = split_at(base, start, maps=late)
+    features = pooled(part.outputs, replace(trunk, taps=late))
+    known = sum(base.get_layer(name).output.shape[-1] for name in early)
+    if not known:
+        return keras.Model(part.input, features), 0
+    given = keras.Input((known,), name="known")
+    return keras.Model([part.input, given], keras.layers.Concatenate(name="all_features")([given, features])), known
 
 
 def pooled(maps: Sequence[keras.KerasTensor], trunk: Trunk) -> keras.KerasTensor:

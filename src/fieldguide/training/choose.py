@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,13 @@ class Fold:
 
     fitted: np.ndarray  # int64
     held: np.ndarray  # int64
+    # int64, rows of other views of the fitted pictures: fitted to, and counted in no figure
+    varied: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All rows that are fitted to."""
+        return np.concatenate([self.fitted, self.varied])
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +84,7 @@ def folds_for(labels: np.ndarray, groups: np.ndarray, validation: int, recipe: R
     return kept, f"out of fold: {len(kept)} times a part of the {count:,} training pictures was held out"
 
 
-def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
+def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe, *, what: str = "") -> Chosen:
     """The penalty with the lowest held-out loss, and class weights where they raise the balanced accuracy.
 
     Penalties are tried from the strongest on, until the loss has risen twice.
@@ -86,9 +93,10 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
         examples: features and labels.
         folds: from `folds_for`.
         recipe: for the penalties.
+        what: the head reads, for the names of the trials.
     """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
-    problems = [problem_for(examples, fold.fitted, 0.0) for fold in folds]
+    problems = [problem_for(examples, fold.rows, 0.0) for fold in folds]
     tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
     with console.progress("Choosing settings", len(recipe.penalties)) as bar:
@@ -104,13 +112,13 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe) -> Chosen:
                 break
     penalty, _, logits, start = min(tried, key=lambda entry: entry[1])
     trials = [
-        Trial(f"L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
+        Trial(f"{what}L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
         for value, loss, found, _ in tried
     ]
     power = 0.0
-    counts = np.bincount(examples.labels, minlength=examples.classes)
+    counts = np.bincount(examples.labels, minlength=examples.classes)  # the views of a picture change no ratio much
     if counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(examples, folds, penalty, logits, start)
+        power, logits, more = _weighted(examples, folds, penalty, logits, start, what)
         trials += more
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 
@@ -129,21 +137,21 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
         bar.advance()
 
     with console.progress("Following the head", 0) as bar:
-        heads, _ = fit(examples, [problem_for(examples, fold.fitted, power)], penalty=penalty, watch=watch)
+        heads, _ = fit(examples, [problem_for(examples, fold.rows, power)], penalty=penalty, watch=watch)
         if not epochs:  # nothing could be learnt: the start is the minimum
             watch(heads)
     return tuple(epochs), heads[0]
 
 
 def _weighted(
-    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray, start: np.ndarray
+    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray, start: np.ndarray, what: str
 ) -> tuple[float, np.ndarray, list[Trial]]:
     """The class weights with the best held-out balanced accuracy, if they raise it by more than its standard error."""
     classes = examples.classes
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
     tried = []  # power, logits, balanced accuracy
     for power in POWERS:
-        problems = [problem_for(examples, fold.fitted, power) for fold in folds]
+        problems = [problem_for(examples, fold.rows, power) for fold in folds]
         heads, _ = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
         logits = _held_out(heads, examples, folds)
         tried.append((power, logits, _balanced(logits, truth, classes)))
@@ -152,7 +160,7 @@ def _weighted(
     if most <= needed:
         best, logits = 0.0, plain
     trials = [
-        Trial(f"class weights to the power {power:g}", *loss_and_accuracy(found, truth), power == best)
+        Trial(f"{what}class weights to the power {power:g}", *loss_and_accuracy(found, truth), power == best)
         for power, found, _ in tried
     ]
     return best, logits, trials
@@ -165,7 +173,7 @@ def _held_out(heads: Sequence[Head], examples: Examples, folds: Sequence[Fold]) 
 
 def _only_known_classes(fold: Fold, labels: np.ndarray) -> Fold:
     """The fold without held-out rows of classes that it has nothing to fit to."""
-    return Fold(fold.fitted, fold.held[np.isin(labels[fold.held], labels[fold.fitted])])
+    return replace(fold, held=fold.held[np.isin(labels[fold.held], labels[fold.fitted])])
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

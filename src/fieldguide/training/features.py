@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from fieldguide import cache, console, files
 from fieldguide.data.decode import DECODER_VERSION
 from fieldguide.data.pixels import PixelStore
-from fieldguide.model.backbones import backbone as backbone_named
-from fieldguide.model.engine import DEFAULT_CUT, Engine, LiteEngine
+from fieldguide.model.engine import Engine, trunk_engine
+from fieldguide.model.graph import output_shapes
+from fieldguide.model.trunk import ALL_BLOCKS, BUNDLED, Trunk
 from fieldguide.rows import RowStore
+from fieldguide.training.views import AS_IT_IS, View
 
 ENGINE_VERSION = 1  # raise it when features could change
 BATCH = 64
@@ -21,58 +24,78 @@ BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a frozen backbone sees in the pictures of a store."""
+    """What a frozen trunk sees in the pictures of a store, or in one view of them."""
 
     values: np.ndarray  # float32 (n, features)
     computed: int  # how many pictures had to go through the network now
     _digests: tuple[bytes, ...]
-    _cuts: RowStore | None
+    _maps: RowStore | None
 
-    def cuts(self, rows: np.ndarray) -> np.ndarray:
-        """Activations where fine-tuning starts, float16 (len(rows), height, width, channels)."""
-        if self._cuts is None:
-            raise ValueError("these features were computed without the activations at the cut")
-        return self._cuts.read("cut", [self._digests[row] for row in rows])
+    def maps(self, rows: np.ndarray) -> np.ndarray:
+        """Activations where training starts, float16 (len(rows), height, width, channels)."""
+        if self._maps is None:
+            raise ValueError("these features were computed without the activations where training starts")
+        return self._maps.read("cut", [self._digests[row] for row in rows])
 
 
 def compute(
     store: PixelStore,
     *,
-    backbone: str = "efficientnet_lite0",
+    trunk: Trunk = BUNDLED,
     weights: Mapping[str, np.ndarray] | None = None,
-    with_cut: bool = False,
+    start: str | None = None,
+    view: View = AS_IT_IS,
 ) -> Features:
     """The features of every picture of a store, from the cache where they were computed before.
 
     Args:
         store: the pictures.
-        backbone: its name in the table of backbones.
-        weights: of the backbone, where they are not the bundled ones.
-        with_cut: also keep the activations at the cut, for fine-tuning.
+        trunk: what computes them.
+        weights: of the trunk; None for the bundled ones.
+        start: also keep the activations after this layer, where training starts.
+        view: how the pictures are seen.
 
     Returns:
         Features, row by row as the store's.
 
     Raises:
+        InputError: the layer is none of the trunk's.
         FileError: if the cache cannot be written. What was computed so far is kept.
     """
-    spec = backbone_named(backbone)
-    values = np.empty((len(store), spec.features), np.float32)
-    place, key = files.cache_folder() / "features", _key(store, spec.weights_sha256, weights)
-    kept = RowStore(place / f"{key}-pooled", {"features": (np.dtype(np.float32), (spec.features,))})
-    cut_shape = tuple(-(-side // (spec.target_size[0] // spec.cut_shape[0])) for side in store.target_size)
-    cuts = RowStore(place / f"{key}-{DEFAULT_CUT}", {"cut": (np.dtype(np.float16), (*cut_shape, spec.cut_shape[2]))})
+    engine = None if trunk.bundled else trunk_engine(trunk, weights, store.target_size, cut=start)
+    count = engine.feature_count if engine else trunk.features(store.target_size)
+    key, place = _key(store, trunk, weights, view), files.cache_folder() / "features"
+    kept = _feature_rows(place, key, trunk, count)
+    # Whoever chose between the last map and all of them has computed all: the last one's features are among them.
+    wider = None
+    if trunk == BUNDLED:
+        wider = _feature_rows(place, key, ALL_BLOCKS, ALL_BLOCKS.features(store.target_size))
+    maps = None
+    if start is not None:
+        shape = engine.cut_shape if engine else output_shapes(store.target_size)[start]
+        maps = RowStore(place / f"{key}-{start}", {"cut": (np.dtype(np.float16), shape or ())})
     first_row = {digest: row for row, digest in reversed(list(enumerate(store.digests)))}
     missing = sorted(
-        row for digest, row in first_row.items() if digest not in kept or (with_cut and digest not in cuts)
+        row
+        for digest, row in first_row.items()
+        if (digest not in kept and (wider is None or digest not in wider)) or (maps is not None and digest not in maps)
     )
-    for rows in (kept, cuts):
-        rows.mark_used(store.digests)  # so that making room for the missing ones leaves these
+    for rows in (kept, wider, maps):
+        if rows is not None:
+            rows.mark_used(store.digests)  # so that making room for the missing ones leaves these
     if missing:
-        _fill(store, missing, kept, cuts if with_cut else None, LiteEngine(weights, store.target_size))
-    for start in range(0, len(store), 4096):
-        values[start : start + 4096] = kept.read("features", store.digests[start : start + 4096])
-    return Features(values, len(missing), store.digests, cuts if with_cut else None)
+        engine = engine or trunk_engine(trunk, weights, store.target_size, cut=start)
+        _fill(store, view, missing, kept, maps, engine)
+    values = np.empty((len(store), count), np.float32)
+    for first in range(0, len(store), 4096):
+        digests = store.digests[first : first + 4096]
+        own = np.array([digest in kept for digest in digests], bool)
+        block = values[first : first + 4096]
+        block[own] = kept.read("features", [digest for digest, there in zip(digests, own, strict=True) if there])
+        if wider is not None and not own.all():
+            others = [digest for digest, there in zip(digests, own, strict=True) if not there]
+            block[~own] = wider.read("features", others)[:, -count:]
+    return Features(values, len(missing), store.digests, maps)
 
 
 def compute_once(store: PixelStore, engine: Engine) -> np.ndarray:
@@ -90,35 +113,48 @@ def compute_once(store: PixelStore, engine: Engine) -> np.ndarray:
     return values
 
 
-def _fill(store: PixelStore, missing: list[int], kept: RowStore, cuts: RowStore | None, engine: LiteEngine) -> None:
+def _fill(
+    store: PixelStore, view: View, missing: list[int], kept: RowStore, maps: RowStore | None, engine: Engine
+) -> None:
     """Runs the missing pictures through the network and keeps what comes out."""
-    cache.make_room(len(missing) * (kept.row_bytes + (cuts.row_bytes if cuts else 0)))
-    with console.progress("Computing features", len(missing)) as bar, kept.writer(len(missing)) as writer:
-        if cuts is None:
-            for rows, pixels in _batches(store, missing):
+    cache.make_room(len(missing) * (kept.row_bytes + (0 if maps is None else maps.row_bytes)))
+    what = f"Computing features, view {view.number + 1}" if view.number else "Computing features"
+    with console.progress(what, len(missing)) as bar, kept.writer(len(missing)) as writer:
+        if maps is None:
+            for rows, pixels in _batches(store, missing, view):
                 for row, features in zip(rows, engine.features(pixels), strict=True):
                     writer.add(store.digests[row], {"features": features})
                 bar.advance(len(rows))
             return
-        with cuts.writer(len(missing)) as cut_writer:
-            for rows, pixels in _batches(store, missing):
+        with maps.writer(len(missing)) as map_writer:
+            for rows, pixels in _batches(store, missing, view):
                 for row, features, cut in zip(rows, *engine.features_and_cut(pixels), strict=True):
                     writer.add(store.digests[row], {"features": features})
-                    cut_writer.add(store.digests[row], {"cut": cut.astype(np.float16)})
+                    map_writer.add(store.digests[row], {"cut": cut.astype(np.float16)})
                 bar.advance(len(rows))
 
 
-def _batches(store: PixelStore, rows: list[int]):  # type: ignore[no-untyped-def]
+def _batches(store: PixelStore, rows: list[int], view: View = AS_IT_IS) -> Iterator[tuple[list[int], np.ndarray]]:
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        yield batch, store.read(batch)
+        yield batch, view.read(store, batch)
 
 
-def _key(store: PixelStore, bundled: str, weights: Mapping[str, np.ndarray] | None) -> str:
+def _feature_rows(place: Path, key: str, trunk: Trunk, count: int) -> RowStore:
+    """Where the features that a trunk makes of its maps are kept."""
+    read = "pooled"
+    if trunk != BUNDLED:
+        told = " ".join((trunk.backbone, trunk.last, *trunk.taps, trunk.pooling))
+        read = hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+    return RowStore(place / f"{key}-{read}", {"features": (np.dtype(np.float32), (count,))})
+
+
+def _key(store: PixelStore, trunk: Trunk, weights: Mapping[str, np.ndarray] | None, view: View) -> str:
     """A folder name for features of this network on pictures read in this way."""
-    mark = bundled if weights is None else fingerprint_of(weights)
+    mark = trunk.spec.weights_sha256 if weights is None else fingerprint_of(weights)
     height, width = store.target_size
-    return f"v{ENGINE_VERSION}-{mark[:16]}-{height}x{width}-{store.resize}-d{DECODER_VERSION}"
+    seen = f"-view{view.key}" if view.key else ""
+    return f"v{ENGINE_VERSION}-{mark[:16]}-{height}x{width}-{store.resize}-d{DECODER_VERSION}{seen}"
 
 
 def fingerprint_of(weights: Mapping[str, np.ndarray]) -> str:

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldguide import console
-from fieldguide.calibration import fit_temperature, picture_losses, softmax
-from fieldguide.model.engine import DEFAULT_CUT
+from fieldguide.model.cuts import train_only_after
 from fieldguide.model.head import Head
-from fieldguide.model.lite0 import lite0, load_weights, tail, train_only_after, weights_of
+from fieldguide.model.trunk_model import map_model, tail_model, weights_of
 from fieldguide.training.choose import Fold, loss_and_accuracy
-from fieldguide.training.features import Features
-from fieldguide.training.logistic import Examples, problem_for
+from fieldguide.training.logistic import problem_for
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
+from fieldguide.training.seen import Seen
 
 if TYPE_CHECKING:
     import keras
 
 ROOM_TO_GAIN = 0.03  # held-out errors below this share are too few to show that fine-tuning helps
 FEWEST_HELD_OUT = 40  # pictures, below which chance alone looks like a gain
-SMALLEST_GAIN = 0.02  # of the loss: rounding alone may lower it by less, and on every picture alike
 FORWARD_BATCH = 128
 WARM_UP = 0.15  # share of the steps in which the rate rises: at full rate from the start, Adam undoes the head
 
@@ -39,15 +37,14 @@ class Tuned:
     logits: np.ndarray  # float32 (held, units) of the fold's held-out rows
 
 
-def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
-    """The backbone and head after training the blocks behind the cut, at the epoch with the lowest held-out loss.
+def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
+    """Trunk and head after training what follows the layer `recipe.start`, at the epoch with the lowest held-out loss.
 
     Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine. The order of the
-    pictures depends on the seed and the epoch alone.
+    pictures, and which view of each is learnt from, depend on the seed and the epoch alone.
 
     Args:
-        features: computed `with_cut`.
-        examples: the same pictures' features and labels.
+        seen: what the frozen part sees in the pictures, with the activations where training starts.
         fold: rows to fit to, and rows that choose the epoch.
         head: fitted on the frozen features of the fold's rows; training starts from it.
         recipe: for target size, epochs, rate, patience, batch size and seed.
@@ -56,25 +53,27 @@ def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *,
     Source:
         I. Loshchilov, F. Hutter (2017), "SGDR: Stochastic gradient descent with warm restarts", ICLR (cosine).
     """
-    base, model = _trainable(head, recipe.target_size)
-    fitted, held = features.cuts(fold.fitted), features.cuts(fold.held)
-    targets, held_targets = examples.labels[fold.fitted], examples.labels[fold.held]
-    weights = problem_for(examples, fold.fitted, power).weights[fold.fitted] * np.float32(len(fold.fitted))
-    batches = -(-len(fitted) // recipe.batch_size)
+    base, model, known = _trainable(head, seen, recipe)
+    labels = seen.labels
+    targets, held_targets = labels[fold.fitted], labels[fold.held]
+    weights = problem_for(seen.examples, fold.fitted, power).weights[fold.fitted] * np.float32(len(fold.fitted))
+    batches = -(-len(fold.fitted) // recipe.batch_size)
     _compile(model, recipe, head.kernel.shape[1], batches)
     best: tuple[float, list[np.ndarray], np.ndarray] | None = None
     epochs: list[Epoch] = []
     with console.progress("Fine-tuning", recipe.fine_tune_epochs * batches) as bar:
         for number in range(1, recipe.fine_tune_epochs + 1):
-            for rows in _shuffled(len(fitted), recipe, number):
+            view_of = np.random.default_rng((recipe.seed, number, seen.views)).integers(seen.views, size=len(targets))
+            for rows in _shuffled(len(targets), recipe, number):
                 model.train_on_batch(
-                    fitted[rows].astype(np.float32),
+                    _inputs(seen, fold.fitted[rows], view_of[rows], known),
                     targets[rows][:, None].astype(np.float32),
                     sample_weight=weights[rows],
                 )
                 bar.advance()
-            logits = _forward(model, held)
-            epochs.append(_epoch(number, _forward(model, fitted), targets, logits, held_targets))
+            logits = _forward(model, seen, fold.held, known)
+            fitted = _forward(model, seen, fold.fitted, known)
+            epochs.append(_epoch(number, fitted, targets, logits, held_targets))
             if best is None or epochs[-1].val_loss < best[0]:
                 best = (epochs[-1].val_loss, model.get_weights(), logits)
             elif number - _best_place(epochs) >= recipe.patience:
@@ -84,39 +83,19 @@ def fine_tune(features: Features, examples: Examples, fold: Fold, head: Head, *,
     kernel, bias = model.layers[-1].get_weights()
     place = _best_place(epochs)
     epochs[place - 1] = replace(epochs[place - 1], chosen=True)
-    return Tuned(weights_of(base), Head(kernel, bias), tuple(epochs), best[2])
+    return Tuned(weights_of(base, seen.trunk), Head(kernel, bias), tuple(epochs), best[2])
 
 
-def clearly_better(tuned: np.ndarray, frozen: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether fine-tuning lowered the held-out loss by more than its standard error and 2%, and lost no accuracy.
-
-    Each is calibrated by its own temperature first, as the finished classifier would be.
-
-    Args:
-        tuned: logits (held, units).
-        frozen: logits (held, units) of the head on the frozen backbone, fitted to the same pictures.
-        labels: int (held,).
-    """
-    if not np.isfinite(tuned).all():  # it diverged: the head on the frozen backbone is as good as ever
-        return False
-    one, other = (softmax(logits, fit_temperature(logits, labels)) for logits in (tuned, frozen))
-    gain = picture_losses(other, labels) - picture_losses(one, labels)
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
-    lost = (other.argmax(axis=1) == labels).sum() - (one.argmax(axis=1) == labels).sum()
-    noticeable = SMALLEST_GAIN * picture_losses(other, labels).mean()
-    return bool(gain.mean() > max(error, noticeable) and lost <= 0)
-
-
-def _trainable(head: Head, target_size: tuple[int, int]) -> tuple[keras.Model, keras.Model]:
-    """The whole backbone, and the part behind its cut with the head, sharing layers; logits out."""
+def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, keras.Model, int]:
+    """The whole trunk, and the part where training starts with the head, sharing layers; see `tail_model`."""
     import keras
 
-    base = train_only_after(load_weights(lite0(target_size)), DEFAULT_CUT)
-    behind = tail(base, DEFAULT_CUT)
+    base = train_only_after(map_model(seen.trunk, recipe.target_size, seen.weights), recipe.start)
+    behind, known = tail_model(base, seen.trunk, recipe.start)
     dense = keras.layers.Dense(head.kernel.shape[1], name="logits")
-    model = keras.Model(behind.input, dense(behind.output))
+    model = keras.Model(behind.inputs, dense(behind.output))
     dense.set_weights([head.kernel, head.bias])
-    return base, model
+    return base, model, known
 
 
 def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int) -> None:
@@ -143,14 +122,20 @@ def _shuffled(count: int, recipe: Recipe, epoch: int) -> Iterator[np.ndarray]:
         yield np.sort(order[start : start + recipe.batch_size])
 
 
-def _forward(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    """Logits float32 (n, units); every batch of one size, so that nothing is compiled twice."""
+def _inputs(seen: Seen, pictures: np.ndarray, views: np.ndarray, known: int) -> list[np.ndarray]:
+    """The activations where training starts, of one view of each picture, and the features known already."""
+    maps = seen.maps(pictures, views).astype(np.float32)
+    return [maps, seen.values(pictures, views)[:, :known]] if known else [maps]
+
+
+def _forward(model: keras.Model, seen: Seen, pictures: np.ndarray, known: int) -> np.ndarray:
+    """Logits float32 (n, units) of pictures as they are; every batch of one size, so that nothing is compiled twice."""
     parts = []
-    for start in range(0, len(activations), FORWARD_BATCH):
-        batch = activations[start : start + FORWARD_BATCH].astype(np.float32)
-        filled = np.zeros((FORWARD_BATCH, *batch.shape[1:]), np.float32)
-        filled[: len(batch)] = batch
-        parts.append(np.asarray(model.predict_on_batch(filled))[: len(batch)])
+    for start in range(0, len(pictures), FORWARD_BATCH):
+        batch = pictures[start : start + FORWARD_BATCH]
+        filled = np.resize(batch, FORWARD_BATCH)
+        found = model.predict_on_batch(_inputs(seen, filled, np.zeros(FORWARD_BATCH, np.int64), known))
+        parts.append(np.asarray(found)[: len(batch)])
     return np.concatenate(parts)
 
 

@@ -23,13 +23,15 @@ from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
 from fieldguide.training.logs import refuse_unknown
-from fieldguide.training.phases import fine_tuned, fit_head, hold_out
+from fieldguide.training.phases import HeldOut, fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.seen import Seen
 from fieldguide.training.stores import at_size, whole_store
+from fieldguide.training.views import View
 from fieldguide.training.watching import watch as watched
 
 ROOM_FOR_A_MODEL = 40_000_000  # bytes, of the backbone with a head
@@ -236,7 +238,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
         try:
-            features = frozen.compute(store, backbone=recipe.backbone, with_cut=not held_out.objection)
+            features = _seen(store, parts, recipe, held_out)
         finally:
             # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
             # often and briefly, and would wait for the interpreter's lock at every call.
@@ -246,15 +248,15 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
                         loading.join(0.1)
                         bar.advance(0)
     with watch.stage("head"):
-        learnt = fit_head(features.values, parts, recipe, held_out)
+        learnt = fit_head(features, parts, recipe, held_out)
     with watch.stage("fine-tuning"):
-        learnt = fine_tuned(learnt, features, parts, recipe, held_out)
+        learnt = fine_tuned(learnt, recipe, held_out)
     classifier = Classifier(
         learnt.head.cooled(learnt.choices.temperature),
         parts.train.class_names,
         target_size=recipe.target_size,
         resize=recipe.resize,
-        backbone=recipe.backbone,
+        trunk=learnt.seen.trunk,
         weights=learnt.weights,
         temperature=learnt.choices.temperature,
         seen=store.marks[: len(parts.train) + len(parts.validation)],
@@ -276,8 +278,21 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         weights_note=_weights_note(recipe.backbone),
         agreement=agreement,
         decoded=store.decoded,
-        computed=features.computed,
+        computed=sum(each.computed for each in features.features),
     )
+
+
+def _seen(store: PixelStore, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Seen:
+    """What the frozen trunk sees in the pictures of all parts, and in the further views of those learnt from."""
+    count = len(parts.train)
+    learnt = store.select(parts.train) if recipe.views > 1 else store
+    start = None if held_out.objection else recipe.start
+    features = tuple(
+        frozen.compute(learnt if number else store, trunk=recipe.trunk, start=start, view=View(number, recipe.augment))
+        for number in range(recipe.views)
+    )
+    classes = len(parts.train.class_names)
+    return Seen(recipe.trunk, None, held_out.labels, classes, count, features)
 
 
 def _weights_note(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +13,13 @@ from fieldguide.data.split import Parts
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.head import Head
-from fieldguide.training.choose import Chosen, Fold, choose, folds_for, learning_curve
-from fieldguide.training.features import Features
-from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, clearly_better, fine_tune
-from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
+from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
+from fieldguide.training.logistic import fit, problem_for
+from fieldguide.training.reading import clearly_better, read
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch
+from fieldguide.training.seen import Seen
 from fieldguide.words import counted
 
 
@@ -36,7 +38,8 @@ class Learnt:
     """What has been learnt so far."""
 
     head: Head  # not yet calibrated
-    weights: dict[str, np.ndarray] | None  # of the backbone, once it was trained too
+    seen: Seen  # what it reads
+    weights: Mapping[str, np.ndarray] | None  # of the trunk; None for the bundled ones
     epochs: tuple[Epoch, ...]
     choices: Choices
     train_accuracy: Estimate
@@ -67,18 +70,18 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
     return HeldOut(labels, folds, how, objection)
 
 
-def fit_head(values: np.ndarray, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
-    """The head on the frozen backbone: settings chosen on held-out pictures, then fitted to all of train."""
+def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
+    """The head on the frozen trunk: what it reads and its settings chosen on held-out pictures, then fitted to all."""
     count = len(parts.train)
-    seen = Examples(values[: len(held_out.labels)], held_out.labels, len(parts.train.class_names))
-    chosen = choose(seen, held_out.folds, recipe)
-    epochs, head = learning_curve(seen, held_out.folds[0], chosen.penalty, chosen.power)
+    seen, chosen, trials = read(seen, recipe, held_out.folds)
+    epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
     if len(held_out.folds[0].fitted) < count:
         head = _fitted(seen, np.arange(count), chosen)
-    right = int((head.probabilities(values[:count]).argmax(axis=1) == parts.train.labels).sum())
+    own = seen.examples.features[:count]
+    right = int((head.probabilities(own).argmax(axis=1) == parts.train.labels).sum())
     choices = Choices(
         how=held_out.how,
-        trials=chosen.trials,
+        trials=trials,
         penalty=chosen.penalty,
         class_weight_power=chosen.power,
         temperature=chosen.temperature,
@@ -87,18 +90,19 @@ def fit_head(values: np.ndarray, parts: Parts, recipe: Recipe, held_out: HeldOut
         fine_tune_reason="",
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
-    return Learnt(head, None, epochs, choices, wilson(right, count), chosen)
+    return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
 
 
-def _fitted(examples: Examples, rows: np.ndarray, chosen: Chosen) -> Head:
-    """The head with the chosen settings, fitted to these rows."""
-    problem = problem_for(examples, rows, chosen.power)
+def _fitted(seen: Seen, pictures: np.ndarray, chosen: Chosen) -> Head:
+    """The head with the chosen settings, fitted to these pictures."""
+    (fold,) = seen.folds([Fold(pictures, pictures[:0])])
+    problem = problem_for(seen.examples, fold.rows, chosen.power)
     with console.progress("Fitting the head", 0) as bar:
-        heads, _ = fit(examples, [problem], penalty=chosen.penalty, watch=lambda _: bar.advance())
+        heads, _ = fit(seen.examples, [problem], penalty=chosen.penalty, watch=lambda _: bar.advance())
     return heads[0]
 
 
-def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
+def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
     """What was learnt, with the last blocks trained too where that clearly helps on held-out pictures.
 
     The held-out pictures are those of the first fold. A tuned network is not fitted to them: it is kept as it was
@@ -115,10 +119,9 @@ def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe,
             f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
         )
     labels, chosen, fold = held_out.labels, learnt.chosen, held_out.folds[0]
-    examples = Examples(features.values[: len(labels)], labels, len(parts.train.class_names))
-    head = _fitted(examples, fold.fitted, chosen)
-    tuned = fine_tune(features, examples, fold, head, recipe=recipe, power=chosen.power)
-    before = head.logits(examples.features[fold.held])
+    head = _fitted(learnt.seen, fold.fitted, chosen)
+    tuned = fine_tune(learnt.seen, fold, head, recipe=recipe, power=chosen.power)
+    before = head.logits(learnt.seen.examples.features[fold.held])
     truth = labels[fold.held]
     was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
     if not (np.isfinite(tuned.logits).all() if always else clearly_better(tuned.logits, before, truth)):
@@ -142,6 +145,7 @@ def fine_tuned(learnt: Learnt, features: Features, parts: Parts, recipe: Recipe,
     )
     return Learnt(
         head=tuned.head,
+        seen=learnt.seen,
         weights=tuned.weights,
         epochs=(*(replace(epoch, chosen=False) for epoch in learnt.epochs), *tuned.epochs),
         choices=choices,

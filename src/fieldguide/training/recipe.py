@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from fieldguide.augmentation.presets import PRESETS
+from fieldguide.augmentation.settings import Settings
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
+from fieldguide.model.lite0 import CUTS
+from fieldguide.model.trunk import ALL_BLOCKS, Trunk
 from fieldguide.words import counted
 
 # Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
@@ -21,8 +25,13 @@ FINE_TUNE_PASSES = 12_000
 FINE_TUNE_EPOCHS = 12
 FINE_TUNING = ("if better", "always")
 FEWEST_TO_FINE_TUNE = 200  # with fewer pictures the held-out ones cannot show whether it helped
+MAPS = ("last", "all", "auto")
+MOST_VALUES = 60_000_000  # features that are held in memory, 240 MB
+VIEWED_PICTURES = 2_000  # pictures that take no longer than so many are seen in several views
+MOST_USUAL_VIEWS = 4
 SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
 SMALL_TARGET = 128
+VARIED = PRESETS["light"].settings  # from view to view
 LONG_ASPECT = 2.0  # centre crops of longer pictures lose more than half of them
 
 
@@ -38,12 +47,21 @@ class Recipe:
     """
 
     backbone: str = "efficientnet_lite0"
+    cut: str | None = None  # the layer at which the backbone ends; None for its last map
+    pooling: str = "average"  # of its last map: average, max or flatten
+    # Which maps the head reads: "last", "all" (those that end a block too), or "auto": all of them where held-out
+    # pictures show that they help.
+    maps: str = "last"
     target_size: tuple[int, int] = (224, 224)  # height, width
     resize: str = "crop"  # crop, squash or pad
+    views: int = 1  # of each picture that is learnt from: as it is, and varied so many times less one
+    views_if_better: bool = False  # more than one only where held-out pictures are told better with them
+    augment: Settings = VARIED  # what varies from view to view
     # L2 penalties of the head that are tried, strongest first: on standardised features, per picture.
     penalties: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
     folds: int = 5  # out-of-fold choices where no validation part is given
     fine_tune_epochs: int = 0  # at the most; 0 leaves the backbone as it is
+    start: str = ""  # the layer after which fine-tuning trains; "" for the usual one of the backbone
     fine_tune: str = "if better"  # keep it where held-out pictures show a gain, or "always"
     fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
@@ -56,6 +74,11 @@ class Recipe:
         if not known.bundled:
             raise InputError(f"backbone is {self.backbone!r}; a recipe stands on what comes with fieldguide so far.")
         object.__setattr__(self, "backbone", known.name)
+        if self.maps not in MAPS:
+            raise InputError(f"maps is {self.maps!r}; expected one of {', '.join(MAPS)}.")
+        trunk = self.trunk  # refuses layers that there are not
+        if not self.start:
+            object.__setattr__(self, "start", _usual_start(trunk))
         if self.resize not in RESIZE_RULES:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
         if len(self.target_size) != 2 or not all(_whole(side, 32, 512) for side in self.target_size):
@@ -65,7 +88,7 @@ class Recipe:
             )
         if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
-        least = {"folds": 2, "fine_tune_epochs": 0, "patience": 1, "batch_size": 1, "seed": 0}
+        least = {"views": 1, "folds": 2, "fine_tune_epochs": 0, "patience": 1, "batch_size": 1, "seed": 0}
         for name, smallest in least.items():
             if not _whole(getattr(self, name), smallest):
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
@@ -75,6 +98,12 @@ class Recipe:
             raise InputError(f"fine_tune is {self.fine_tune!r}; expected one of {', '.join(FINE_TUNING)}.")
         if not 0 < self.fine_tune_rate < 1:
             raise InputError(f"fine_tune_rate is {self.fine_tune_rate!r}; expected a number between 0 and 1.")
+
+    @property
+    def trunk(self) -> Trunk:
+        """What computes features: of all its maps, where the head may read them."""
+        whole = Trunk(self.backbone, self.cut, pooling=self.pooling)
+        return whole if self.maps == "last" else whole.with_all_taps()
 
     @classmethod
     def auto(cls, train: Dataset | PixelStore, *, seed: int = 0, fine_tune: bool = True) -> Recipe:
@@ -98,21 +127,33 @@ class Recipe:
             >>> recipe.target_size
             (224, 224)
             >>> len(recipe.reasons)
-            4
+            5
         """
         store = store_of("train", train)
         known = backbone_named(cls.backbone)
         count, classes = len(store), len(store.dataset.class_names)
         target_size, resize, about_size = _size(store.facts, known.target_size)
         epochs, about_epochs = _epochs(count, fine_tune)
+        maps = "auto" if count * ALL_BLOCKS.features(target_size) <= MOST_VALUES else "last"
+        views = max(1, min(MOST_USUAL_VIEWS, VIEWED_PICTURES // count))
         loss = "one sigmoid unit with binary" if classes == 2 else f"{classes} softmax units with categorical"
         reasons = (
             f"backbone {known.title}: comes with fieldguide, and fits {counted(count, 'picture')} on a laptop",
             about_size,
             f"head: {loss} cross-entropy, its L2 penalty chosen on held-out pictures",
+            _about_reading(count, maps, views),
             about_epochs,
         )
-        return cls(target_size=target_size, resize=resize, fine_tune_epochs=epochs, seed=seed, reasons=reasons)
+        return cls(
+            maps=maps,
+            target_size=target_size,
+            resize=resize,
+            views=views,
+            views_if_better=True,
+            fine_tune_epochs=epochs,
+            seed=seed,
+            reasons=reasons,
+        )
 
     def with_(self, **changes: object) -> Recipe:
         """The same recipe with some fields changed; unknown fields are a TypeError."""
@@ -120,7 +161,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "augment": self.augment.changed() if self.views > 1 else None}
 
 
 def _whole(number: object, smallest: int, largest: float = math.inf) -> bool:
@@ -144,6 +185,22 @@ def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int],
     )
     how = "bars added, since they are long and narrow" if resize == "pad" else "centre crop"
     return target_size, resize, f"input {target_size[0]}x{target_size[1]}, {how}: {why}"
+
+
+def _usual_start(trunk: Trunk) -> str:
+    """Where the fine-tuning of a trunk starts: at the usual layer, or where that is cut off, before the last block."""
+    usual = trunk.spec.cut
+    if not trunk.bundled or trunk.cut is None or CUTS.index(usual) < CUTS.index(trunk.cut):
+        return usual
+    return CUTS[max(0, CUTS.index(trunk.cut) - 1)]
+
+
+def _about_reading(count: int, maps: str, views: int) -> str:
+    """What the head reads, and why."""
+    if maps == "last":
+        return f"it reads the last map: those of all blocks of {counted(count, 'picture')} would not fit in memory"
+    seen = f", and {views} views of each picture," if views > 1 else ""
+    return f"it reads the maps of all blocks{seen} if they help on held-out pictures, else the last one"
 
 
 def _epochs(count: int, allowed: bool) -> tuple[int, str]:

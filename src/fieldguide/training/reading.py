@@ -1,0 +1,77 @@
+"""What a head reads, chosen on held-out pictures: the last map or those of all blocks, one view or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fieldguide.calibration import fit_temperature, picture_losses, softmax
+from fieldguide.training.choose import Chosen, Fold, choose
+from fieldguide.training.recipe import Recipe
+from fieldguide.training.record import Trial
+from fieldguide.training.seen import Seen
+
+SMALLEST_GAIN = 0.02  # of the loss: rounding alone may lower it by less, and on every picture alike
+
+
+def read(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> tuple[Seen, Chosen, tuple[Trial, ...]]:
+    """What the head reads of what is seen, the settings that do best with it, and all that was tried.
+
+    The maps of all blocks are taken where they are clearly better than the last one, and further views where they lower
+    the held-out loss at all: they show the same pictures. Where the recipe leaves no choice there is none.
+
+    Args:
+        seen: all that may be read.
+        recipe: what is left open, and the penalties.
+        folds: which pictures are held out.
+    """
+    every = seen if recipe.views_if_better is False else seen.with_views(1)
+    if recipe.maps != "auto":
+        tried = [(every, _choose(every, recipe, folds))]
+    else:
+        last = every.reading_last(recipe.trunk.widths(recipe.target_size)[-1])
+        tried = [(one, _choose(one, recipe, folds)) for one in (last, every)]
+        if not clearly_better(tried[1][1].logits, tried[0][1].logits, tried[0][1].labels):
+            tried.reverse()
+    if recipe.views_if_better and seen.views > 1:
+        more = replace(tried[-1][0], features=seen.features)
+        tried.append((more, _choose(more, recipe, folds)))
+        if _loss(tried[-1][1]) >= _loss(tried[-2][1]):
+            tried[-2:] = reversed(tried[-2:])
+    read, chosen = tried[-1]
+    others = [replace(trial, chosen=False) for _, other in tried[:-1] for trial in other.trials]
+    return read, chosen, (*others, *chosen.trials)
+
+
+def _choose(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> Chosen:
+    maps = "all maps, " if seen.trunk.taps else "last map, " if recipe.maps == "auto" else ""
+    views = f"{seen.views} views, " if seen.views > 1 else ""
+    return choose(seen.examples, seen.folds(folds), recipe, what=maps + views)
+
+
+def _loss(chosen: Chosen) -> float:
+    """The held-out loss, calibrated as the finished classifier would be."""
+    stated = softmax(chosen.logits, fit_temperature(chosen.logits, chosen.labels))
+    return float(picture_losses(stated, chosen.labels).mean())
+
+
+def clearly_better(tuned: np.ndarray, frozen: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether one way lowers the held-out loss by more than its standard error and 2%, and loses no accuracy.
+
+    Each is calibrated by its own temperature first, as the finished classifier would be.
+
+    Args:
+        tuned: logits (held, units) of the way that costs more.
+        frozen: logits (held, units) of the other one, fitted to the same pictures.
+        labels: int (held,).
+    """
+    if not np.isfinite(tuned).all():  # it diverged: the head on the frozen backbone is as good as ever
+        return False
+    one, other = (softmax(logits, fit_temperature(logits, labels)) for logits in (tuned, frozen))
+    gain = picture_losses(other, labels) - picture_losses(one, labels)
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+    lost = (other.argmax(axis=1) == labels).sum() - (one.argmax(axis=1) == labels).sum()
+    noticeable = SMALLEST_GAIN * picture_losses(other, labels).mean()
+    return bool(gain.mean() > max(error, noticeable) and lost <= 0)
