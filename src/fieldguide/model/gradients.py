@@ -57,7 +57,7 @@ class Unrolled:
 
 
 def activation_and_gradient(
-    model: keras.Model, pixels: np.ndarray, *, layer: str | None, output: int | np.ndarray
+    model: keras.Model | Unrolled, pixels: np.ndarray, *, layer: str | None, output: int | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer's activations for some pictures, and the gradient of one logit of the model with respect to them.
 
@@ -66,7 +66,7 @@ def activation_and_gradient(
 
     Args:
         model: functional or sequential, pixels (n, height, width, channels) in, (n, units) out; models inside it are
-            looked into.
+            looked into. Or what `unrolled` made of it.
         pixels: (n, height, width, channels) of any type, as the model takes them.
         layer: its name, or its path such as "base/mixed7" where it lies inside another model; None for the last one
             with feature maps.
@@ -95,7 +95,7 @@ def activation_and_gradient(
     if backend not in ("tensorflow", "jax"):
         raise InputError(f"Keras runs on {backend}; gradients can be had on tensorflow and jax: set KERAS_BACKEND.")
     pixels = np.asarray(pixels)
-    flat = unrolled(model)
+    flat = model if isinstance(model, Unrolled) else unrolled(model)
     path = flat.path(layer)
     outputs = _outputs(output, len(pixels), flat.logits.shape[-1])
     wanted = flat.pixels.shape
