@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from small_nets import SIDE, noise, trained
 
 from fieldguide.data import decode
 from fieldguide.errors import InputError
+from fieldguide.evaluation import heatmaps as module
 from fieldguide.evaluation.class_maps import METHODS, class_map
 from fieldguide.evaluation.heatmaps import Heat, classifier_heat_maps, heat_map, heat_maps
 from fieldguide.job import Outcome
@@ -114,6 +117,32 @@ def test_one_picture_is_one_of_many_and_an_earlier_layer_is_finer() -> None:
         heat_map(model, pixels[1], class_index=0, layer="dense_relu")
     with pytest.raises(InputError, match=r"'global_average' gives \(None, 128\); expected feature maps"):
         heat_map(model, pixels[1], class_index=0, layer="global_average")
+
+
+def test_more_pictures_than_a_batch_holds_and_none_at_all() -> None:
+    guide, pixels = backbone_guide(3), noise(3)
+    many = np.tile(pixels, (23, 1, 1, 1))
+    assert len(many) > module.BATCH
+    found = classifier_heat_maps(guide, many, classes=np.arange(len(many)) % 3)
+    few = classifier_heat_maps(guide, pixels, classes=np.arange(3))
+    np.testing.assert_allclose(values(found), np.tile(values(few), (23, 1, 1)), atol=1e-5)
+    assert classifier_heat_maps(guide, pixels[:0], classes=0) == ()
+    with pytest.raises(InputError, match="the class is 3; there are 3, counted from 0"):
+        classifier_heat_maps(guide, pixels, classes=3)
+
+
+def test_the_bundled_backbone_needs_neither_keras_nor_tensorflow() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from fieldguide.evaluation.heatmaps import classifier_heat_maps\n"
+        "from fieldguide.model.classifier import Classifier\n"
+        "from fieldguide.model.head import Head\n"
+        "guide = Classifier(Head(np.ones((1280, 1), 'f'), np.zeros(1, 'f')), 'ab', target_size=(32, 32))\n"
+        "print(len(classifier_heat_maps(guide, np.zeros((2, 32, 32, 3), np.uint8), classes=1)))\n"
+        "print({'keras', 'tensorflow', 'jax'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:2] == ["2", "set()"]
 
 
 # Weights and sizes

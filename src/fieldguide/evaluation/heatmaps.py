@@ -25,6 +25,7 @@ from fieldguide.model.lite0 import EPSILON, read_weights
 if TYPE_CHECKING:
     import keras
 
+BATCH = 64
 _LAST_BLOCK, _TOP = "block7a_project_bn", "top_activation"  # of the bundled backbone; a convolution lies between them
 
 
@@ -146,14 +147,22 @@ def classifier_heat_maps(
         >>> heat.values.shape, heat.layer
         ((7, 7), 'top_activation')
     """
+    require_method(method)
     if classifier.backbone != "efficientnet_lite0":
         return heat_maps(classifier.keras_model, pixels, classes=classes, method=method)
+    units_and_signs(classes, len(pixels), classifier.head.kernel.shape[1])  # before the slow work
+    if not len(pixels):
+        return ()
+    indices = np.broadcast_to(np.asarray(classes), len(pixels))
     weights = read_weights() if classifier.weights is None else classifier.weights
-    engine = LiteEngine(weights, classifier.target_size, cut=_LAST_BLOCK)
-    _, last_block = engine.features_and_cut(pixels)
+    _, last_block = LiteEngine(weights, classifier.target_size, cut=_LAST_BLOCK).features_and_cut(pixels)
     layers = [(classifier.head.kernel, classifier.head.bias)]
-    values = class_map(_top(last_block, weights), layers, pooling="average", class_index=classes, method=method)
-    return _heats(values, classes, _TOP, method)
+    batches = (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
+    values = [
+        class_map(_top(last_block[rows], weights), layers, pooling="average", class_index=indices[rows], method=method)
+        for rows in batches
+    ]
+    return _heats(np.concatenate(values), classes, _TOP, method)
 
 
 def enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
