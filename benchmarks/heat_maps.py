@@ -28,8 +28,10 @@ sys.path.insert(0, str(measure.REPOSITORY / "src"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import fieldguide as fg
-from fieldguide.evaluation.heatmaps import enlarged, heat_maps
+from fieldguide.evaluation.class_maps import combined, units_and_signs
+from fieldguide.evaluation.heatmaps import enlarged
 from fieldguide.intervals import Estimate, bootstrap, wilson
+from fieldguide.model.gradients import activation_and_gradient, unrolled
 
 SHARE = 0.2  # of the pixels
 
@@ -61,12 +63,10 @@ def rows_of(guide: fg.Classifier, photos: Path, layer: str, count: int) -> list[
     pixels = read(guide, photos, count)
     stated = guide.probabilities(pixels)
     labels, places = stated.argmax(axis=1), np.arange(len(pixels))
-    maps = {
-        method: np.stack(
-            [heat.values for heat in heat_maps(guide.keras_model, pixels, classes=labels, layer=layer, method=method)]
-        )
-        for method in ("hirescam", "gradcam")
-    }
+    flat = unrolled(guide.keras_model)
+    units, signs = units_and_signs(labels, len(pixels), flat.logits.shape[-1])
+    found = activation_and_gradient(flat, pixels, layer=layer, output=units)
+    maps = {method: signs[:, None, None] * combined(*found, method=method) for method in ("hirescam", "gradcam")}
     maps["other_picture"] = np.roll(maps["hirescam"], 1, axis=0)  # the order of the pictures is random
     maps["random"] = np.random.default_rng(1).normal(size=maps["hirescam"].shape).astype(np.float32)
 
