@@ -1,6 +1,6 @@
 """Which heat map shows what a classifier used: the hottest fifth of each picture is blanked out, or alone left.
 
-python benchmarks/heat_maps.py --case NAME RUN PHOTOS LAYER [--case ...] [--count 400] [--results FOLDER]
+python benchmarks/heat_maps.py --case NAME RUN PHOTOS LAYER [--case ...] [--count 200] [--results FOLDER]
 
 RUN is a run folder, PHOTOS holds pictures that it has not seen, LAYER is a layer of its network. For each picture the
 map is that of the predicted class; pixels are blanked with the picture's mean colour. Rows of each case:
@@ -53,7 +53,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", nargs=4, action="append", required=True, metavar=("NAME", "RUN", "PHOTOS", "LAYER"))
-    parser.add_argument("--count", type=int, default=400, help="pictures of each case, at the most")
+    parser.add_argument("--count", type=int, default=200, help="pictures of each case, at the most")
     parser.add_argument("--results", type=Path, default=Path(__file__).resolve().parent / "results")
     return parser.parse_args()
 

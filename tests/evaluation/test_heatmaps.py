@@ -46,17 +46,16 @@ def backbone_guide(classes: int, weights: Mapping[str, np.ndarray] | None = None
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("classes", [2, 3])
-def test_of_the_bundled_backbone_the_closed_form_is_what_gradients_give(classes: int) -> None:
-    guide, pixels = backbone_guide(classes), noise(4)
-    labels = np.arange(4) % classes
+def test_of_the_bundled_backbone_the_closed_form_is_what_gradients_give() -> None:
+    guide, pixels = backbone_guide(2), noise(4)
+    labels = np.arange(4) % 2
     closed = classifier_heat_maps(guide, pixels, classes=labels)
     by_gradients = heat_maps(guide.keras_model, pixels, classes=labels)
     np.testing.assert_allclose(values(closed), values(by_gradients), atol=1e-4, rtol=1e-4)
     assert {(heat.layer, heat.method) for heat in (*closed, *by_gradients)} == {("top_activation", "hirescam")}
     assert [heat.class_index for heat in closed] == labels.tolist()
     logits = guide.head.logits(guide.engine.features(pixels)) - guide.head.bias
-    wanted = logits[:, 0] * np.where(labels == 1, 1, -1) if classes == 2 else logits[np.arange(4), labels]
+    wanted = logits[:, 0] * np.where(labels == 1, 1, -1)
     np.testing.assert_allclose(values(closed).sum(axis=(1, 2)), wanted, atol=1e-3)
 
 
