@@ -26,18 +26,19 @@ LAYERS: dict[int, str] = {
     "augmentation.sampling augmentation.layer batches",
     4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
-    "model.weight_files model.bases model.trunk_model model.build model.runners model.engine model.predictions "
+    "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine model.predictions "
     "model.note model.archive model.classifier",
     5: "training.recipe training.record training.views training.features training.logistic training.choose training.seen "
     "training.reading training.finetune training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
     "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence evaluation.case "
-    "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace "
-    "evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
-    7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.marks "
-    "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
-    "reporting.sections reporting.page",
+    6: "evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
+    "evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
+    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
+    "evaluation.ailments evaluation.diagnose",
+    7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
+    "reporting.marks reporting.curves reporting.comparing reporting.rates reporting.card reporting.making "
+    "reporting.diagnosis reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "
@@ -57,10 +58,10 @@ LOADS_KERAS = {"augmentation.layer", "model.norms", "preprocessing.iterators"}
 ONLY_IN: dict[str, set[str]] = {
     # The one place that opens a picture, its JPEG half, and what is as Keras has it.
     "PIL": {"data.decode", "data.jpeg", "data.pillow", "preprocessing.pictures"},
-    "jax": set(),
+    "jax": {"model.gradients"},
     "matplotlib": set(),
     "pickle": {"comparison.worker", "comparison.workers"},  # between two processes of our own, and never of a file
-    "tensorflow": {"model.norms", "preprocessing.pipelines"},
+    "tensorflow": {"model.gradients", "model.norms", "preprocessing.pipelines"},
     "torch": set(),
 }
 
@@ -199,7 +200,7 @@ def test_a_tree_that_keeps_the_rules_passes(tmp_path: Path) -> None:
         (
             "model.build",
             "def f():\n    import tensorflow as tf",
-            "imports tensorflow, which only model.norms, preprocessing.pipelines may",
+            "imports tensorflow, which only model.gradients, model.norms, preprocessing.pipelines may",
         ),
         ("cli", "import importlib\nimportlib.import_module('keras')", "cli.py:2 imports keras while it loads"),
         ("cli", "def f():\n    import torch", "cli.py:2 imports torch, which nobody may"),

@@ -26,8 +26,8 @@ from fieldguide.model import archive
 from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
-from fieldguide.model.trunk import Trunk
 from fieldguide.model.note import FORMAT, checked
+from fieldguide.model.trunk import Trunk
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -148,6 +148,46 @@ class LiteEngine(Engine):
         self.cut = cut
 
 
+class MapEngine(Engine):
+    """The maps of the bundled backbone that a head reads, and not only their averages: for heat maps.
+
+    Args:
+        weights: arrays named as `read_weights` names them; None: the bundled ones.
+        target_size: (height, width) of the pictures.
+        trunk: which maps are read.
+        runtime: "litert" or "keras"; None: LiteRT where it can be imported, else Keras.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, np.ndarray] | None,
+        target_size: tuple[int, int],
+        trunk: Trunk,
+        *,
+        runtime: str | None = None,
+    ) -> None:
+        runtime, layers = chosen_runtime(runtime, None), (*trunk.taps, trunk.last)
+        runners: Sequence[Runner]
+        if runtime == "litert":
+            graph = lite_graph(read_weights() if weights is None else weights, target_size, trunk, *layers)
+            runners = lite_runners([graph], None)
+        else:
+            from fieldguide.model.trunk_model import feature_model
+
+            runners = [KerasRunner(feature_model(trunk, target_size, weights, maps=layers))]
+        super().__init__(target_size, trunk.features(target_size), runtime, runners)
+        shapes = output_shapes(target_size)
+        self._shapes = [shapes[name] for name in layers]
+
+    def maps(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """The map after each tap and the last one, float32 (n, h, w, channels), of uint8 pixels.
+
+        Raises:
+            InputError: pixels of another type or size.
+        """
+        return self._run(pixels, (self.feature_count,), *self._shapes)[1:]
+
+
 class BaseEngine(Engine):
     """Features of pictures by any backbone but the bundled one, in Keras; safe to call from several threads.
 

@@ -48,9 +48,20 @@ def thumbnails(
         if factor < 1:
             size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-        result[row] = f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+        result[row] = data_url(pixels)
     return result
+
+
+def data_url(pixels: np.ndarray) -> str:
+    """A picture as it can stand in a page: "data:image/jpeg;base64,...".
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB.
+    """
+    import cv2
+
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def spread(labels: np.ndarray, classes: Sequence[int], per_class: int) -> dict[int, list[int]]:
