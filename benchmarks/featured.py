@@ -13,11 +13,9 @@ from pathlib import Path
 import measure
 import numpy as np
 
-from fieldguide.calibration import softmax
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import find_twins
-from fieldguide.model.head import Head
 from fieldguide.training import features
 from fieldguide.training.choose import choose, folds_for
 from fieldguide.training.logistic import Examples, fit, problem_for
@@ -45,18 +43,12 @@ class Featured:
 
 @dataclass(frozen=True, eq=False)
 class Stated:
-    """What heads state of the pictures that they did not learn from, and the head that learnt from all."""
+    """What heads state of the pictures that they did not learn from, and of new ones the head that learnt from all."""
 
-    rows: np.ndarray  # int (held,), of the pictures that were given
+    rows: np.ndarray  # int (held,), of the pictures that were learnt from
     logits: np.ndarray  # float32 (held, units)
     temperature: float
-    penalty: float
-    head: Head
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Calibrated, float64 (held, k)."""
-        return softmax(self.logits, self.temperature)
+    new: np.ndarray  # float32 (new, units)
 
 
 def featured(folder: Path) -> Featured:
@@ -72,24 +64,31 @@ def featured(folder: Path) -> Featured:
     return Featured(folder.name, values, found.labels, find_twins(store).groups, given, found.class_names)
 
 
-def stated(pictures: Featured, seed: int, *, whole: bool = True) -> Stated:
-    """A head with settings chosen out of fold, as a training does it.
+def stated(pictures: Featured, seed: int, *, new: np.ndarray | None = None, kept: Path | None = None) -> Stated:
+    """What a head states whose settings were chosen out of fold, as a training does it.
 
     Args:
         pictures: to learn from.
         seed: of the folds.
-        whole: fit the head to all pictures too.
+        new: features of pictures that the head which learnt from all others is asked about.
+        kept: a file that holds the answers from an earlier call with the same pictures, or will.
     """
+    if kept is not None and kept.exists():
+        with np.load(kept) as file:
+            return Stated(file["rows"], file["logits"], float(file["temperature"]), file["new"])
     recipe = Recipe(seed=seed)
     folds, _ = folds_for(pictures.labels, pictures.groups, 0, recipe)
     examples = Examples(pictures.features, pictures.labels, len(pictures.class_names))
     chosen = choose(examples, folds, recipe)
-    rows = np.concatenate([fold.held for fold in folds])
-    head = Head(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
-    if whole:
+    answers = np.zeros((0, chosen.logits.shape[1]), np.float32)
+    if new is not None:
         problem = problem_for(examples, np.arange(len(pictures.labels)), chosen.power)
-        head = fit(examples, [problem], penalty=chosen.penalty)[0][0]
-    return Stated(rows, chosen.logits, chosen.temperature, chosen.penalty, head)
+        answers = fit(examples, [problem], penalty=chosen.penalty)[0][0].logits(new)
+    found = Stated(np.concatenate([fold.held for fold in folds]), chosen.logits, chosen.temperature, answers)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, rows=found.rows, logits=found.logits, temperature=found.temperature, new=found.new)
+    return found
 
 
 def kept_rows(path: Path) -> list[dict[str, object]]:

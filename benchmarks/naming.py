@@ -1,6 +1,6 @@
 """How often the true class is among the named ones, and how many are named, by several rules.
 
-python benchmarks/naming.py SET SET ... [--seeds 5]
+python benchmarks/naming.py SET SET ... [--seeds 5] [--kept FOLDER]
 
 Each SET holds class folders. The rules rest on what was stated out of fold of the pictures to learn from; they are
 measured on test pictures, by a head that learnt from all of the others. How the two are parted is in the column
@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--kept", type=Path, help="folder for answers, so that rules can be weighed again")
     options = parser.parse_args()
     rows, fixed = kept_rows(RESULTS), environment(sys.executable)
     for folder in options.sets:
@@ -44,7 +45,9 @@ def main() -> None:
         for parted, seed in cases(pictures, options.seeds):
             key = {"set": pictures.name, "parted": parted, "seed": str(seed)}
             if not known(rows, key):
-                rows += [{**key, **row, **fixed} for row in measured(pictures, test_of(pictures, parted, seed), seed)]
+                kept = options.kept and options.kept / f"naming-{pictures.name}-{parted.replace(':', '')}-{seed}.npz"
+                test = test_of(pictures, parted, seed)
+                rows += [{**key, **row, **fixed} for row in measured(pictures, test, seed, kept)]
                 measure.write_csv(RESULTS, rows)
                 print(table([row for row in rows if key.items() <= row.items()]), flush=True)
     print(table(rows))
@@ -77,12 +80,12 @@ def test_of(pictures: Featured, parted: str, seed: int) -> np.ndarray:
     return ~np.isin(pictures.groups, pictures.groups[learnt])
 
 
-def measured(pictures: Featured, test: np.ndarray, seed: int) -> Iterator[dict[str, object]]:
+def measured(pictures: Featured, test: np.ndarray, seed: int, kept: Path | None) -> Iterator[dict[str, object]]:
     """What each rule names for the test pictures."""
     train = pictures.select(np.flatnonzero(~test))
-    answers = stated(train, seed)
+    answers = stated(train, seed, new=pictures.features[test], kept=kept)
     truth, groups = train.labels[answers.rows], train.groups[answers.rows]
-    logits, labels = answers.head.logits(pictures.features[test]), pictures.labels[test]
+    logits, labels = answers.new, pictures.labels[test]
     k = len(pictures.class_names)
     rng = np.random.default_rng((seed, 9))
     for name, rule in rules(groups, rng).items():

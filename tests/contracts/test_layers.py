@@ -30,10 +30,11 @@ LAYERS: dict[int, str] = {
     "training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
     "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
     "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.stated evaluation.suspects evaluation.naming evaluation.metrics evaluation.explain "
-    "evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
-    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse "
-    "evaluation.fitting evaluation.ailments evaluation.diagnose",
+    6: "evaluation.stated evaluation.quantile evaluation.suspects evaluation.naming evaluation.novelty "
+    "evaluation.reply evaluation.metrics evaluation.explain evaluation.evaluate evaluation.evidence "
+    "evaluation.case evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment "
+    "evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments "
+    "evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.style reporting.svg reporting.plots reporting.marks "
     "reporting.curves reporting.comparing reporting.rates reporting.card reporting.making reporting.diagnosis "
     "reporting.sections reporting.page",

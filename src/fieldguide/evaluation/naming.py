@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldguide.bounds import number
-from fieldguide.errors import InputError
+from fieldguide.evaluation.quantile import needed, upper
 from fieldguide.evaluation.stated import stated_labels, stated_probabilities
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
@@ -129,8 +129,7 @@ class Naming:
 
         Source:
             M. Sadinle, J. Lei, L. Wasserman (2019), "Least ambiguous set-valued classifiers with bounded error levels",
-            JASA 114; R. Dunn, L. Wasserman, A. Ramdas (2023), "Distribution-free prediction sets for two-layer
-            hierarchical models", JASA 118, for groups. With answers out of fold it is cross-conformal: V. Vovk (2015),
+            JASA 114. With answers out of fold it is cross-conformal: V. Vovk (2015),
             "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74; R. Barber, E. Candès,
             A. Ramdas, R. Tibshirani (2021), "Predictive inference with the jackknife+", Annals of Statistics 49.
         """
@@ -138,18 +137,8 @@ class Naming:
         shape = np.shape(probabilities)
         stated = stated_probabilities(probabilities, shape[1] if len(shape) == 2 else 0)
         truth = stated_labels(labels, len(stated), stated.shape[1])
-        weights = _weights(groups, len(truth))
-        n = round(float(weights.sum()))
         gaps = _gaps(stated)[np.arange(len(truth)), truth]
-        order = np.argsort(gaps, kind="stable")
-        # The new picture counts too, and may have any gap: hence n + 1.
-        place = int(np.searchsorted(np.cumsum(weights[order]), (1 - rate) * (n + 1) - 1e-9))
-        return cls(rate, float(gaps[order[place]]) if place < len(gaps) else math.inf, n)
-
-    @property
-    def needed(self) -> int:
-        """How many pictures are needed to promise anything at this rate."""
-        return math.ceil(1 / self.error_rate - 1e-9) - 1
+        return cls(rate, *upper(gaps, rate, groups))
 
     def sets(self, probabilities: np.ndarray) -> np.ndarray:
         """Which classes to name for each picture: bool (n, k). The most probable one always is.
@@ -195,7 +184,7 @@ class Naming:
         if math.isinf(self.gap):
             return (
                 f"all classes are named, for {counted(self.n, 'held-out picture')} are too few to promise the true one "
-                f"in {100 * (1 - self.error_rate):g} of 100 pictures: {self.needed:,} are needed at least"
+                f"in {100 * (1 - self.error_rate):g} of 100 pictures: {needed(self.error_rate):,} are needed at least"
             )
         often = f"in at least {100 * (1 - self.error_rate):g} of 100 pictures like the {self.n:,} that were held out"
         if not self.gap:
@@ -222,13 +211,3 @@ def _gaps(probabilities: np.ndarray) -> np.ndarray:
     logs = np.log(np.clip(probabilities, SMALLEST, 1))
     return logs.max(axis=1, keepdims=True) - logs
 
-
-def _weights(groups: np.ndarray | None, count: int) -> np.ndarray:
-    """What each picture counts, so that every group counts 1: float64 (count,)."""
-    if groups is None:
-        return np.ones(count)
-    groups = np.asarray(groups)
-    if groups.shape != (count,):
-        raise InputError(f"groups have shape {groups.shape} for {counted(count, 'picture')}; expected one number each.")
-    _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    return 1 / sizes[inverse.reshape(-1)]
