@@ -51,17 +51,32 @@ class Stated:
     new: np.ndarray  # float32 (new, units)
 
 
-def featured(folder: Path) -> Featured:
-    """The pictures of a folder, at the size that a training would choose for them."""
+def featured(folder: Path, *, kept: Path | None = None) -> Featured:
+    """The pictures of a folder, at the size that a training would choose for them.
+
+    Args:
+        folder: of class folders.
+        kept: a folder that holds what an earlier call found for these pictures, or will.
+    """
+    file = kept and kept / f"features-{folder.name}.npz"
+    if file is not None and file.exists():
+        with np.load(file) as arrays:
+            names = tuple(map(str, arrays["class_names"]))
+            rest = (arrays[part] for part in ("features", "labels", "groups", "given"))
+            return Featured(folder.name, *rest, names)
     dataset = Dataset.from_directory(folder)
     store = PixelStore.build(dataset)
     recipe = Recipe.auto(store)
     if (recipe.target_size, recipe.resize) != (store.target_size, store.resize):
         store = PixelStore.build(dataset, target_size=recipe.target_size, resize=recipe.resize)
-    found = store.dataset
-    given = np.zeros(len(store), bool) if found.given is None else found.given > found.given.min()
+    own = store.dataset
+    given = np.zeros(len(store), bool) if own.given is None else own.given > own.given.min()
     values = features.compute(store).values
-    return Featured(folder.name, values, found.labels, find_twins(store).groups, given, found.class_names)
+    found = Featured(folder.name, values, own.labels, find_twins(store).groups, given, own.class_names)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **vars(found))
+    return found
 
 
 def stated(pictures: Featured, seed: int, *, new: np.ndarray | None = None, kept: Path | None = None) -> Stated:

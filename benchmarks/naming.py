@@ -37,11 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--kept", type=Path, help="folder for answers, so that rules can be weighed again")
+    parser.add_argument("--kept", type=Path, help="folder for features and answers, to weigh rules again")
     options = parser.parse_args()
     rows, fixed = kept_rows(RESULTS), environment(sys.executable)
     for folder in options.sets:
-        pictures = featured(folder)
+        pictures = featured(folder, kept=options.kept)
         for parted, seed in cases(pictures, options.seeds):
             key = {"set": pictures.name, "parted": parted, "seed": str(seed)}
             if not known(rows, key):

@@ -32,11 +32,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--kept", type=Path, help="folder for answers, so that rules can be weighed again")
+    parser.add_argument("--kept", type=Path, help="folder for features and answers, to weigh rules again")
     options = parser.parse_args()
     rows, fixed = kept_rows(RESULTS), environment(sys.executable)
     for folder in options.sets:
-        pictures = featured(folder)
+        pictures = featured(folder, kept=options.kept)
         pictures = pictures.select(np.flatnonzero(~pictures.given))
         cases = [(pictures.name, CHANGED, seed) for seed in range(options.seeds)]
         cases += [(pictures.name, share, 0) for share in OTHER_SHARES]

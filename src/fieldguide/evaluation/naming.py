@@ -210,4 +210,3 @@ def _gaps(probabilities: np.ndarray) -> np.ndarray:
     """Logarithm of the odds of the most probable class against each: float64 (n, k), 0 or larger."""
     logs = np.log(np.clip(probabilities, SMALLEST, 1))
     return logs.max(axis=1, keepdims=True) - logs
-
