@@ -29,7 +29,7 @@ from fieldguide.intervals import wilson
 RESULTS = Path(__file__).resolve().parent / "results" / "naming.csv"
 TEST = 0.2
 FEW = {"cats_vs_dogs": (30, 60), "trashnet": (60, 120)}  # pictures to learn from, of which a fifth is held out in turns
-FEW_SEEDS = 20
+FEW_SEEDS = 10
 Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 

@@ -125,8 +125,9 @@ def others(learnt: np.ndarray, labels: np.ndarray, k: int, asked: np.ndarray) ->
     }
     overall = near.mean(axis=0)
     within, around = shrunk(near - means[labels]), shrunk(near - overall)
-    found["Mahalanobis"] = np.min([distance(far - mean, within) for mean in means], axis=0)
-    found["relative Mahalanobis"] = found["Mahalanobis"] - distance(far - overall, around)
+    white, centres = whitened(far, within), whitened(means, within)
+    found["Mahalanobis"] = np.min([np.square(white - centre).sum(axis=1) for centre in centres], axis=0)
+    found["relative Mahalanobis"] = found["Mahalanobis"] - np.square(whitened(far - overall, around)).sum(axis=1)
     examples = Examples(learnt, labels, k)
     head = fit(examples, [problem_for(examples, np.arange(len(labels)), 0.0)], penalty=PENALTY, tolerance=1e-3)[0][0]
     logits, own = (head.logits(rows) for rows in (asked, learnt))
@@ -150,11 +151,11 @@ def shrunk(rows: np.ndarray) -> np.ndarray:
     return np.linalg.cholesky((1 - SHRINKAGE) * covariance + SHRINKAGE * spread * np.eye(len(covariance)))
 
 
-def distance(rows: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Squared Mahalanobis distances, float (n,)."""
+def whitened(rows: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """The rows in coordinates in which the covariance is the identity."""
     from scipy.linalg import solve_triangular
 
-    return np.square(solve_triangular(factor, rows.T, lower=True)).sum(axis=0)
+    return solve_triangular(factor, rows.T, lower=True).T
 
 
 def auroc(scores: np.ndarray, new: np.ndarray) -> float:
