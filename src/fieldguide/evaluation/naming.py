@@ -10,7 +10,10 @@ the temperature, which was fitted on the same held-out pictures: other temperatu
 The promise is of pictures that come as the held-out ones did, in the mean over all of them and not for each class.
 Held-out answers are by classifiers that learnt from a part of the pictures, and the one that is used learnt from all
 of them: it should be a little better, so that a little more is kept than promised, but a proof holds for twice the rate
-of error only. Copies are no news: with groups, each group counts as one picture.
+of error only. Promised 95%, the mean over five seeds is 96% to 99.8% on six sets of pictures. Copies are no news: with
+groups, each group counts as one picture, or one set would be at 86%, whose test pictures have fewer copies than the
+others (91% with groups, and 97% where the groups are parted at random). And no promise holds for pictures of another
+kind: 85%, where hands are shown that were never learnt from.
 """
 
 from __future__ import annotations
