@@ -2,12 +2,15 @@
 
 Features are taken at length 1, and learnt pictures as far as they lie in the few directions in which they differ most:
 what a new picture has besides lies in none of these, and keeps it away from all. So a few hundred kilobytes tell new
-pictures from known ones no worse than the nearest of all whole features do. The nearest picture was chosen by
-measurement (benchmarks/results/novelty.csv) on classes that were left out and on other sets: the fifth nearest, means
-of classes, Mahalanobis' distance (also relative), ViM, and what the classifier states, all tell fewer of them, each
-failing on some set. What is stated adds a little where new classes are like known ones, and takes as much elsewhere.
+pictures from known ones as well as the nearest of all whole features does.
 
-A class much like those that were learnt is not told apart by this, nor by anything else that was tried.
+Measured on classes that were left out and on other sets (benchmarks/results/novelty.csv), the chance that a new picture
+scores above a known one is 100% or nearly so for pictures of something else entirely, 91% for classes left out of fifty
+or of three, and 82% for kinds of waste left out of six, where new classes are much like known ones: with 5% of false
+alarms promised, and 1% to 6% measured, 90% to 100%, about half, and a third of the new pictures are found. No other
+score was better on all of them: the fifth nearest, the mean of a class, Mahalanobis' distance (also relative) and ViM
+are worse on most; the distance in proportion to the nearest picture's own neighbours, and what the classifier states,
+are better on one set and worse on others, and the latter fails where a new class is stated with certainty.
 """
 
 from __future__ import annotations
