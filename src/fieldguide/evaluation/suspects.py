@@ -9,7 +9,8 @@ class wrong labels are what is usual.
 
 Where the suspects end is not told by the confident joint, which names a quarter of all pictures where most classes are
 rare, but by how many labels seem to be wrong: as many as disagree with the classifier in the half of the pictures that
-it is surest of. So more of the changed labels are suspects on each set, and fewer of the others.
+it is surest of. So on each set more of the changed labels are suspects (80% to 99%, against 68% to 94%), and where
+classes are alike more of the suspects are changed ones. With 5% changed that share is told to be 5% to 7%.
 """
 
 from __future__ import annotations
