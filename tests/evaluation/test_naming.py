@@ -151,7 +151,7 @@ def test_a_rate_out_of_range_is_refused(rate: float) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="groups have shape"):
         Naming.fit(np.array([[0.5, 0.5]]), np.array([0]), groups=np.array([0, 1]))
-    with pytest.raises(InputError, match="2 labels came for 1 pictures"):
+    with pytest.raises(InputError, match="2 labels came for 1 picture;"):
         Naming.fit(np.array([[0.5, 0.5]]), np.array([0, 1]))
     with pytest.raises(InputError, match="for a sigmoid give both columns"):
         Naming.fit(np.array([0.5]), np.array([0]))

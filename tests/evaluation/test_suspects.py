@@ -159,7 +159,7 @@ def test_what_is_printed_and_kept() -> None:
 @pytest.mark.parametrize(
     ("stated", "labels", "message"),
     [
-        (np.array([[0.5, 0.5]]), np.array([0, 1]), "2 labels came for 1 pictures"),
+        (np.array([[0.5, 0.5]]), np.array([0, 1]), "2 labels came for 1 picture;"),
         (np.array([[0.9, 0.5]]), np.array([0]), "row 0 of the probabilities sums to 1.400"),
         (np.array([[np.nan, 0.5]]), np.array([0]), "row 0 of the probabilities sums to nan"),
         (np.array([[0.5, 0.5]]), np.array([2]), "labels reach from 2 to 2; expected whole numbers from 0 to 1"),

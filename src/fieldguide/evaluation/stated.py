@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fieldguide.errors import InputError
+from fieldguide.words import counted
 
 SUM_TOLERANCE = 1e-3  # probabilities read back from a file are rounded
 
@@ -63,7 +64,7 @@ def stated_labels(labels: np.ndarray, count: int, classes: int) -> np.ndarray:
         raise InputError(f"labels are {labels.dtype} of shape {labels.shape}; expected whole numbers, one a picture.")
     if len(labels) != count or not count:
         raise InputError(
-            f"{len(labels):,} labels came for {count:,} pictures; expected one for each, and at least one."
+            f"{counted(len(labels), 'label')} came for {counted(count, 'picture')}; expected one each, at least one."
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError(
