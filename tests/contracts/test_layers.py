@@ -23,17 +23,19 @@ LAYERS: dict[int, str] = {
     2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
-    "augmentation.sampling augmentation.layer batches",
+    "augmentation.sampling augmentation.layer batches answers.stated answers.quantile answers.naming answers.novelty "
+    "answers.reply",
     4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
-    "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine model.predictions "
-    "model.note model.archive model.classifier",
-    5: "training.recipe training.record training.views training.features training.logistic training.choose training.seen "
-    "training.reading training.finetune training.phases training.optimiser training.stopping training.checkpoint training.precision training.logs "
-    "training.usual training.scratch_recipe training.learner training.watching training.stores training.origin "
-    "training.scratch training.rates training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
-    "evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
+    "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
+    "model.predictions model.note model.archive model.classifier",
+    5: "training.recipe training.record training.views training.features training.logistic training.choose "
+    "training.seen training.reading training.finetune training.phases training.optimiser training.stopping "
+    "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
+    "training.watching training.stores training.origin training.scratch training.rates training.wishes "
+    "training.arguments training.saving training.fit",
+    6: "evaluation.suspects evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
+    "evaluation.focus evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
     "evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "

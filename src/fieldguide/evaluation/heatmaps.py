@@ -157,10 +157,8 @@ def classifier_heat_maps(
     indices = np.broadcast_to(np.asarray(classes), len(pixels))
     engine = MapEngine(classifier.weights, classifier.target_size, trunk)
     values = [
-        _added_up(
-            engine.maps(pixels[start : start + BATCH]), trunk, classifier.head, indices[start : start + BATCH], method
-        )
-        for start in range(0, len(pixels), BATCH)
+        _added_up(engine.maps(pixels[rows]), trunk, classifier.head, indices[rows], method)
+        for rows in (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
     ]
     return _heats(np.concatenate(values), classes, trunk.last, method)
 
@@ -183,130 +181,12 @@ def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.
     return total
 
 
-def found_size(maps: np.ndarray) -> tuple[int, int]:
-    """(height, width) of maps (n, height, width)."""
-    return maps.shape[1], maps.shape[2]
-
-
 def _gathered(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A map at a lower resolution with the same sum."""
     import cv2
 
     mean = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_AREA)
     return mean * np.float32(values.size / mean.size)
-
-
-def enlarged(self, size: tuple[int, int]) -> np.ndarray:
-    """The values at the picture's size, bilinear between the centres of the places: float32 (height, width).
-
-    Args:
-        size: (height, width) in pixels.
-    """
-    return enlarged(self.values, size)
-
-
-def heat_map(
-    model: keras.Model, pixels: np.ndarray, *, class_index: int, layer: str | None = None, method: str = "hirescam"
-) -> Heat:
-    """What a Keras model looked at in one picture, see `heat_maps`.
-
-    Args:
-        model: any functional or sequential Keras model.
-        pixels: (height, width, channels), as the model takes them.
-        class_index: the class to explain, counted from 0.
-        layer: as for `heat_maps`.
-        method: as for `heat_maps`.
-
-    Raises:
-        InputTypeError: as `heat_maps` does.
-        InputError: as `heat_maps` does.
-
-    Example:
-        >>> import keras
-        >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.ReLU(),
-        ...                           keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)])
-        >>> heat_map(model, np.ones((2, 2, 1)), class_index=2).values.shape
-        (2, 2)
-    """
-    return heat_maps(model, np.asarray(pixels)[None], classes=class_index, layer=layer, method=method)[0]
-
-
-def heat_maps(
-    model: keras.Model,
-    pixels: np.ndarray,
-    *,
-    classes: int | np.ndarray,
-    layer: str | None = None,
-    method: str = "hirescam",
-) -> tuple[Heat, ...]:
-    """What a Keras model looked at in some pictures.
-
-    Args:
-        model: any functional or sequential Keras model, (n, 1) sigmoid or (n, classes) out; models inside it are looked
-            into.
-        pixels: (n, height, width, channels), as the model takes them.
-        classes: the class to explain, or int (n,), one for each picture. Where one unit tells two classes apart, the
-            map of the first one is that of the negative logit.
-        layer: its name or path ("base/mixed7"), one with feature maps; None for the last one. Earlier layers give finer
-            maps of less meaning.
-        method: "hirescam" or "gradcam".
-
-    Raises:
-        InputTypeError: if the model is of another kind.
-        InputError: if layer, class, method or pixels do not fit the model.
-    """
-    require_method(method)
-    flat = unrolled(model)
-    path = flat.path(layer)
-    shape = flat.values[path].shape
-    if not is_maps(shape):
-        raise InputError(f"the layer {path!r} gives {shape}; expected feature maps (n, height, width, channels).")
-    units, signs = units_and_signs(classes, len(pixels), flat.logits.shape[-1])
-    activations, gradients = activation_and_gradient(flat, pixels, layer=path, output=units)
-    values = signs[:, None, None] * combined(activations, gradients, method=method)
-    return _heats(values, classes, path, method)
-
-
-def classifier_heat_maps(
-    classifier: Classifier, pixels: np.ndarray, *, classes: int | np.ndarray, method: str = "hirescam"
-) -> tuple[Heat, ...]:
-    """What one of fieldguide's classifiers looked at in some pictures.
-
-    With the bundled backbone neither Keras nor TensorFlow is loaded; other networks are asked through Keras.
-
-    Args:
-        classifier: from `fieldguide.train` or `fieldguide.load`.
-        pixels: uint8 (n, height, width, 3) in 0..255, at the classifier's size.
-        classes: the class to explain, or int (n,), one for each picture.
-        method: "hirescam" or "gradcam".
-
-    Raises:
-        InputError: if class, method or pixels do not fit the classifier.
-
-    Example:
-        >>> import fieldguide as fg
-        >>> guide = fg.load("runs/first")
-        >>> heat, = classifier_heat_maps(guide, np.zeros((1, 224, 224, 3), np.uint8), classes=1)
-        >>> heat.values.shape, heat.layer
-        ((7, 7), 'top_activation')
-    """
-    require_method(method)
-    trunk = classifier.trunk
-    if trunk is None or not trunk.bundled:
-        return heat_maps(classifier.keras_model, pixels, classes=classes, method=method)
-    units_and_signs(classes, len(pixels), classifier.head.kernel.shape[1])  # before the slow work
-    if not len(pixels):
-        return ()
-    indices = np.broadcast_to(np.asarray(classes), len(pixels))
-    weights = read_weights() if classifier.weights is None else classifier.weights
-    _, last_block = LiteEngine(weights, classifier.target_size, cut=_LAST_BLOCK).features_and_cut(pixels)
-    layers = [(classifier.head.kernel, classifier.head.bias)]
-    batches = (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
-    values = [
-        class_map(_top(last_block[rows], weights), layers, pooling="average", class_index=indices[rows], method=method)
-        for rows in batches
-    ]
-    return _heats(np.concatenate(values), classes, _TOP, method)
 
 
 def enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
