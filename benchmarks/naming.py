@@ -21,9 +21,9 @@ import measure
 import numpy as np
 from featured import Featured, environment, featured, kept_rows, known, mean_and_least, stated
 
+from fieldguide.answers.naming import ERROR_RATE, Naming
 from fieldguide.calibration import softmax
 from fieldguide.data.split import assign
-from fieldguide.evaluation.naming import ERROR_RATE, Naming
 from fieldguide.intervals import wilson
 
 RESULTS = Path(__file__).resolve().parent / "results" / "naming.csv"

@@ -20,8 +20,8 @@ import measure
 import numpy as np
 from featured import Featured, environment, featured, kept_rows, known
 
+from fieldguide.answers.novelty import Novelty
 from fieldguide.calibration import softmax
-from fieldguide.evaluation.novelty import Novelty
 from fieldguide.intervals import wilson
 from fieldguide.training.logistic import Examples, fit, problem_for
 

@@ -16,11 +16,11 @@ import measure
 import numpy as np
 from featured import Featured, environment, featured, kept_rows, known, stated
 
+from fieldguide.answers.naming import Naming
+from fieldguide.answers.novelty import Novelty
+from fieldguide.answers.reply import ONE, SEVERAL, UNLIKE, UNSURE, replies
 from fieldguide.calibration import softmax
 from fieldguide.data.split import assign
-from fieldguide.evaluation.naming import Naming
-from fieldguide.evaluation.novelty import Novelty
-from fieldguide.evaluation.reply import ONE, SEVERAL, UNLIKE, UNSURE, replies
 
 RESULTS = Path(__file__).resolve().parent / "results" / "replies.csv"
 TEST = 0.2

@@ -15,6 +15,7 @@ from fieldguide.model import classifier as module
 from fieldguide.model.classifier import Classifier, load
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import read_weights
+from fieldguide.model.trunk import BUNDLED
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -143,7 +144,7 @@ def test_what_was_saved_comes_back_whole(pictures: list[Path], tmp_path: Path) -
     assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["guide.keras"]
     back = load(tmp_path / "deep" / "er" / "guide.keras")
     assert (back.class_names, back.target_size, back.resize) == (guide.class_names, (32, 48), "squash")
-    assert (back.temperature, back.backbone, back.weights) == (2.0, "efficientnet_lite0", None)
+    assert (back.temperature, back.trunk, back.weights) == (2.0, BUNDLED, None)
     assert back.seen.tolist() == guide.seen.tolist() == [3, 7, 2**63]
     np.testing.assert_array_equal(back.head.kernel, guide.head.kernel)
     np.testing.assert_array_equal(back.head.bias, guide.head.bias)

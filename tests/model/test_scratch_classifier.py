@@ -25,6 +25,7 @@ from fieldguide.model import archive
 from fieldguide.model.classifier import Classifier, load
 from fieldguide.model.head import Head
 from fieldguide.model.nets import Net
+from fieldguide.model.trunk import Trunk
 
 NAMES = ("cats", "dogs", "foxes")
 CASES = [("classic-tiny-dropped", 2), ("residual-tiny-plain", 3), ("residual-tiny-all", 2), ("classic-tiny-normed", 3)]
@@ -49,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_predicts_files_as_it_does_their_pixels(photos: Path) -> None:
     made = guide(resize="pad")
-    assert (made.target_size, made.backbone, made.net) == (SIDE, None, SMALL["residual-tiny-plain"])
+    assert (made.target_size, made.trunk, made.net) == (SIDE, None, SMALL["residual-tiny-plain"])
     assert repr(made) == "<Classifier of 3 classes (cats, dogs, foxes) at 48x64>"
     found = made.predict(photos)
     assert len(found) == 9
@@ -68,7 +69,7 @@ def test_what_was_saved_comes_back_whole(name: str, classes: int, tmp_path: Path
     made = guide(name, classes, resize="squash", temperature=1.5, seen=np.array([7, 2**63], np.uint64))
     path = made.save(tmp_path / "guide.keras")
     back = load(path)
-    assert (back.net, back.backbone, back.class_names) == (made.net, None, made.class_names)
+    assert (back.net, back.trunk, back.class_names) == (made.net, None, made.class_names)
     assert (back.target_size, back.resize, back.temperature) == (SIDE, "squash", 1.5)
     assert back.seen.tolist() == [7, 2**63]
     assert back.weights is not None and made.weights is not None
@@ -168,7 +169,7 @@ GOOD = SMALL["residual-tiny-plain"].to_dict()
         {"net": {**GOOD, "target_size": [64, 48]}},
         {"net": [GOOD]},
         {"net": None},
-        {"backbone": "efficientnet_lite0"},
+        {"trunk": Trunk().to_dict()},
         {"target_size": [48.0, 64]},
         {"target_size": [64, 64]},
         {"format": 2},

@@ -95,12 +95,13 @@ def test_the_name_of_weights_depends_on_their_values_alone() -> None:
 
 def test_the_activations_at_the_cut_are_kept_in_half_precision(photos: Path) -> None:
     store = store_of(photos, (64, 96))
-    features = compute(store, with_cut=True)
+    features = compute(store, start=DEFAULT_CUT)
     engine = LiteEngine(target_size=(64, 96))
     _, exact = engine.features_and_cut(store.read(range(8)))
     rows = np.array([5, 0, 5])
-    kept = features.cuts(rows)
+    kept = features.maps(rows)
     assert kept.dtype == np.float16
+    assert engine.cut_shape is not None
     assert kept.shape == (3, *engine.cut_shape) == (3, 2, 3, 192)
     assert engine.cut == DEFAULT_CUT
     assert np.abs(exact).max() > 1
@@ -109,23 +110,23 @@ def test_the_activations_at_the_cut_are_kept_in_half_precision(photos: Path) -> 
 
 
 def test_a_size_that_is_no_multiple_of_the_stride_has_a_cut_too(photos: Path) -> None:
-    features = compute(store_of(photos, (50, 70)), with_cut=True)
-    assert features.cuts(np.array([0])).shape == (1, *LiteEngine(target_size=(50, 70)).cut_shape)
+    features = compute(store_of(photos, (50, 70)), start=DEFAULT_CUT)
+    assert features.maps(np.array([0])).shape == (1, 2, 3, 192)
 
 
 def test_the_cut_is_computed_when_it_is_asked_for_later(photos: Path) -> None:
     without = compute(store_of(photos))
-    with pytest.raises(ValueError, match="without the activations at the cut"):
-        without.cuts(np.array([0]))
-    later = compute(store_of(photos), with_cut=True)
+    with pytest.raises(ValueError, match="without the activations where training starts"):
+        without.maps(np.array([0]))
+    later = compute(store_of(photos), start=DEFAULT_CUT)
     assert later.computed == 8
-    assert compute(store_of(photos), with_cut=True).computed == 0
+    assert compute(store_of(photos), start=DEFAULT_CUT).computed == 0
     np.testing.assert_array_equal(later.values, without.values)
 
 
 def test_what_was_computed_is_within_reach_of_what_makes_room(photos: Path, own_cache: Path) -> None:
     """`cache.make_room` looks for segments two folders below the cache."""
-    compute(store_of(photos), with_cut=True)
+    compute(store_of(photos), start=DEFAULT_CUT)
     segments = list(own_cache.glob("features/*/segment-*"))
     assert len(segments) == 2
     assert sorted(own_cache.rglob("segment-*")) == sorted([*segments, *own_cache.glob("pixels/*/segment-*")])

@@ -8,16 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide.augmentation.settings import Settings
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.model.engine import DEFAULT_CUT, LiteEngine
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import read_weights, steps_after
+from fieldguide.model.trunk import ALL_BLOCKS, BUNDLED
 from fieldguide.training.choose import Fold, loss_and_accuracy
 from fieldguide.training.features import Features, compute
-from fieldguide.training.finetune import Tuned, clearly_better, fine_tune
-from fieldguide.training.logistic import Examples, fit, problem_for
+from fieldguide.training.finetune import Tuned, fine_tune
+from fieldguide.training.logistic import fit, problem_for
+from fieldguide.training.reading import clearly_better
 from fieldguide.training.recipe import Recipe
+from fieldguide.training.seen import Seen
+from fieldguide.training.views import View
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -38,24 +43,24 @@ def store(small_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pixel
 def features(store: PixelStore, tmp_path_factory: pytest.TempPathFactory) -> Features:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDGUIDE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return compute(store, with_cut=True)
+        return compute(store, start=DEFAULT_CUT)
 
 
 @pytest.fixture(scope="module")
-def noisy(store: PixelStore, features: Features) -> Examples:
+def noisy(store: PixelStore, features: Features) -> Seen:
     """A third of the labels are wrong, so that what is learnt by heart soon makes held-out pictures worse."""
     labels = store.dataset.labels.copy()
     labels[::3] = 1 - labels[::3]
-    return Examples(features.values, labels, 2)
+    return Seen(BUNDLED, None, labels, 2, len(labels), (features,))
 
 
-def start(examples: Examples, penalty: float = 1.0) -> Head:
-    return fit(examples, [problem_for(examples, FOLD.fitted, 0.0)], penalty=penalty)[0][0]
+def start(seen: Seen, penalty: float = 1.0) -> Head:
+    return fit(seen.examples, [problem_for(seen.examples, FOLD.fitted, 0.0)], penalty=penalty)[0][0]
 
 
 @pytest.fixture(scope="module")
-def tuned(features: Features, noisy: Examples) -> Tuned:
-    return fine_tune(features, noisy, FOLD, start(noisy), recipe=RECIPE, power=0.0)
+def tuned(features: Features, noisy: Seen) -> Tuned:
+    return fine_tune(noisy, FOLD, start(noisy), recipe=RECIPE, power=0.0)
 
 
 @pytest.mark.keras
@@ -70,7 +75,7 @@ def test_only_convolutions_behind_the_cut_have_changed(tuned: Tuned) -> None:
 
 
 @pytest.mark.keras
-def test_the_best_epoch_is_given_back_and_not_the_last(tuned: Tuned, store: PixelStore, noisy: Examples) -> None:
+def test_the_best_epoch_is_given_back_and_not_the_last(tuned: Tuned, store: PixelStore, noisy: Seen) -> None:
     losses = [epoch.val_loss for epoch in tuned.epochs]
     best = int(np.argmin(losses))
     assert losses[-1] > losses[best] + 0.05, "later epochs must be worse, else this shows nothing"
@@ -94,15 +99,30 @@ def test_it_stops_once_its_patience_is_used_up(tuned: Tuned) -> None:
     assert tuned.epochs[-1].loss < tuned.epochs[0].loss
 
 
+@pytest.mark.keras
+def test_features_of_early_maps_and_several_views_are_learnt_from_too(store: PixelStore, noisy: Seen) -> None:
+    """The saved weights give the logits that chose, from the pixels, with what was known of the early maps in them."""
+    varied = Settings(horizontal_flip=True)
+    views = [compute(store, trunk=ALL_BLOCKS, start=DEFAULT_CUT, view=View(number, varied)) for number in (0, 1)]
+    seen = Seen(ALL_BLOCKS, None, noisy.labels, 2, len(noisy.labels), tuple(views))
+    tuned = fine_tune(seen, FOLD, start(seen), recipe=RECIPE.with_(fine_tune_epochs=2, start=DEFAULT_CUT), power=0.0)
+    again = tuned.head.logits(LiteEngine(tuned.weights, SIDE, trunk=ALL_BLOCKS).features(store.read(FOLD.held)))
+    np.testing.assert_allclose(again, tuned.logits, atol=0.02 * np.abs(tuned.logits).max())
+    one = fine_tune(
+        seen.with_views(1), FOLD, start(seen), recipe=RECIPE.with_(fine_tune_epochs=2, start=DEFAULT_CUT), power=0.0
+    )
+    assert np.abs(one.logits - tuned.logits).max() > 1e-3, "the second view changed nothing"
+
+
 @pytest.mark.long
 @pytest.mark.keras
-def test_the_seed_decides_everything(features: Features, noisy: Examples, tuned: Tuned) -> None:
-    again = fine_tune(features, noisy, FOLD, start(noisy), recipe=RECIPE, power=0.0)
+def test_the_seed_decides_everything(features: Features, noisy: Seen, tuned: Tuned) -> None:
+    again = fine_tune(noisy, FOLD, start(noisy), recipe=RECIPE, power=0.0)
     assert again.epochs == tuned.epochs
     np.testing.assert_array_equal(again.head.kernel, tuned.head.kernel)
     for name, value in tuned.weights.items():
         np.testing.assert_array_equal(again.weights[name], value)
-    other = fine_tune(features, noisy, FOLD, start(noisy), recipe=RECIPE.with_(seed=1, fine_tune_epochs=1), power=0.0)
+    other = fine_tune(noisy, FOLD, start(noisy), recipe=RECIPE.with_(seed=1, fine_tune_epochs=1), power=0.0)
     assert other.epochs[0] != tuned.epochs[0]
 
 
@@ -111,9 +131,8 @@ def test_the_seed_decides_everything(features: Features, noisy: Examples, tuned:
 def test_three_classes_are_tuned_too(store: PixelStore, features: Features) -> None:
     labels = store.dataset.labels.copy()
     labels[::4] = 2
-    examples = Examples(features.values, labels, 3)
-    recipe = RECIPE.with_(fine_tune_epochs=2)
-    tuned = fine_tune(features, examples, FOLD, start(examples), recipe=recipe, power=1.0)
+    seen = Seen(BUNDLED, None, labels, 3, len(labels), (features,))
+    tuned = fine_tune(seen, FOLD, start(seen), recipe=RECIPE.with_(fine_tune_epochs=2), power=1.0)
     assert tuned.logits.shape == (30, 3)
     assert tuned.head.kernel.shape == (1280, 3)
     assert len(tuned.epochs) == 2

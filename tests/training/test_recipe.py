@@ -70,13 +70,13 @@ def test_the_number_of_pictures_decides_about_fine_tuning(tmp_path: Path) -> Non
     found = {count: Recipe.auto(of_many(store, count)) for count in (4, 199, 200, 1000, 1001, 6000, 6001, 20_000)}
     epochs = {count: recipe.fine_tune_epochs for count, recipe in found.items()}
     assert epochs == {4: 0, 199: 0, 200: 12, 1000: 12, 1001: 11, 6000: 2, 6001: 0, 20_000: 0}
-    assert found[4].reasons[3] == "no fine-tuning: 4 pictures are too few to show that it helps"
+    assert found[4].reasons[4] == "no fine-tuning: 4 pictures are too few to show that it helps"
     assert (
-        found[1001].reasons[3].startswith("fine-tuning of the last blocks, up to 11 epochs, if the head leaves errors")
+        found[1001].reasons[4].startswith("fine-tuning of the last blocks, up to 11 epochs, if the head leaves errors")
     )
-    assert found[20_000].reasons[3].startswith("no fine-tuning: with 20,000 pictures the head learns enough")
+    assert found[20_000].reasons[4].startswith("no fine-tuning: with 20,000 pictures the head learns enough")
     assert Recipe.auto(of_many(store, 1000), fine_tune=False).fine_tune_epochs == 0
-    assert Recipe.auto(of_many(store, 1000), fine_tune=False).reasons[3] == "no fine-tuning: switched off"
+    assert Recipe.auto(of_many(store, 1000), fine_tune=False).reasons[4] == "no fine-tuning: switched off"
 
 
 def test_the_reasons_tell_how_the_model_ends(tmp_path: Path) -> None:

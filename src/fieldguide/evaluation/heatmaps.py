@@ -171,7 +171,7 @@ def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.
     """
     widths = [each.shape[-1] for each in maps[:-1]]
     starts = np.cumsum([0, *widths])
-    total = np.zeros(0, np.float32)
+    total: np.ndarray = np.zeros(0, np.float32)
     for place, each in reversed(list(enumerate(maps))):
         last = place == len(widths)
         kernel = head.kernel[starts[place] :] if last else head.kernel[starts[place] : starts[place + 1]]

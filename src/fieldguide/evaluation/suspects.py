@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide.answers.stated import stated_labels, stated_probabilities
 from fieldguide.errors import InputError
-from fieldguide.evaluation.stated import stated_labels, stated_probabilities
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import are, counted
 

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from fieldguide.answers.naming import Naming
+from fieldguide.answers.quantile import needed
 from fieldguide.calibration import softmax
 from fieldguide.errors import InputError
-from fieldguide.evaluation.naming import Naming
-from fieldguide.evaluation.quantile import needed
 
 
 def answers(n: int, k: int, seed: int, *, sure: float = 2.0) -> tuple[np.ndarray, np.ndarray]:

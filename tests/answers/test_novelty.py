@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldguide.answers.novelty import MOST_BYTES, Novelty, _basis, _chosen
+from fieldguide.answers.quantile import needed, upper
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, ModelError
-from fieldguide.evaluation.novelty import MOST_BYTES, Novelty, _basis, _chosen
-from fieldguide.evaluation.quantile import needed, upper
 from fieldguide.training import features
 
 

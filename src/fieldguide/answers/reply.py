@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide.answers.stated import stated_probabilities
 from fieldguide.errors import InputError
-from fieldguide.evaluation.stated import stated_probabilities
 
 ONE, SEVERAL, UNSURE, UNLIKE = "one", "several", "unsure", "unlike"
 MOST_NAMED = 3  # classes; more in one answer help nobody

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide.answers.quantile import needed, upper
+from fieldguide.answers.stated import stated_labels, stated_probabilities
 from fieldguide.bounds import number
-from fieldguide.evaluation.quantile import needed, upper
-from fieldguide.evaluation.stated import stated_labels, stated_probabilities
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
 

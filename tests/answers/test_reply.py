@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldguide.answers.naming import Naming
+from fieldguide.answers.reply import ONE, SEVERAL, UNLIKE, UNSURE, replies
 from fieldguide.errors import InputError
-from fieldguide.evaluation.naming import Naming
-from fieldguide.evaluation.reply import ONE, SEVERAL, UNLIKE, UNSURE, replies
 
 NAMES = ["ash", "elm", "fir", "oak", "yew"]
 

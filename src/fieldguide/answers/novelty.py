@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide.answers.quantile import needed, upper
+from fieldguide.answers.stated import stated_labels
 from fieldguide.bounds import number
 from fieldguide.data.split import assign
 from fieldguide.errors import InputError, ModelError
-from fieldguide.evaluation.quantile import needed, upper
-from fieldguide.evaluation.stated import stated_labels
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
 
