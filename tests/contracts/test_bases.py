@@ -15,7 +15,7 @@ import pytest
 from fieldguide.model.backbones import Backbone, backbone, names
 from fieldguide.model.bases import base_model, weights_of
 from fieldguide.model.blueprint import preprocessing_layers
-from fieldguide.model.cuts import cuts, split_at, train_only_after
+from fieldguide.model.cuts import RGB_TO_BGR, cuts, split_at, train_only_after
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
 pytestmark = [
@@ -105,7 +105,8 @@ def test_a_step_of_training_changes_what_follows_the_cut_and_nothing_else(built:
     train_only_after(base, spec.cut)
     _, tail = split_at(base, spec.cut)
     assert {id(each) for each in base.trainable_variables} == {id(each) for each in tail.trainable_variables}
-    small = keras.layers.Rescaling(1 / float(np.abs(run(base, noise(spec))).max()))(base.output)  # no loss saturates
+    most = float(np.abs(run(base, noise(spec))).max())
+    small = keras.layers.Rescaling(1 / most, name="small")(base.output)  # so that no loss saturates
     pooled = keras.layers.GlobalAveragePooling2D()(small)
     model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(pooled))
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=not on_jax())
@@ -132,6 +133,37 @@ def test_a_saved_base_opens_in_keras_alone_and_gives_the_same(built: tuple[Backb
     same = base_model(spec.name, (spec.smallest_side,) * 2, weights=path, seed=1)
     for name, value in weights_of(same).items():
         np.testing.assert_array_equal(value, weights_of(base)[name])
+
+
+@pytest.mark.long
+def test_a_base_gives_what_the_network_of_keras_gives(built: tuple[Backbone, Any]) -> None:
+    import keras
+
+    spec, base = built
+    if not spec.module:
+        pytest.skip("it is not Keras's")
+    keras_side = (spec.smallest_side, spec.smallest_side, 3)
+    theirs = getattr(keras.applications, spec.title)(include_top=False, weights=None, input_shape=keras_side)
+    ours = [layer for layer in base.layers if layer.weights and layer.name != RGB_TO_BGR]
+    for own, other in zip(ours, weighted(theirs), strict=True):
+        other.set_weights(own.get_weights())
+        if isinstance(other, keras.layers.Normalization):
+            mean, variance, count = other.get_weights()
+            # Keras divides by the deviation's root again, but only in networks with its own weights.
+            other.set_weights([mean, variance * np.array([0.229, 0.224, 0.225], np.float32), count])
+            other.finalize_state()
+    prepare = getattr(keras.applications, spec.module).preprocess_input
+    assert_close(run(base, noise(spec)), run(theirs, prepare(noise(spec))))
+
+
+def weighted(model: Any) -> Iterator[Any]:
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from weighted(layer)
+        elif layer.weights:
+            yield layer
 
 
 @pytest.mark.parametrize("name", [name for name in names() if backbone(name).module])

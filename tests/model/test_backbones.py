@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +61,43 @@ def test_keras_asks_for_the_file_in_the_table(entry: Backbone, monkeypatch: pyte
     with pytest.raises(AskedError) as asked, keras.StatelessScope(initialize_variables=False):
         make(include_top=False, weights="imagenet", input_shape=(*entry.target_size, 3))
     assert asked.value.args == (entry.weights_file, entry.weights_url, entry.weights_hash)
+
+
+def multiplications(layer: Any) -> int:
+    """The multiply-adds of a layer for one picture."""
+    import keras
+
+    if isinstance(layer, keras.Model):
+        return sum(multiplications(inner) for inner in layer.layers)
+    size = math.prod(layer.output.shape[1:])
+    if isinstance(layer, keras.layers.SeparableConv2D):
+        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
+        return math.prod(layer.output.shape[1:3]) * sum(math.prod(kernel.shape) for kernel in kernels)
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return size * math.prod(layer.kernel.shape[:2])
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return size * math.prod(layer.kernel.shape[:-1])
+    return 0
+
+
+@pytest.mark.long
+@pytest.mark.keras
+@pytest.mark.parametrize("entry", APPLICATIONS, ids=lambda entry: entry.name)
+def test_the_figures_are_those_of_the_network(entry: Backbone) -> None:
+    import keras
+
+    def check() -> None:
+        with keras.StatelessScope(initialize_variables=False):
+            make = getattr(keras.applications, entry.title)
+            model = make(include_top=False, weights=None, input_shape=(*entry.target_size, 3))
+        assert model.count_params() == entry.parameters
+        assert model.output_shape[-1] == entry.features
+        assert sum(multiplications(layer) for layer in model.layers) == entry.multiply_adds
+        if entry.module != "convnext":  # in Keras its blocks end in nameless sums
+            assert model.get_layer(entry.cut).output.shape[1:] == entry.cut_shape
+
+    with ThreadPoolExecutor(1) as thread:  # where Keras numbers layers from 0
+        thread.submit(check).result()
 
 
 @pytest.mark.parametrize("spelling", ["InceptionV3", "inception_v3", "inceptionv3", "INCEPTION-V3", " Inception V3"])

@@ -41,7 +41,8 @@ def base_model(
     """A base: pixels (n, height, width, 3) in 0..255 in, the map (n, h, w, channels) after the layer `cut` out.
 
     Preparing the pixels is its first layers. All its layers are its own and have the names they have in Keras, numbered
-    as in a fresh process; none is random but for dropout. Nothing of it is trainable until `train_only_after` says so.
+    as in a fresh process: name the layers that you add, or Keras may call one of them the same. Nothing of it is
+    trainable until `train_only_after` says so.
 
     Args:
         name: of the table of backbones, in any case and with or without underscores.
@@ -58,9 +59,9 @@ def base_model(
         ModelError: the file's weights are not those of this base.
 
     Example:
-        >>> base = base_model("InceptionV3", (150, 150), weights=None, cut="mixed7")
+        >>> base = base_model("VGG16", (150, 150), weights=None, cut="block4_pool")
         >>> base.output_shape
-        (None, 7, 7, 768)
+        (None, 9, 9, 512)
     """
     spec = backbone(name)
     size = _required_size(spec, target_size)

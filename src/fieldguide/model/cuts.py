@@ -165,7 +165,7 @@ def _part(
     """
     import keras
 
-    value = given = keras.Input(shape[1:], name="activation" if start != model.layers[0].name else start)
+    value = given = keras.Input(shape[1:], name=start if start == model.layers[0].name else f"{start}_map")
     operations = {operation.name: operation for operation in model.operations}
     outputs = {start: given}
     for entry in entries:
