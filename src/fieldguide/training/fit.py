@@ -22,6 +22,7 @@ from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
+from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.phases import HeldOut, fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
@@ -232,6 +233,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         held_out = hold_out(parts, recipe)
+        recipe, tried = framed(recipe, parts)
         store = whole_store(parts, recipe.target_size, recipe.resize)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
@@ -248,7 +250,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
                         loading.join(0.1)
                         bar.advance(0)
     with watch.stage("head"):
-        learnt = fit_head(features, parts, recipe, held_out)
+        learnt = fit_head(features, parts, recipe, held_out, tried)
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
     classifier = Classifier(

@@ -18,7 +18,7 @@ from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tun
 from fieldguide.training.logistic import fit, problem_for
 from fieldguide.training.reading import clearly_better, read
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Choices, Epoch
+from fieldguide.training.record import Choices, Epoch, Trial
 from fieldguide.training.seen import Seen
 from fieldguide.words import counted
 
@@ -70,8 +70,16 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
     return HeldOut(labels, folds, how, objection)
 
 
-def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Learnt:
-    """The head on the frozen trunk: what it reads and its settings chosen on held-out pictures, then fitted to all."""
+def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
+    """The head on the frozen trunk: what it reads and its settings chosen on held-out pictures, then fitted to all.
+
+    Args:
+        seen: what the trunk sees.
+        parts: of the pictures.
+        recipe: what is left open.
+        held_out: which pictures choose.
+        tried: what was tried before, to be told with the rest.
+    """
     count = len(parts.train)
     seen, chosen, trials = read(seen, recipe, held_out.folds)
     epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
@@ -81,7 +89,7 @@ def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Lea
     right = int((head.probabilities(own).argmax(axis=1) == parts.train.labels).sum())
     choices = Choices(
         how=held_out.how,
-        trials=trials,
+        trials=(*tried, *trials),
         penalty=chosen.penalty,
         class_weight_power=chosen.power,
         temperature=chosen.temperature,

@@ -32,6 +32,8 @@ MOST_USUAL_VIEWS = 4
 SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
 SMALL_TARGET = 128
 VARIED = PRESETS["light"].settings  # from view to view
+ONE_SHAPE, NEARLY_ALL = 0.1, 0.9  # nine in ten pictures within a tenth of one ratio of width to height
+FRAMES = (*RESIZE_RULES, "auto")
 LONG_ASPECT = 2.0  # centre crops of longer pictures lose more than half of them
 
 
@@ -53,7 +55,7 @@ class Recipe:
     # pictures show that they help.
     maps: str = "last"
     target_size: tuple[int, int] = (224, 224)  # height, width
-    resize: str = "crop"  # crop, squash or pad
+    resize: str = "crop"  # crop, squash, pad, or "auto": crop or pad, as held-out pictures tell
     views: int = 1  # of each picture that is learnt from: as it is, and varied so many times less one
     views_if_better: bool = False  # more than one only where held-out pictures are told better with them
     augment: Settings = VARIED  # what varies from view to view
@@ -79,8 +81,8 @@ class Recipe:
         trunk = self.trunk  # refuses layers that there are not
         if not self.start:
             object.__setattr__(self, "start", _usual_start(trunk))
-        if self.resize not in RESIZE_RULES:
-            raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(RESIZE_RULES)}.")
+        if self.resize not in FRAMES:
+            raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(FRAMES)}.")
         if len(self.target_size) != 2 or not all(_whole(side, 32, 512) for side in self.target_size):
             raise InputError(
                 f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
@@ -177,14 +179,24 @@ def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int],
     short, long = np.minimum(facts["height"], facts["width"]), np.maximum(facts["height"], facts["width"])
     middle, aspect = int(np.median(short)), float(np.median(long / np.maximum(short, 1)))
     target_size = (SMALL_TARGET, SMALL_TARGET) if middle <= SMALL_SIDE else default
-    resize = "pad" if aspect > LONG_ASPECT else "crop"
     why = (
         f"half of them are {middle} pixels or less on the shorter side, so a larger input adds nothing"
         if target_size != default
         else f"what the backbone was trained at (the pictures' shorter side is {middle} in the median)"
     )
-    how = "bars added, since they are long and narrow" if resize == "pad" else "centre crop"
-    return target_size, resize, f"input {target_size[0]}x{target_size[1]}, {how}: {why}"
+    if aspect > LONG_ASPECT:
+        return target_size, "pad", f"input {_times(target_size)}, bars added, since they are long and narrow: {why}"
+    shapes = facts["width"] / np.maximum(facts["height"], 1)
+    typical = float(np.median(shapes))
+    if np.mean(np.abs(np.log(shapes / typical)) < ONE_SHAPE) >= NEARLY_ALL:
+        if abs(math.log(typical)) < ONE_SHAPE:
+            return target_size, "crop", f"input {_times(target_size)}, centre crop: {why}"
+        return target_size, "squash", f"input {_times(target_size)}, nothing cut off, since all have one shape: {why}"
+    return target_size, "auto", f"input {_times(target_size)}: {why}"
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _usual_start(trunk: Trunk) -> str:
