@@ -169,6 +169,10 @@ def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.
     A head without hidden layers adds the features of all maps up, so that the maps of what each of them adds can be
     added up too: what falls into a place of the last map is counted there.
     """
+    if not maps[:-1]:
+        return class_map(maps[0], head.layers, pooling=trunk.pooling, class_index=classes, method=method)
+    if head.hidden:
+        raise InputError("a head with hidden layers reads one map, and this one reads several: its map is not defined.")
     widths = [each.shape[-1] for each in maps[:-1]]
     starts = np.cumsum([0, *widths])
     total: np.ndarray = np.zeros(0, np.float32)

@@ -165,8 +165,17 @@ def _shapes(note: Note) -> dict[str, tuple[int, ...]]:
     if note.net is not None:
         return note.net.weight_shapes(units)
     trunk = note.trunk or BUNDLED
-    head = {f"{HEAD}/kernel": (trunk.features(note.target_size), units), f"{HEAD}/bias": (units,)}
-    return {**weight_shapes(trunk.cut), **head}
+    return {**weight_shapes(trunk.cut), **_head_shapes(note, trunk.features(note.target_size))}
+
+
+def _head_shapes(note: Note, features: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of the head, layer by layer."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    names = [*(f"hidden{place}" for place in range(1, len(note.hidden) + 1)), HEAD]
+    for name, width in zip(names, (*note.hidden, units_for(len(note.class_names))), strict=True):
+        shapes |= {f"{name}/kernel": (features, width), f"{name}/bias": (width,)}
+        features = width
+    return shapes
 
 
 def _weights_of_base(path: str | Path, trunk: Trunk, note: Note) -> dict[str, np.ndarray]:
@@ -180,17 +189,27 @@ def _weights_of_base(path: str | Path, trunk: Trunk, note: Note) -> dict[str, np
     plan = plan if trunk.cut is None else plan.until(trunk.cut)
     weights = read_base_weights(path, plan, trunk.spec.title)
     before = sum(entry["class_name"] == "Dense" for entry in plan.layers)
-    place, units = "layers/dense" + (f"_{before}" if before else ""), units_for(len(note.class_names))
+    names = list(dict.fromkeys(name.split("/")[0] for name in _head_shapes(note, 0)))
     with opened(path) as archive:
         content = io.BytesIO(member(path, archive, "model.weights.h5", MOST_WEIGHT_BYTES))
+    found: dict[str, np.ndarray] = {}
     try:
         with h5py.File(content, "r") as store:
-            kernel, bias = (np.asarray(plain_numbers(path, store, f"{place}/vars/{n}"), np.float32) for n in (0, 1))
+            for number, name in enumerate(names, before):
+                place = "layers/dense" + (f"_{number}" if number else "")
+                for variable, part in enumerate(("kernel", "bias")):
+                    value = plain_numbers(path, store, f"{place}/vars/{variable}")
+                    if value.id.get_storage_size() != value.nbytes:
+                        raise ValueError(f"{name}/{part} was never written")
+                    found[f"{name}/{part}"] = np.asarray(value, np.float32)
+    except ModelError:
+        raise
     except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged: its weights are incomplete. Copy it again, or train it again.") from error
-    if kernel.ndim != 2 or kernel.shape[1] != units or bias.shape != (units,):
+    features = found[f"{names[0]}/kernel"].shape[0]
+    if {name: value.shape for name, value in found.items()} != _head_shapes(note, features):
         raise ModelError(f"{path} is damaged: its layers are not those of its {len(note.class_names)} classes.")
-    return {**weights, f"{HEAD}/kernel": kernel, f"{HEAD}/bias": bias}
+    return {**weights, **found}
 
 
 def _json(path: str | Path, content: bytes) -> dict[str, Any]:

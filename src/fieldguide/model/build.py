@@ -151,10 +151,16 @@ def classifier_model(
         base = feature_model(trunk, target_size, weights)
     else:
         base = body_model(net, {} if weights is None else weights)
-    units = head.kernel.shape[1]
-    dense = head_layer(units)
-    model = keras.Model(base.input, dense(base.output), name="classifier")
-    dense.set_weights([head.kernel, head.bias])
+    value, last = base.output, head_layer(head.kernel.shape[1])
+    hidden = [
+        keras.layers.Dense(len(bias), activation="relu", name=f"hidden{place}")
+        for place, (_, bias) in enumerate(head.hidden, 1)
+    ]
+    for layer in (*hidden, last):
+        value = layer(value)
+    model = keras.Model(base.input, value, name="classifier")
+    for layer, weights_ in zip((*hidden, last), head.layers, strict=True):
+        layer.set_weights(list(weights_))
     return model
 
 

@@ -180,6 +180,7 @@ class Classifier:
             resize=self.resize,
             trunk=self.trunk,
             net=self.net,
+            hidden=tuple(len(bias) for _, bias in self.head.hidden),
             tuned=self.net is None and self.weights is not None,
             temperature=float(self.temperature),
             decoder=decode.DECODER_VERSION,
@@ -263,13 +264,21 @@ def _sound(path: Path, weights: dict[str, np.ndarray], note: archive.Note) -> tu
     """The head, and the network's weights if they are not the bundled ones, once they are seen to be numbers."""
     if not all(np.isfinite(value).all() for value in weights.values()):
         raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
-    head = Head(weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"))
+    hidden = [tuple(weights.pop(f"hidden{place}/{part}") for part in ("kernel", "bias")) for place in _hidden(note)]
+    head = Head(
+        weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"), tuple((one, two) for one, two in hidden)
+    )
     if note.trunk is None or not note.trunk.bundled:
         return head, weights
     bundled = bundled_weights()
     # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
     same = all(np.array_equal(value, bundled[name]) for name, value in weights.items())
     return head, None if same else weights
+
+
+def _hidden(note: archive.Note) -> range:
+    """The numbers of the head's hidden layers."""
+    return range(1, len(note.hidden) + 1)
 
 
 def _shut(path: Path) -> str:

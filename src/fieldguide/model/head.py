@@ -1,8 +1,8 @@
-"""The last layer of a classifier as two arrays."""
+"""The last layers of a classifier as arrays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,13 +11,29 @@ from fieldguide.calibration import softmax
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Logits = features @ kernel + bias. Two classes share one logit, that of the second class."""
+    """Logits = features @ kernel + bias. Two classes share one logit, that of the second class.
 
-    kernel: np.ndarray  # float32 (features, units)
+    With hidden layers the features go through them first, each followed by a ReLU.
+    """
+
+    kernel: np.ndarray  # float32 (features, units), or (width of the last hidden layer, units)
     bias: np.ndarray  # float32 (units,)
+    hidden: tuple[tuple[np.ndarray, np.ndarray], ...] = ()  # kernel and bias of each, float32 (in, out) and (out,)
+
+    @property
+    def layers(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """Kernel and bias of each dense layer, the one that gives logits last."""
+        return (*self.hidden, (self.kernel, self.bias))
+
+    @property
+    def inputs(self) -> int:
+        """How many features it takes."""
+        return len(self.layers[0][0])
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """float32 (n, units) from features float32 (n, features)."""
+        for kernel, bias in self.hidden:
+            features = np.maximum(features @ kernel + bias, 0)
         return features @ self.kernel + self.bias
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
@@ -26,7 +42,7 @@ class Head:
 
     def cooled(self, temperature: float) -> Head:
         """The head whose logits are divided by `temperature`."""
-        return Head(self.kernel / np.float32(temperature), self.bias / np.float32(temperature))
+        return replace(self, kernel=self.kernel / np.float32(temperature), bias=self.bias / np.float32(temperature))
 
 
 def units_for(classes: int) -> int:

@@ -14,6 +14,7 @@ from fieldguide.model.trunk import Trunk
 
 FORMAT = 4  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks
 READABLE = (2, 3, FORMAT)
+MOST_WIDTH = 65_536  # of a head's hidden layer
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024  # of a backbone's pictures; a net has bounds of its own
 
 
@@ -30,6 +31,7 @@ class Note:
     decoder: int  # version of the picture reader it was trained with
     fieldguide: str  # version that wrote it
     net: Net | None = None  # the network, where it was trained from scratch
+    hidden: tuple[int, ...] = ()  # widths of the head's hidden layers
 
     def to_dict(self) -> dict[str, Any]:
         """Format and fields, ready for JSON."""
@@ -64,6 +66,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         and all(isinstance(side, int) for side in size)
         and fields.get("resize") in tuple(RESIZE_RULES)
         and _good_network(fields)
+        and _good_widths(fields.get("hidden", []))
         and isinstance(fields.get("tuned"), bool)
         and isinstance(fields.get("temperature"), float)
         and 0 < fields["temperature"] < math.inf
@@ -77,6 +80,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         resize=fields["resize"],
         trunk=_trunk(fields),
         net=_net(fields),
+        hidden=tuple(fields.get("hidden", ())),
         tuned=fields["tuned"],
         temperature=fields["temperature"],
         decoder=fields["decoder"],
@@ -91,6 +95,10 @@ def _good_names(names: Any) -> bool:
         and all(isinstance(name, str) for name in names)
         and len(set(names)) == len(names)
     )
+
+
+def _good_widths(widths: Any) -> bool:
+    return isinstance(widths, list) and all(type(each) is int and 0 < each <= MOST_WIDTH for each in widths)
 
 
 def _good_network(fields: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from fieldguide.model.cuts import train_only_after
 from fieldguide.model.head import Head
 from fieldguide.model.trunk_model import map_model, tail_model, weights_of
 from fieldguide.training.choose import Fold, loss_and_accuracy
+from fieldguide.training.dense import dense_layers, head_of
 from fieldguide.training.logistic import problem_for
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
@@ -80,10 +81,9 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
                 break
     assert best is not None
     model.set_weights(best[1])
-    kernel, bias = model.layers[-1].get_weights()
     place = _best_place(epochs)
     epochs[place - 1] = replace(epochs[place - 1], chosen=True)
-    return Tuned(weights_of(base, seen.trunk), Head(kernel, bias), tuple(epochs), best[2])
+    return Tuned(weights_of(base, seen.trunk), head_of(model), tuple(epochs), best[2])
 
 
 def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, keras.Model, int]:
@@ -92,9 +92,14 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
 
     base = train_only_after(map_model(seen.trunk, recipe.target_size, seen.weights), recipe.start)
     behind, known = tail_model(base, seen.trunk, recipe.start)
-    dense = keras.layers.Dense(head.kernel.shape[1], name="logits")
-    model = keras.Model(behind.inputs, dense(behind.output))
-    dense.set_weights([head.kernel, head.bias])
+    value = behind.output
+    widths = [len(bias) for _, bias in head.hidden]
+    layers = dense_layers(widths, head.kernel.shape[1], recipe.dropout, recipe.seed)
+    for layer in layers:
+        value = layer(value)
+    model = keras.Model(behind.inputs, value)
+    for layer, values in zip([each for each in layers if each.weights], head.layers, strict=True):
+        layer.set_weights(list(values))
     return base, model, known
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
@@ -18,6 +20,7 @@ from fieldguide.intervals import Estimate
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.classifier import MODEL_FILE, Classifier
 from fieldguide.model.head import units_for
+from fieldguide.model.trunk_model import map_model, weights_of
 from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import features as frozen
@@ -233,14 +236,15 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         held_out = hold_out(parts, recipe)
-        recipe, tried = framed(recipe, parts)
+        weights = _weights(recipe)
+        recipe, tried = framed(recipe, parts, weights)
         store = whole_store(parts, recipe.target_size, recipe.resize)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
         try:
-            features = _seen(store, parts, recipe, held_out)
+            features = _seen(store, parts, recipe, held_out, weights)
         finally:
             # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
             # often and briefly, and would wait for the interpreter's lock at every call.
@@ -277,26 +281,47 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         train_accuracy=learnt.train_accuracy,
         stages=tuple(watch.stages),
         fingerprint=store.fingerprint,
-        weights_note=_weights_note(recipe.backbone),
+        weights_note=_weights_note(recipe),
         agreement=agreement,
         decoded=store.decoded,
         computed=sum(each.computed for each in features.features),
     )
 
 
-def _seen(store: PixelStore, parts: Parts, recipe: Recipe, held_out: HeldOut) -> Seen:
+def _weights(recipe: Recipe) -> Mapping[str, np.ndarray] | None:
+    """The weights of a backbone as arrays, None for the bundled ones."""
+    if recipe.weights is None:
+        return None
+    console.say(f"Taking the weights of {recipe.trunk.spec.title}: {recipe.weights}")
+    model = map_model(recipe.trunk, recipe.target_size, recipe.weights, seed=recipe.seed)
+    return weights_of(model, recipe.trunk)
+
+
+def _seen(
+    store: PixelStore, parts: Parts, recipe: Recipe, held_out: HeldOut, weights: Mapping[str, np.ndarray] | None
+) -> Seen:
     """What the frozen trunk sees in the pictures of all parts, and in the further views of those learnt from."""
     count = len(parts.train)
     learnt = store.select(parts.train) if recipe.views > 1 else store
     start = None if held_out.objection else recipe.start
     features = tuple(
-        frozen.compute(learnt if number else store, trunk=recipe.trunk, start=start, view=View(number, recipe.augment))
+        frozen.compute(
+            learnt if number else store,
+            trunk=recipe.trunk,
+            weights=weights,
+            start=start,
+            view=View(number, recipe.augment),
+        )
         for number in range(recipe.views)
     )
     classes = len(parts.train.class_names)
-    return Seen(recipe.trunk, None, held_out.labels, classes, count, features)
+    return Seen(recipe.trunk, weights, held_out.labels, classes, count, features)
 
 
-def _weights_note(name: str) -> str:
-    spec = backbone_named(name)
+def _weights_note(recipe: Recipe) -> str:
+    spec = backbone_named(recipe.backbone)
+    if recipe.weights == "random":
+        return f"{spec.title}: random weights, which have learnt from no pictures"
+    if recipe.weights not in (None, "imagenet"):
+        return f"{spec.title}: from {recipe.weights}, whose licence is not known here"
     return f"{spec.title}: {spec.source}; {spec.licence}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fieldguide.data.split import Parts
@@ -19,7 +21,9 @@ USUAL, OTHER = "crop", "pad"
 _WORDS = {USUAL: "centre crop", OTHER: "bars added, nothing cut off"}
 
 
-def framed(recipe: Recipe, parts: Parts) -> tuple[Recipe, tuple[Trial, ...]]:
+def framed(
+    recipe: Recipe, parts: Parts, weights: Mapping[str, np.ndarray] | None = None
+) -> tuple[Recipe, tuple[Trial, ...]]:
     """The recipe with a rule in place of "auto", and what was tried to choose it.
 
     A centre crop shows things larger, and cuts off what lies at the edges; bars show all of it. Which tells more
@@ -29,6 +33,7 @@ def framed(recipe: Recipe, parts: Parts) -> tuple[Recipe, tuple[Trial, ...]]:
     Args:
         recipe: whose `resize` may be "auto".
         parts: whose training pictures are looked at.
+        weights: of the backbone; None for the bundled ones.
     """
     if recipe.resize != "auto":
         return recipe, ()
@@ -36,13 +41,13 @@ def framed(recipe: Recipe, parts: Parts) -> tuple[Recipe, tuple[Trial, ...]]:
     rows = np.arange(len(train))
     if len(train) > TRIED_PICTURES:
         rows = np.sort(np.random.default_rng(recipe.seed).choice(len(train), TRIED_PICTURES, replace=False))
-    some, trunk = train.select(rows), Recipe(recipe.backbone, cut=recipe.cut, pooling=recipe.pooling).trunk
+    some, trunk = train.select(rows), recipe.with_(maps="last").trunk
     folds, _ = folds_for(some.labels, parts.groups[rows], 0, recipe)
     found: dict[str, Chosen] = {}
     for rule in (USUAL, OTHER) if folds else ():
         store = store_of(some, recipe.target_size, rule)
-        features = frozen.compute(store, trunk=trunk)
-        seen = Seen(trunk, None, some.labels, len(train.class_names), len(rows), (features,))
+        features = frozen.compute(store, trunk=trunk, weights=weights)
+        seen = Seen(trunk, weights, some.labels, len(train.class_names), len(rows), (features,))
         found[rule] = choose(seen.examples, folds, recipe, what=f"{_WORDS[rule]}, {counted(len(rows), 'picture')}, ")
     if not found:
         return recipe.with_(resize=USUAL), ()

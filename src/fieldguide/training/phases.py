@@ -14,6 +14,7 @@ from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.head import Head
 from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
+from fieldguide.training.dense import fit_dense
 from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
 from fieldguide.training.logistic import fit, problem_for
 from fieldguide.training.reading import clearly_better, read
@@ -80,6 +81,8 @@ def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut, tried:
         held_out: which pictures choose.
         tried: what was tried before, to be told with the rest.
     """
+    if recipe.dense:
+        return _dense(seen, recipe, held_out)
     count = len(parts.train)
     seen, chosen, trials = read(seen, recipe, held_out.folds)
     epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
@@ -99,6 +102,27 @@ def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut, tried:
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
     return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
+
+
+def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut) -> Learnt:
+    """A head with hidden layers, trained on the first fold and kept as what that holds out has judged it."""
+    fold = held_out.folds[0]
+    found = fit_dense(seen, fold, recipe=recipe)
+    held = seen.labels[fold.held]
+    chosen = Chosen(0.0, 0.0, (), (fold,), found.logits, held)
+    best = next(epoch for epoch in found.epochs if epoch.chosen)
+    choices = Choices(
+        how=f"on {len(held):,} pictures that were held out",
+        trials=(),
+        penalty=0.0,
+        class_weight_power=0.0,
+        temperature=chosen.temperature,
+        held_out=wilson(int(chosen.right.sum()), len(held)),
+        fine_tuned=False,
+        fine_tune_reason="",
+    )
+    right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))
+    return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen)
 
 
 def _fitted(seen: Seen, pictures: np.ndarray, chosen: Chosen) -> Head:
@@ -127,9 +151,9 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
             f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
         )
     labels, chosen, fold = held_out.labels, learnt.chosen, held_out.folds[0]
-    head = _fitted(learnt.seen, fold.fitted, chosen)
+    head = learnt.head if recipe.dense else _fitted(learnt.seen, fold.fitted, chosen)
     tuned = fine_tune(learnt.seen, fold, head, recipe=recipe, power=chosen.power)
-    before = head.logits(learnt.seen.examples.features[fold.held])
+    before = chosen.logits if recipe.dense else head.logits(learnt.seen.examples.features[fold.held])
     truth = labels[fold.held]
     was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
     if not (np.isfinite(tuned.logits).all() if always else clearly_better(tuned.logits, before, truth)):

@@ -59,6 +59,11 @@ class Recipe:
     views: int = 1  # of each picture that is learnt from: as it is, and varied so many times less one
     views_if_better: bool = False  # more than one only where held-out pictures are told better with them
     augment: Settings = VARIED  # what varies from view to view
+    weights: str | None = None  # of a backbone that is not bundled: "imagenet", "random" or a file; None: bundled ones
+    dense: tuple[int, ...] = ()  # widths of hidden layers in the head; without them it is fitted, not trained
+    dropout: float = 0.0  # before the last layer of a head with hidden ones
+    head_epochs: int = 20  # at the most, of a head with hidden layers
+    head_rate: float = 1e-3  # learning rate of Adam at its peak, likewise
     # L2 penalties of the head that are tried, strongest first: on standardised features, per picture.
     penalties: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
     folds: int = 5  # out-of-fold choices where no validation part is given
@@ -73,9 +78,23 @@ class Recipe:
 
     def __post_init__(self) -> None:
         known = backbone_named(self.backbone)
-        if not known.bundled:
-            raise InputError(f"backbone is {self.backbone!r}; a recipe stands on what comes with fieldguide so far.")
+        if not known.bundled and self.weights is None:
+            raise InputError(
+                f"the backbone is {known.name}, whose weights do not come with fieldguide; expected weights: "
+                f"'imagenet' for those of Keras (a download of about {known.download_megabytes} MB, once), a file, or "
+                "'random'."
+            )
         object.__setattr__(self, "backbone", known.name)
+        object.__setattr__(self, "dense", tuple(self.dense))
+        for width in self.dense:
+            if not _whole(width, 1, 65_536):
+                raise InputError(f"dense is {self.dense}; expected whole numbers from 1, such as 1024.")
+        if self.dense and self.maps != "last":
+            raise InputError(f"maps is {self.maps!r}; a head with hidden layers reads the last one: give 'last'.")
+        if not 0 <= self.dropout < 1 or (self.dropout and not self.dense):
+            raise InputError(
+                f"dropout is {self.dropout}; expected a share from 0 to below 1, in a head with hidden layers."
+            )
         if self.maps not in MAPS:
             raise InputError(f"maps is {self.maps!r}; expected one of {', '.join(MAPS)}.")
         trunk = self.trunk  # refuses layers that there are not
@@ -90,7 +109,15 @@ class Recipe:
             )
         if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
-        least = {"views": 1, "folds": 2, "fine_tune_epochs": 0, "patience": 1, "batch_size": 1, "seed": 0}
+        least = {
+            "views": 1,
+            "head_epochs": 1,
+            "folds": 2,
+            "fine_tune_epochs": 0,
+            "patience": 1,
+            "batch_size": 1,
+            "seed": 0,
+        }
         for name, smallest in least.items():
             if not _whole(getattr(self, name), smallest):
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
@@ -98,8 +125,9 @@ class Recipe:
         object.__setattr__(self, "target_size", tuple(operator.index(side) for side in self.target_size))
         if self.fine_tune not in FINE_TUNING:
             raise InputError(f"fine_tune is {self.fine_tune!r}; expected one of {', '.join(FINE_TUNING)}.")
-        if not 0 < self.fine_tune_rate < 1:
-            raise InputError(f"fine_tune_rate is {self.fine_tune_rate!r}; expected a number between 0 and 1.")
+        for name in ("fine_tune_rate", "head_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)!r}; expected a number between 0 and 1.")
 
     @property
     def trunk(self) -> Trunk:
