@@ -57,6 +57,22 @@ _SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
     }
 )
 _ASIDE_IN_RATE = ("rate", "schedule", "epochs", "patience", "metric", "minimum", "target")
+# The flags of a training on a pretrained backbone that one from scratch has not: likewise, and for "words" how many.
+_BACKBONES: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
+    {
+        "backbone": ("text", "NAME", "the pretrained network, one of keras.applications", "efficientnet_lite0"),
+        "weights": ("text", "WEIGHTS", "of another backbone: imagenet (downloads them), random, or a file", "none"),
+        "cut": ("text", "LAYER", "the layer at which the backbone ends, such as mixed7", "its last map"),
+        "maps": ("text", "WHICH", "maps that the head reads: last, all, or auto: all if they help", "auto"),
+        "frame": ("text", "RULE", "how pictures are brought into shape: crop, pad, squash, auto", "by the pictures"),
+        "views": ("whole", "N", "of each picture: as it is, and varied by --augment", "1 to 4, by their number"),
+        "dense": ("wholes", "WIDTH", "hidden layers of the head, each with so many units", "no"),
+        "freeze": ("words", "WHAT", "all, none, until LAYER, or blocks N: all but the last N", "by the pictures"),
+        "gradual": ("flag", "", "in fine-tuning, stages join in one after the other", "no"),
+        "fine_tune_epochs": ("whole", "N", "of fine-tuning, at the most", "2 to 12, by their number"),
+        "fine_tune_rate": ("number", "RATE", "learning rate of fine-tuning, at its peak", "0.0001"),
+    }
+)
 _REFUSED_IN_COMPARE = ("patience", "metric", "minimum", "target")
 
 
@@ -103,6 +119,12 @@ def add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--log", action="append", default=[], metavar="TOOL", help="also write a log for tensorboard or mlflow"
     )
+    group = train.add_argument_group(
+        "with a pretrained backbone (in brackets what is taken if nothing is said)",
+        "Of the flags below these hold as well: --side, --augment, --pooling, --dropout, --epochs, --rate, "
+        "--batch-size, --patience.",
+    )
+    _add_flags(group, _BACKBONES, {})
     title = "with --recipe scratch (in brackets what is taken if nothing is said)"
     _add_scratch(train, title, {"epochs": "by the number of pictures; with --resume, in all"})
 
@@ -163,20 +185,31 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
 def _add_scratch(command: argparse.ArgumentParser, title: str, otherwise: Mapping[str, str]) -> None:
     """The flags of trainings from scratch; `otherwise` says of some what this command takes if nothing is said."""
     group = command.add_argument_group(title)
-    for name, (kind, unit, what, usual) in _SCRATCH.items():
+    _add_flags(group, _SCRATCH, otherwise)
+    group.add_argument("--optimizer", dest="optimiser", help=argparse.SUPPRESS)  # as it is spelt elsewhere
+
+
+def _add_flags(
+    group: argparse._ArgumentGroup, flags: Mapping[str, tuple[str, str, str, str]], otherwise: Mapping[str, str]
+) -> None:
+    for name, (kind, unit, what, usual) in flags.items():
         flag, text = "--" + name.replace("_", "-"), f"{what} ({otherwise.get(name, usual)})"
         if kind == "flag":
             group.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
         elif kind == "two":
             group.add_argument(flag, dest=name, type=number, nargs=2, metavar=(unit, unit), help=text)
+        elif kind in ("words", "wholes"):
+            group.add_argument(
+                flag, dest=name, type=any_whole if kind == "wholes" else str, nargs="+", metavar=unit, help=text
+            )
         else:
             group.add_argument(flag, dest=name, type=_KINDS[kind], metavar=unit, help=text)
-    group.add_argument("--optimizer", dest="optimiser", help=argparse.SUPPRESS)  # as it is spelt elsewhere
 
 
 def wished(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings of `train --recipe scratch` that were given, by name."""
-    given = {name: getattr(options, name) for name in _SCRATCH if getattr(options, name) is not None}
+    """The settings of a training that were given, by name."""
+    named = [name for name in (*_SCRATCH, *_BACKBONES) if getattr(options, name, None) is not None]
+    given = {name: getattr(options, name) for name in named}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 

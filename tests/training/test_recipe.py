@@ -39,22 +39,23 @@ def of_many(store: PixelStore, count: int) -> PixelStore:
         (
             [(300, 200)] * 2,
             (224, 224),
-            "crop",
-            "centre crop: what the backbone was trained at (the pictures' shorter side is 200 in the median)",
+            "squash",
+            "nothing cut off, since all have one shape: what the backbone was trained at (the pictures' shorter side",
         ),
+        ([(210, 200)] * 2, (224, 224), "crop", "input 224x224, centre crop: what the backbone was trained at"),
         (
             [(28, 28), (30, 28), (28, 40)],
             (128, 128),
-            "crop",
+            "auto",
             "half of them are 28 pixels or less on the shorter side, so a larger input adds nothing",
         ),
         ([(64, 64)], (128, 128), "crop", "half of them are 64 pixels or less"),
         ([(65, 65)], (224, 224), "crop", "shorter side is 65"),
         ([(600, 150)] * 2, (224, 224), "pad", "input 224x224, bars added, since they are long and narrow: what"),
         ([(150, 600)] * 2, (224, 224), "pad", "bars added"),
-        ([(200, 100)], (224, 224), "crop", "centre crop"),  # twice as long as wide is not yet long and narrow
+        ([(200, 100)], (224, 224), "squash", "nothing cut off"),  # twice as long as wide is not yet long and narrow
         ([(120, 20)] * 2, (128, 128), "pad", "input 128x128, bars added, since they are long and narrow: half of them"),
-        ([(300, 200)] * 3 + [(20, 200)] * 2, (224, 224), "crop", "shorter side is 200"),  # the median, not the odd one
+        ([(300, 200)] * 3 + [(20, 200)] * 2, (224, 224), "auto", "shorter side is 200"),  # the median, not the odd one
     ],
 )
 def test_size_and_resize_rule_follow_the_pictures(

@@ -11,6 +11,7 @@ from fieldguide.augmentation.presets import PRESETS, preset_called
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
+from fieldguide.model.trunk import Trunk
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
@@ -41,7 +42,43 @@ def test_finetune_keeps_it_whatever_it_brings(store: PixelStore) -> None:
     recipe = Wishes("finetune").recipe_for(store, seed=0)
     assert isinstance(recipe, Recipe)
     assert (recipe.fine_tune, recipe.fine_tune_epochs) == ("always", FINE_TUNE_EPOCHS)
-    assert recipe.reasons[-1] == "fine-tuning of the last blocks, up to 12 epochs, as asked for"
+    assert recipe.reasons[-1] == "fine-tuning of what follows block6a_project_bn, up to 12 epochs, as asked for"
+
+
+def test_a_backbone_and_how_far_it_is_frozen_can_be_asked_for(store: PixelStore) -> None:
+    wishes = Wishes(
+        "finetune", backbone="InceptionV3", weights="random", cut="mixed7", dense=(64,), dropout=0.2, side=150
+    )
+    recipe = wishes.recipe_for(store, seed=1)
+    assert isinstance(recipe, Recipe)
+    assert recipe.trunk == Trunk("inception_v3", "mixed7")
+    assert (recipe.target_size, recipe.dense, recipe.dropout, recipe.seed) == ((150, 150), (64,), 0.2, 1)
+    assert recipe.start == "mixed2"  # the end of a stage before the cut
+    assert recipe.reasons[:3] == (
+        "backbone InceptionV3, cut at mixed7, its weights: random",
+        "input 150x150, crop or bars, as held-out pictures tell",
+        "head: 64 hidden units, dropout 0.2, up to 20 epochs",
+    )
+    assert recipe.reasons[-1] == "as asked for: side, dropout, backbone, weights, cut, dense"
+
+
+@pytest.mark.parametrize(
+    ("freeze", "start", "epochs"),
+    [
+        (("all",), "block6a_project_bn", 0),
+        (("none",), "pixels", FINE_TUNE_EPOCHS),
+        (("until", "block3b_add"), "block3b_add", FINE_TUNE_EPOCHS),
+        (("blocks", "1"), "block7a_project_bn", FINE_TUNE_EPOCHS),
+        (("blocks", "3"), "block6c_add", FINE_TUNE_EPOCHS),
+        (("blocks", "17"), "pixels", FINE_TUNE_EPOCHS),
+    ],
+)
+def test_what_is_frozen_says_where_training_starts(
+    freeze: tuple[str, ...], start: str, epochs: int, store: PixelStore
+) -> None:
+    recipe = Wishes(freeze=freeze).recipe_for(store, seed=0)
+    assert isinstance(recipe, Recipe)
+    assert (recipe.start, recipe.fine_tune_epochs) == (start, epochs)
 
 
 def test_what_is_asked_for_is_in_the_recipe_and_the_rest_is_chosen(store: PixelStore) -> None:
@@ -100,8 +137,30 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
     ("wishes", "said"),
     [
         ({"recipe": "best"}, "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
-        ({"dropout": 0.5}, r"--dropout is for --recipe scratch, and the recipe is auto: .* leave it out"),
-        ({"recipe": "features", "rate": 0.1, "block_dropout": 0.1}, "--block-dropout, --rate are for --recipe scratch"),
+        ({"l2": 0.5}, r"--l2 is for --recipe scratch, and the recipe is auto: .* leave it out"),
+        (
+            {"recipe": "features", "size": "tiny", "block_dropout": 0.1},
+            "--size, --block-dropout are for --recipe scratch",
+        ),
+        ({"recipe": "scratch", "cut": "mixed7"}, "--cut is for a backbone, and the recipe is scratch: give --recipe"),
+        ({"dropout": 0.5}, "--dropout is 0.5; expected a share from 0 to below 1, in a head with hidden layers"),
+        ({"dense": (0,)}, r"--dense is \(0,\); expected whole numbers from 1"),
+        ({"dense": (8,), "maps": "all"}, "--maps is 'all'; a head with hidden layers reads the last one"),
+        ({"maps": "most"}, "--maps is 'most'; expected one of last, all, auto"),
+        ({"frame": "stretch"}, "--frame is 'stretch'; expected one of"),
+        ({"views": 0}, "--views is 0; expected a whole number, 1 or larger"),
+        ({"pooling": "most"}, "pooling is 'most'; expected one of average, max, flatten"),
+        ({"backbone": "resnet9"}, "There is no backbone named 'resnet9'"),
+        ({"backbone": "vgg16"}, r"the backbone is vgg16, whose weights do not come with .*'imagenet'.* 59 MB"),
+        ({"cut": "block9_add"}, "--cut is 'block9_add', which does not end a block"),
+        ({"freeze": ("half",)}, "--freeze is 'half'; expected 'all', 'none', 'until LAYER'"),
+        ({"freeze": ("blocks", "40")}, "the last 40 blocks of EfficientNet-Lite0 are asked for, and it has 17"),
+        ({"augment": "wild"}, "--augment is 'wild'; expected one of none, light"),
+        ({"side": 9}, "--side is 9; expected a whole number of pixels from 32 to 512"),
+        (
+            {"recipe": "finetune", "backbone": "vgg16", "weights": "random", "cut": "block4_conv1"},
+            "--cut is given, and not what to train before it: add --freeze",
+        ),
         (
             {"recipe": "scratch", "augment": "wild"},
             "--augment is 'wild'; expected one of none, light, medium, strong, crops",

@@ -17,10 +17,11 @@ from fieldguide.errors import InputError
 from fieldguide.model.head import units_for
 from fieldguide.model.nets import SIZES
 from fieldguide.training.checkpoint import plain
+from fieldguide.training.flag_names import flag
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.usual import usual_margin
-from fieldguide.training.wishes import Wishes, flag
+from fieldguide.training.wishes import Wishes
 from fieldguide.words import shortened
 
 KINDS = ("complexity", "data_size", "recipes")

@@ -12,7 +12,7 @@ import numpy as np
 from fieldguide.model import lite0
 from fieldguide.model.bases import base_model
 from fieldguide.model.bases import weights_of as base_weights_of
-from fieldguide.model.cuts import require_cut, split_at
+from fieldguide.model.cuts import PIXELS, require_cut, split_at
 from fieldguide.model.trunk import LITE0_LAST, Trunk
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def tail_model(base: keras.Model, trunk: Trunk, start: str) -> tuple[keras.Model
     Args:
         base: what `map_model` returned.
         trunk: that it is.
-        start: a layer that no shortcut goes around.
+        start: a layer that no shortcut goes around, or "pixels" for all of it.
 
     Returns:
         The model from [activation, features known already] to features, or from the activation alone where none are
@@ -110,6 +110,9 @@ def tail_model(base: keras.Model, trunk: Trunk, start: str) -> tuple[keras.Model
     """
     import keras
 
+    if start == PIXELS:
+        tapped = [*(base.get_layer(name).output for name in trunk.taps), base.output]
+        return keras.Model(base.input, pooled(tapped, trunk)), 0
     names = [layer.name for layer in base.layers]
     early = [name for name in trunk.taps if names.index(name) <= names.index(start)]
     late = trunk.taps[len(early) :]

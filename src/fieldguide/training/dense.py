@@ -12,7 +12,7 @@ import numpy as np
 from fieldguide import console
 from fieldguide.model.head import Head, units_for
 from fieldguide.training.choose import Fold, loss_and_accuracy
-from fieldguide.training.logistic import problem_for
+from fieldguide.training.logistic import class_weights
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
 from fieldguide.training.seen import Seen
@@ -51,8 +51,8 @@ def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0) -> 
     import keras
 
     labels, count = seen.labels, len(fold.fitted)
-    weights = problem_for(seen.examples, fold.fitted, power).weights[fold.fitted] * np.float32(count)
-    inputs, units = seen.examples.features.shape[1], units_for(seen.classes)
+    weights = class_weights(labels[fold.fitted], seen.classes, power)
+    inputs, units = seen.features[0].values.shape[1] - seen.first_column, units_for(seen.classes)
     model = _model(inputs, units, recipe)
     batches = -(-count // recipe.batch_size)
     steps = max(1, recipe.head_epochs * batches)

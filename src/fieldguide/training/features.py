@@ -12,6 +12,7 @@ import numpy as np
 from fieldguide import cache, console, files
 from fieldguide.data.decode import DECODER_VERSION
 from fieldguide.data.pixels import PixelStore
+from fieldguide.model.cuts import PIXELS
 from fieldguide.model.engine import Engine, trunk_engine
 from fieldguide.model.graph import output_shapes
 from fieldguide.model.trunk import ALL_BLOCKS, BUNDLED, Trunk
@@ -30,9 +31,13 @@ class Features:
     computed: int  # how many pictures had to go through the network now
     _digests: tuple[bytes, ...]
     _maps: RowStore | None
+    _pixels: tuple[PixelStore, View] | None = None
 
     def maps(self, rows: np.ndarray) -> np.ndarray:
         """Activations where training starts, float16 (len(rows), height, width, channels)."""
+        if self._pixels is not None:
+            store, view = self._pixels
+            return view.read(store, rows).astype(np.float16)  # every level of a pixel is such a number
         if self._maps is None:
             raise ValueError("these features were computed without the activations where training starts")
         return self._maps.read("cut", [self._digests[row] for row in rows])
@@ -52,7 +57,7 @@ def compute(
         store: the pictures.
         trunk: what computes them.
         weights: of the trunk; None for the bundled ones.
-        start: also keep the activations after this layer, where training starts.
+        start: also keep the activations after this layer, where training starts; with "pixels" these are the pictures.
         view: how the pictures are seen.
 
     Returns:
@@ -62,6 +67,8 @@ def compute(
         InputError: the layer is none of the trunk's.
         FileError: if the cache cannot be written. What was computed so far is kept.
     """
+    pixels = (store, view) if start == PIXELS else None
+    start = None if start == PIXELS else start
     engine = None if trunk.bundled else trunk_engine(trunk, weights, store.target_size, cut=start)
     count = engine.feature_count if engine else trunk.features(store.target_size)
     key, place = _key(store, trunk, weights, view), files.cache_folder() / "features"
@@ -95,7 +102,7 @@ def compute(
         if wider is not None and not own.all():
             others = [digest for digest, there in zip(digests, own, strict=True) if not there]
             block[~own] = wider.read("features", others)[:, -count:]
-    return Features(values, len(missing), store.digests, maps)
+    return Features(values, len(missing), store.digests, maps, pixels)
 
 
 def compute_once(store: PixelStore, engine: Engine) -> np.ndarray:

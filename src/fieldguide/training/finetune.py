@@ -14,7 +14,8 @@ from fieldguide.model.head import Head
 from fieldguide.model.trunk_model import map_model, tail_model, weights_of
 from fieldguide.training.choose import Fold, loss_and_accuracy
 from fieldguide.training.dense import dense_layers, head_of
-from fieldguide.training.logistic import problem_for
+from fieldguide.training.layerwise import Pace, layerwise_adam, paces_of
+from fieldguide.training.logistic import class_weights
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
 from fieldguide.training.seen import Seen
@@ -41,7 +42,8 @@ class Tuned:
 def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
     """Trunk and head after training what follows the layer `recipe.start`, at the epoch with the lowest held-out loss.
 
-    Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine. The order of the
+    Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine; of lower stages it is
+    lower, and with `recipe.gradual` they join in later. The order of the
     pictures, and which view of each is learnt from, depend on the seed and the epoch alone.
 
     Args:
@@ -57,9 +59,9 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
     base, model, known = _trainable(head, seen, recipe)
     labels = seen.labels
     targets, held_targets = labels[fold.fitted], labels[fold.held]
-    weights = problem_for(seen.examples, fold.fitted, power).weights[fold.fitted] * np.float32(len(fold.fitted))
+    weights = class_weights(targets, seen.classes, power)
     batches = -(-len(fold.fitted) // recipe.batch_size)
-    _compile(model, recipe, head.kernel.shape[1], batches)
+    _compile(model, recipe, head.kernel.shape[1], batches, _stages(base, seen, recipe.start))
     best: tuple[float, list[np.ndarray], np.ndarray] | None = None
     epochs: list[Epoch] = []
     with console.progress("Fine-tuning", recipe.fine_tune_epochs * batches) as bar:
@@ -103,7 +105,18 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
     return base, model, known
 
 
-def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int) -> None:
+def _stages(base: keras.Model, seen: Seen, start: str) -> list[list[str]]:
+    """The names of the layers of each stage that is trained."""
+    ends, stages = seen.trunk.spec.cuts, list[list[str]]([[]])
+    names = [layer.name for layer in base.layers]
+    for name in names[names.index(start) + 1 :]:
+        stages[-1].append(name)
+        if name in ends:
+            stages.append([])
+    return [stage for stage in stages if stage]
+
+
+def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int, stages: list[list[str]]) -> None:
     import keras
 
     loss = (
@@ -116,9 +129,9 @@ def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int) -> No
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warm_up, warmup_target=recipe.fine_tune_rate, warmup_steps=warm_up
     )
-    model.compile(
-        keras.optimizers.Adam(rate), loss, jit_compile=False if keras.backend.backend() == "tensorflow" else "auto"
-    )
+    paces = paces_of(model, stages, steps, gradual=recipe.gradual)
+    optimiser = layerwise_adam(rate, paces) if {*paces} != {Pace(1.0, 0)} else keras.optimizers.Adam(rate)
+    model.compile(optimiser, loss, jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
 
 
 def _shuffled(count: int, recipe: Recipe, epoch: int) -> Iterator[np.ndarray]:

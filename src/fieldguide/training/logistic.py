@@ -66,12 +66,17 @@ def problem_for(examples: Examples, rows: np.ndarray, power: float) -> Problem:
 
     With power 0 every picture counts alike, with 1 every class does.
     """
-    labels = examples.labels
-    counts = np.bincount(labels[rows], minlength=examples.classes)
-    of_class = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)
-    weights = np.zeros(len(labels), np.float32)
-    weights[rows] = of_class[labels[rows]]
+    weights = np.zeros(len(examples.labels), np.float32)
+    weights[rows] = class_weights(examples.labels[rows], examples.classes, power)
     return Problem(weights / weights.sum(), Scaling.of(examples.features, rows))
+
+
+def class_weights(labels: np.ndarray, classes: int, power: float) -> np.ndarray:
+    """The weight of each picture by the frequency of its class to the power of -`power`: float32 (n,), 1 on average."""
+    counts = np.bincount(labels, minlength=classes)
+    of_class = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)
+    weights = of_class[labels]
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def fit(

@@ -16,6 +16,7 @@ from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
+from fieldguide.model.cuts import PIXELS
 from fieldguide.model.lite0 import CUTS
 from fieldguide.model.trunk import ALL_BLOCKS, Trunk
 from fieldguide.words import counted
@@ -69,6 +70,7 @@ class Recipe:
     folds: int = 5  # out-of-fold choices where no validation part is given
     fine_tune_epochs: int = 0  # at the most; 0 leaves the backbone as it is
     start: str = ""  # the layer after which fine-tuning trains; "" for the usual one of the backbone
+    gradual: bool = False  # stages of the backbone join in one after the other, the last one first
     fine_tune: str = "if better"  # keep it where held-out pictures show a gain, or "always"
     fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
@@ -229,10 +231,27 @@ def _times(size: tuple[int, int]) -> str:
 
 def _usual_start(trunk: Trunk) -> str:
     """Where the fine-tuning of a trunk starts: at the usual layer, or where that is cut off, before the last block."""
-    usual = trunk.spec.cut
-    if not trunk.bundled or trunk.cut is None or CUTS.index(usual) < CUTS.index(trunk.cut):
+    usual, ends = trunk.spec.cut, CUTS if trunk.bundled else trunk.spec.cuts
+    if trunk.cut is not None and trunk.cut not in ends:
+        return PIXELS  # which layers come before it is not known here
+    if trunk.cut is None or (usual in ends and ends.index(usual) < ends.index(trunk.cut)):
         return usual
-    return CUTS[max(0, CUTS.index(trunk.cut) - 1)]
+    return ends[ends.index(trunk.cut) - 1] if ends.index(trunk.cut) else PIXELS
+
+
+def start_of(trunk: Trunk, blocks: int) -> str:
+    """The layer after which the last `blocks` blocks of a trunk follow, of a backbone that is not bundled its stages.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    ends = list(CUTS if trunk.bundled else trunk.spec.cuts)
+    if trunk.cut in ends:
+        ends = ends[: ends.index(trunk.cut)]
+    starts = [PIXELS, *ends]
+    if not 1 <= blocks <= len(starts):
+        raise InputError(f"the last {blocks} blocks of {trunk.spec.title} are asked for, and it has {len(starts)}.")
+    return starts[-blocks]
 
 
 def _about_reading(count: int, maps: str, views: int) -> str:

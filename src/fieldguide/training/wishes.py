@@ -14,8 +14,10 @@ from fieldguide.bounds import whole
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
+from fieldguide.training.backbone_wishes import OF_BACKBONES, transferred
+from fieldguide.training.flag_names import by_flag, flag
 from fieldguide.training.optimiser import Optimiser
-from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.usual import usual_augmentation, usual_class_weights, usual_growth, usual_margin
@@ -40,6 +42,7 @@ _OPTIMISER: Mapping[str, str] = MappingProxyType(
 )
 _OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
+_OF_SCRATCH = frozenset({*_NET, *_OPTIMISER, *_OWN, *_STOPPING, "side", "augment", "mix", "target"})
 # What a message calls a setting that is wrong -> the wish.
 _SAID: Mapping[str, str] = MappingProxyType(
     {inside: wish for wish, inside in _NET.items()}
@@ -55,7 +58,9 @@ class Wishes:
     Args:
         recipe: "auto" (features, then fine-tuning if it helps), "features", "finetune" or "scratch".
 
-    All others are for "scratch", and named as in `ScratchRecipe`, `Net`, `Optimiser` and `Stopping`.
+    The others are named as in `ScratchRecipe`, `Net`, `Optimiser` and `Stopping` for "scratch", and as in `Recipe` for
+    the rest. `frame` is its `resize`; `freeze` is ("all",), ("none",), ("until", layer) or ("blocks", number of blocks
+    that are trained).
 
     Example:
         >>> import fieldguide as fg
@@ -91,21 +96,38 @@ class Wishes:
     minimum: float | None = None
     target: tuple[float, float] | None = None
     precision: str | None = None
+    backbone: str | None = None
+    weights: str | None = None
+    cut: str | None = None
+    maps: str | None = None
+    frame: str | None = None
+    views: int | None = None
+    dense: tuple[int, ...] | None = None
+    freeze: tuple[str, ...] | None = None
+    gradual: bool | None = None
+    fine_tune_epochs: int | None = None
+    fine_tune_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise InputError(f"--recipe is {self.recipe!r}; expected one of {', '.join(RECIPES)}.")
-        if self.recipe != "scratch" and (asked := self.asked()):
+        scratch = self.recipe == "scratch"
+        if wrong := [name for name in self.asked() if name not in (_OF_SCRATCH if scratch else OF_BACKBONES)]:
+            one, other = ("a backbone", "features") if scratch else ("--recipe scratch", "scratch")
             raise InputError(
-                f"{', '.join(flag(name) for name in asked)} {'is' if len(asked) == 1 else 'are'} for --recipe scratch, "
-                f"and the recipe is {self.recipe}: add --recipe scratch, or leave "
-                f"{'it' if len(asked) == 1 else 'them'} out."
+                f"{', '.join(flag(name) for name in wrong)} {'is' if len(wrong) == 1 else 'are'} for {one}, "
+                f"and the recipe is {self.recipe}: {'give' if scratch else 'add'} --recipe {other}, or leave "
+                f"{'it' if len(wrong) == 1 else 'them'} out."
             )
         if self.augment is not None and self.augment not in AUGMENTATIONS:
             raise InputError(f"--augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         if self.patience is None and (self.metric is not None or self.minimum is not None):
             raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
-        self.apply(ScratchRecipe())  # whatever is out of range is refused now, before anything is read
+        # Whatever is out of range is refused now, before anything is read.
+        if scratch:
+            self.apply(ScratchRecipe())
+        else:
+            transferred(self.recipe, self.wanted(), Recipe())
 
     @classmethod
     def of(cls, recipe: ScratchRecipe, counts: Mapping[str, int]) -> Wishes:
@@ -141,6 +163,10 @@ class Wishes:
         names = [field.name for field in fields(self) if field.name != "recipe"]
         return [name for name in names if getattr(self, name) is not None]
 
+    def wanted(self) -> dict[str, Any]:
+        """What was asked for, by name."""
+        return {name: getattr(self, name) for name in self.asked()}
+
     def recipe_for(self, store: PixelStore, *, seed: int) -> Recipe | ScratchRecipe:
         """The recipe for these training pictures.
 
@@ -149,12 +175,8 @@ class Wishes:
         """
         if self.recipe == "scratch":
             return self.apply(ScratchRecipe.auto(store, seed=seed))
-        recipe = Recipe.auto(store, seed=seed, fine_tune=self.recipe != "features")
-        if self.recipe == "finetune":
-            epochs = recipe.fine_tune_epochs or FINE_TUNE_EPOCHS
-            reason = f"fine-tuning of the last blocks, up to {epochs} epochs, as asked for"
-            recipe = recipe.with_(fine_tune_epochs=epochs, fine_tune="always", reasons=(*recipe.reasons[:-1], reason))
-        return recipe
+        made = Recipe.auto(store, seed=seed, fine_tune=self.recipe != "features")
+        return transferred(self.recipe, self.wanted(), made)
 
     def apply(self, recipe: ScratchRecipe) -> ScratchRecipe:
         """The recipe with what was asked for in it.
@@ -165,7 +187,7 @@ class Wishes:
         try:
             return self._applied(recipe)
         except InputError as error:
-            raise InputError(_by_flag(str(error))) from error
+            raise InputError(by_flag(str(error), _SAID)) from error
 
     def _applied(self, recipe: ScratchRecipe) -> ScratchRecipe:
         of_net, before = self._for(_NET), recipe.net
@@ -230,26 +252,3 @@ def _other(names: Mapping[str, str], made: object, usual: object, only: str | No
         for name, inside in names.items()
         if only in (None, name) and getattr(made, inside) != getattr(usual, inside)
     }
-
-
-def _by_flag(message: str) -> str:
-    """What is said of a setting, with its flag in the place of the name that it has in the recipe.
-
-    Example:
-        >>> _by_flag("family is 'resnet'; expected one of plain, classic, residual.")
-        "--net is 'resnet'; expected one of plain, classic, residual."
-    """
-    name = message.split(" is ", 1)[0]
-    if name in _SAID:
-        return flag(_SAID[name]) + message.removeprefix(name)
-    return f"--target: {message}" if " target " in f" {name} " else message
-
-
-def flag(name: str) -> str:
-    """The name on the command line of a setting.
-
-    Example:
-        >>> flag("block_dropout")
-        '--block-dropout'
-    """
-    return "--" + name.replace("_", "-")

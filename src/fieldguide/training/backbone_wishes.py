@@ -1,0 +1,99 @@
+"""What a person asked of a training on a pretrained backbone, in the recipe for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fieldguide.augmentation.presets import AUGMENTATIONS, settings_called
+from fieldguide.bounds import whole
+from fieldguide.errors import InputError
+from fieldguide.model.backbones import backbone
+from fieldguide.model.cuts import PIXELS
+from fieldguide.training.flag_names import by_flag, flag
+from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe, start_of
+from fieldguide.training.recipe_words import reasons_of
+
+OF_BACKBONES = frozenset(
+    {
+        *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "fine_tune_epochs"),
+        *("fine_tune_rate", "side", "augment", "pooling", "dropout", "epochs", "batch_size", "rate", "patience"),
+    }
+)
+# A wish -> what it is called in a recipe, where that is something else.
+_INSIDE: Mapping[str, str] = MappingProxyType({"frame": "resize", "epochs": "head_epochs", "rate": "head_rate"})
+_SAID: Mapping[str, str] = MappingProxyType(
+    {name: name for name in OF_BACKBONES} | {inside: name for name, inside in _INSIDE.items()}
+)
+
+
+def transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    """The recipe of a pretrained backbone with what was asked for in it.
+
+    Args:
+        kind: of the recipe: "auto", "features" or "finetune".
+        asked: what was asked for, by the names of `Wishes`.
+        recipe: what is taken where nothing was said.
+
+    Raises:
+        InputError: a setting is out of range, or they do not go together; it is called by its flag.
+    """
+    try:
+        return _transferred(kind, asked, recipe)
+    except InputError as error:
+        raise InputError(by_flag(str(error), _SAID)) from error
+
+
+def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    changes: dict[str, object] = {
+        _INSIDE.get(name, name): value for name, value in asked.items() if name not in ("side", "augment", "freeze")
+    }
+    other = "backbone" in asked and not backbone(asked["backbone"]).bundled
+    if "backbone" in asked:
+        changes |= {"target_size": backbone(asked["backbone"]).target_size, "start": ""}
+    if "side" in asked:
+        side = whole("side", asked["side"], "a whole number of pixels from 32 to 512", 32, 512)
+        changes["target_size"] = (side, side)
+    if "cut" in asked:
+        changes["start"] = ""
+        # Which layers come before any other cut is not known before the backbone is built.
+        if other and "freeze" not in asked and asked["cut"] not in backbone(asked["backbone"]).cuts:
+            if kind == "finetune":
+                raise InputError("cut is given, and not what to train before it: add --freeze until LAYER, or none.")
+            changes["fine_tune_epochs"] = 0
+    if (other or "dense" in asked or "cut" in asked) and "maps" not in asked:
+        changes["maps"] = "last"
+    if "views" in asked:
+        changes["views_if_better"] = False
+    if "augment" in asked:
+        if asked["augment"] not in AUGMENTATIONS:
+            raise InputError(f"augment is {asked['augment']!r}; expected one of {', '.join(AUGMENTATIONS)}.")
+        changes["augment"] = settings_called(asked["augment"])
+    made = recipe.with_(**changes)
+    if "freeze" in asked:
+        made = _frozen(made, asked["freeze"])
+    if kind == "finetune":
+        made = made.with_(fine_tune="always", fine_tune_epochs=made.fine_tune_epochs or FINE_TUNE_EPOCHS)
+    if not asked and kind != "finetune":
+        return made
+    lines = ["as asked for: " + ", ".join(flag(name).removeprefix("--") for name in asked)] if asked else []
+    return made.with_(reasons=(*reasons_of(made, asked), *lines))
+
+
+def _frozen(recipe: Recipe, freeze: tuple[str, ...]) -> Recipe:
+    """The recipe with so much of its backbone frozen."""
+    kind, *rest = freeze
+    epochs = recipe.fine_tune_epochs or FINE_TUNE_EPOCHS
+    if (kind, rest) == ("all", []):
+        return recipe.with_(fine_tune_epochs=0)
+    if (kind, rest) == ("none", []):
+        return recipe.with_(start=PIXELS, fine_tune_epochs=epochs)
+    if kind == "until" and len(rest) == 1:
+        return recipe.with_(start=rest[0], fine_tune_epochs=epochs)
+    if kind == "blocks" and len(rest) == 1 and rest[0].isdecimal():
+        return recipe.with_(start=start_of(recipe.trunk, int(rest[0])), fine_tune_epochs=epochs)
+    raise InputError(
+        f"freeze is {' '.join(freeze)!r}; expected 'all', 'none', 'until LAYER' with the last layer that stays as it "
+        "is, or 'blocks N' with the number of blocks that are trained."
+    )
