@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import folder_of
@@ -46,17 +47,15 @@ def test_finetune_keeps_it_whatever_it_brings(store: PixelStore) -> None:
 
 
 def test_a_backbone_and_how_far_it_is_frozen_can_be_asked_for(store: PixelStore) -> None:
-    wishes = Wishes(
-        "finetune", backbone="InceptionV3", weights="random", cut="mixed7", dense=(64,), dropout=0.2, side=150
-    )
-    recipe = wishes.recipe_for(store, seed=1)
+    asked: dict[str, Any] = {"backbone": "InceptionV3", "weights": "random", "cut": "mixed7", "side": 150}
+    recipe = Wishes("finetune", dense=(64,), dropout=0.2, **asked).recipe_for(store, seed=1)
     assert isinstance(recipe, Recipe)
     assert recipe.trunk == Trunk("inception_v3", "mixed7")
     assert (recipe.target_size, recipe.dense, recipe.dropout, recipe.seed) == ((150, 150), (64,), 0.2, 1)
     assert recipe.start == "mixed2"  # the end of a stage before the cut
     assert recipe.reasons[:3] == (
         "backbone InceptionV3, cut at mixed7, its weights: random",
-        "input 150x150, crop or bars, as held-out pictures tell",
+        "input 150x150, centre crop",
         "head: 64 hidden units, dropout 0.2, up to 20 epochs",
     )
     assert recipe.reasons[-1] == "as asked for: side, dropout, backbone, weights, cut, dense"
