@@ -46,7 +46,7 @@ def read(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> tuple[Seen, Chose
 
 
 def _choose(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> Chosen:
-    maps = "all maps, " if seen.trunk.taps else "last map, " if recipe.maps == "auto" else ""
+    maps = ("all maps, " if seen.trunk.taps else "last map, ") if recipe.maps == "auto" else ""
     views = f"{seen.views} views, " if seen.views > 1 else ""
     return choose(seen.examples, seen.folds(folds), recipe, what=maps + views)
 
