@@ -30,10 +30,10 @@ LAYERS: dict[int, str] = {
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
     "model.predictions model.note model.archive model.classifier",
     5: "training.recipe training.record training.views training.features training.logistic training.choose "
-    "training.seen training.reading training.stores training.framing training.dense training.layerwise "
-    "training.finetune training.phases training.optimiser training.stopping training.checkpoint "
-    "training.precision training.logs training.usual training.scratch_recipe training.learner training.watching "
-    "training.origin training.scratch training.rates training.flag_names training.recipe_words "
+    "training.seen training.looking training.reading training.stores training.framing training.dense "
+    "training.layerwise training.finetune training.phases training.optimiser training.stopping "
+    "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
+    "training.watching training.origin training.scratch training.rates training.flag_names training.recipe_words "
     "training.backbone_wishes training.wishes training.arguments training.saving training.fit",
     6: "evaluation.suspects evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
     "evaluation.focus evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.keras,
 ]
 
-COUNT, WIDTH = 160, 6
+COUNT, WIDTH = 240, 2
 FOLD = Fold(np.arange(0, COUNT, 2), np.arange(1, COUNT, 2))
 RECIPE = Recipe(dense=(24,), dropout=0.1, head_epochs=60, head_rate=1e-2, batch_size=16, patience=60)
 
@@ -63,7 +63,7 @@ def test_the_best_epoch_is_kept_and_it_stops_when_its_patience_ends() -> None:
 def test_more_classes_and_weights_by_class() -> None:
     recipe = RECIPE.with_(head_epochs=2, dense=(8, 5))
     found = fit_dense(seen(4), FOLD, recipe=recipe, power=1.0)
-    assert found.logits.shape == (80, 4)
+    assert found.logits.shape == (120, 4)
     assert [len(bias) for _, bias in found.head.layers] == [8, 5, 4]
     plain = fit_dense(seen(4), FOLD, recipe=recipe)
     assert np.abs(plain.head.kernel - found.head.kernel).max() > 1e-6

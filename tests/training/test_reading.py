@@ -46,7 +46,7 @@ EARLY, LAST = slice(0, 60), slice(TOTAL - 60, TOTAL)
 
 @pytest.mark.parametrize(("columns", "chosen"), [(EARLY, ALL_BLOCKS), (LAST, BUNDLED)])
 def test_all_maps_are_read_where_they_tell_more(columns: slice, chosen: object) -> None:
-    found, settings, trials = read(seen(telling(columns, 0.4)), RECIPE, FOLDS)
+    found, settings, trials = read(seen(telling(columns, 0.4)), RECIPE, FOLDS, none)
     assert found.trunk == chosen
     assert found.examples.features.shape == (COUNT, TOTAL if chosen == ALL_BLOCKS else 1280)
     kinds = {trial.name.split(",")[0] for trial in trials}
@@ -59,7 +59,7 @@ def test_all_maps_are_read_where_they_tell_more(columns: slice, chosen: object) 
 def test_where_nothing_is_left_open_nothing_is_tried(maps: str, width: int) -> None:
     whole = seen(telling(EARLY))
     given = whole if maps == "all" else whole.reading_last(1280)
-    found, _, trials = read(given, RECIPE.with_(maps=maps), FOLDS)
+    found, _, trials = read(given, RECIPE.with_(maps=maps), FOLDS, none)
     assert found.examples.features.shape[1] == width
     assert all(trial.name.startswith("L2 penalty") for trial in trials)
 
@@ -70,11 +70,26 @@ def test_further_views_are_taken_where_they_help_or_are_asked_for() -> None:
     wrong = telling(LAST, -0.3, seed=2)  # tells the contrary
     last = RECIPE.with_(maps="all", views=2)
     views: dict[str, Sequence[np.ndarray]] = {"help": (plain, other), "mislead": (plain, wrong)}
-    taken = {name: read(seen(*each), last.with_(views_if_better=True), FOLDS) for name, each in views.items()}
+    better = last.with_(views_if_better=True)
+    taken = {
+        name: read(seen(one), better, FOLDS, {1: features(other)}.__getitem__) for name, (one, other) in views.items()
+    }
     assert {name: found.views for name, (found, *_) in taken.items()} == {"help": 2, "mislead": 1}
     names = [trial.name for trial in taken["mislead"][2]]
     assert any("2 views" in name for name in names)
-    assert read(seen(plain, wrong), last, FOLDS)[0].views == 2, "asked for, so there is no choice"
+    assert read(seen(plain, wrong), last, FOLDS, none)[0].views == 2, "asked for, so there is no choice"
+
+
+def test_nothing_more_is_tried_where_nothing_is_wrong() -> None:
+    recipe = RECIPE.with_(views=4, views_if_better=True)
+    found, chosen, trials = read(seen(telling(LAST, 3.0)), recipe, FOLDS, none)
+    assert chosen.right.all()
+    assert (found.views, found.trunk) == (1, BUNDLED)
+    assert {trial.name.split(",")[0] for trial in trials} == {"last map"}
+
+
+def none(number: int) -> Features:
+    raise AssertionError(f"view {number} was computed")
 
 
 def test_examples_come_view_after_view_and_folds_know_them() -> None:

@@ -23,19 +23,17 @@ from fieldguide.model.head import units_for
 from fieldguide.model.trunk_model import map_model, weights_of
 from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
-from fieldguide.training import features as frozen
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
 from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
-from fieldguide.training.phases import HeldOut, fine_tuned, fit_head, hold_out
+from fieldguide.training.looking import Looking
+from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
-from fieldguide.training.seen import Seen
 from fieldguide.training.stores import at_size, whole_store
-from fieldguide.training.views import View
 from fieldguide.training.watching import watch as watched
 
 ROOM_FOR_A_MODEL = 40_000_000  # bytes, of the backbone with a head
@@ -244,7 +242,8 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
         try:
-            features = _seen(store, parts, recipe, held_out, weights)
+            looking = Looking(store, parts, recipe, weights, None if held_out.objection else recipe.start)
+            seen = looking.seen(1 if recipe.views_if_better else recipe.views)
         finally:
             # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
             # often and briefly, and would wait for the interpreter's lock at every call.
@@ -254,7 +253,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
                         loading.join(0.1)
                         bar.advance(0)
     with watch.stage("head"):
-        learnt = fit_head(features, parts, recipe, held_out, tried)
+        learnt = fit_head(seen, looking, held_out, tried)
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
     classifier = Classifier(
@@ -284,7 +283,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         weights_note=_weights_note(recipe),
         agreement=agreement,
         decoded=store.decoded,
-        computed=sum(each.computed for each in features.features),
+        computed=sum(each.computed for each in learnt.seen.features),
     )
 
 
@@ -295,27 +294,6 @@ def _weights(recipe: Recipe) -> Mapping[str, np.ndarray] | None:
     console.say(f"Taking the weights of {recipe.trunk.spec.title}: {recipe.weights}")
     model = map_model(recipe.trunk, recipe.target_size, recipe.weights, seed=recipe.seed)
     return weights_of(model, recipe.trunk)
-
-
-def _seen(
-    store: PixelStore, parts: Parts, recipe: Recipe, held_out: HeldOut, weights: Mapping[str, np.ndarray] | None
-) -> Seen:
-    """What the frozen trunk sees in the pictures of all parts, and in the further views of those learnt from."""
-    count = len(parts.train)
-    learnt = store.select(parts.train) if recipe.views > 1 else store
-    start = None if held_out.objection else recipe.start
-    features = tuple(
-        frozen.compute(
-            learnt if number else store,
-            trunk=recipe.trunk,
-            weights=weights,
-            start=start,
-            view=View(number, recipe.augment),
-        )
-        for number in range(recipe.views)
-    )
-    classes = len(parts.train.class_names)
-    return Seen(recipe.trunk, weights, held_out.labels, classes, count, features)
 
 
 def _weights_note(recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
 from fieldguide.training.dense import fit_dense
 from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
 from fieldguide.training.logistic import fit, problem_for
+from fieldguide.training.looking import Looking
 from fieldguide.training.reading import clearly_better, read
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Trial
@@ -71,25 +72,24 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
     return HeldOut(labels, folds, how, objection)
 
 
-def fit_head(seen: Seen, parts: Parts, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
+def fit_head(seen: Seen, looking: Looking, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
     """The head on the frozen trunk: what it reads and its settings chosen on held-out pictures, then fitted to all.
 
     Args:
         seen: what the trunk sees.
-        parts: of the pictures.
-        recipe: what is left open.
+        looking: gives further views of it, and the recipe with what is left open.
         held_out: which pictures choose.
         tried: what was tried before, to be told with the rest.
     """
+    recipe, count = looking.recipe, seen.learnt
     if recipe.dense:
-        return _dense(seen, recipe, held_out)
-    count = len(parts.train)
-    seen, chosen, trials = read(seen, recipe, held_out.folds)
+        return _dense(looking.seen(recipe.views), recipe, held_out)
+    seen, chosen, trials = read(seen, recipe, held_out.folds, looking.view)
     epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
     if len(held_out.folds[0].fitted) < count:
         head = _fitted(seen, np.arange(count), chosen)
     own = seen.examples.features[:count]
-    right = int((head.probabilities(own).argmax(axis=1) == parts.train.labels).sum())
+    right = int((head.probabilities(own).argmax(axis=1) == seen.labels[:count]).sum())
     choices = Choices(
         how=held_out.how,
         trials=(*tried, *trials),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.training.choose import Chosen, Fold, choose
+from fieldguide.training.features import Features
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Trial
 from fieldguide.training.seen import Seen
@@ -16,27 +17,33 @@ from fieldguide.training.seen import Seen
 SMALLEST_GAIN = 0.02  # of the loss: rounding alone may lower it by less, and on every picture alike
 
 
-def read(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> tuple[Seen, Chosen, tuple[Trial, ...]]:
+def read(
+    seen: Seen, recipe: Recipe, folds: Sequence[Fold], view: Callable[[int], Features]
+) -> tuple[Seen, Chosen, tuple[Trial, ...]]:
     """What the head reads of what is seen, the settings that do best with it, and all that was tried.
 
     The maps of all blocks are taken where they are clearly better than the last one, and further views where they lower
-    the held-out loss at all: they show the same pictures. Where the recipe leaves no choice there is none.
+    the held-out loss at all: they show the same pictures. Where no held-out picture is told wrong there is nothing to
+    mend, and neither is tried. Where the recipe leaves no choice there is none.
 
     Args:
-        seen: all that may be read.
+        seen: all maps that may be read, of the views that are read in any case.
         recipe: what is left open, and the penalties.
         folds: which pictures are held out.
+        view: gives a further view of the pictures that are learnt from, by its number from 1 on.
     """
-    every = seen if recipe.views_if_better is False else seen.with_views(1)
     if recipe.maps != "auto":
-        tried = [(every, _choose(every, recipe, folds))]
+        tried = [(seen, _choose(seen, recipe, folds))]
     else:
-        last = every.reading_last(recipe.trunk.widths(recipe.target_size)[-1])
-        tried = [(one, _choose(one, recipe, folds)) for one in (last, every)]
-        if not clearly_better(tried[1][1].logits, tried[0][1].logits, tried[0][1].labels):
-            tried.reverse()
-    if recipe.views_if_better and seen.views > 1:
-        more = replace(tried[-1][0], features=seen.features)
+        last = seen.reading_last(recipe.trunk.widths(recipe.target_size)[-1])
+        tried = [(last, _choose(last, recipe, folds))]
+        if not tried[0][1].right.all():
+            tried.append((seen, _choose(seen, recipe, folds)))
+            if not clearly_better(tried[1][1].logits, tried[0][1].logits, tried[0][1].labels):
+                tried.reverse()
+    if recipe.views > seen.views and not tried[-1][1].right.all():
+        last = tried[-1][0]
+        more = replace(last, features=(*last.features, *map(view, range(1, recipe.views))))
         tried.append((more, _choose(more, recipe, folds)))
         if _loss(tried[-1][1]) >= _loss(tried[-2][1]):
             tried[-2:] = reversed(tried[-2:])
