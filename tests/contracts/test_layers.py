@@ -34,8 +34,8 @@ LAYERS: dict[int, str] = {
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.stores training.origin training.scratch training.rates training.wishes "
     "training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
-    "evaluation.focus evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
+    6: "evaluation.suspects evaluation.folds evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
+    "evaluation.focus evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
     "evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
