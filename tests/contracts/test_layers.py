@@ -34,13 +34,13 @@ LAYERS: dict[int, str] = {
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.stores training.origin training.scratch training.rates training.wishes "
     "training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.folds evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
-    "evaluation.focus evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
-    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
-    "evaluation.ailments evaluation.diagnose",
+    6: "evaluation.suspects evaluation.folds evaluation.metrics evaluation.explain evaluation.class_maps "
+    "evaluation.heatmaps evaluation.focus evaluation.evaluate evaluation.crossvalidation evaluation.evidence "
+    "evaluation.case evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
+    "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
-    "reporting.marks reporting.curves reporting.comparing reporting.rates reporting.card reporting.making "
-    "reporting.diagnosis reporting.sections reporting.page",
+    "reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates reporting.card "
+    "reporting.making reporting.diagnosis reporting.sections reporting.page",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "

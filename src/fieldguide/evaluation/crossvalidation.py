@@ -108,7 +108,7 @@ def cross_validate(
         >>> measured.fold_of.shape
         (65,)
     """
-    folds = whole("folds", folds, _EXPECTED, FEWEST_FOLDS, MOST_FOLDS)
+    require_folds(folds)
     if recipe is not None and not isinstance(recipe, Recipe):
         raise InputTypeError(
             f"recipe is {said(recipe)}; expected a Recipe, such as fg.Recipe.auto(data): networks from random weights "
@@ -126,7 +126,9 @@ def cross_validate(
         hold_out(parts, recipe)  # refused now, before the first of them is trained
     scores, found = [], []
     for number, parts in enumerate(divided):
-        console.say(f"Fold {number + 1} of {folds}: {len(parts.test):,} pictures, by a model of the other {len(parts.train):,}")
+        console.say(
+            f"Fold {number + 1} of {folds}: {len(parts.test):,} pictures, by a model of the other {len(parts.train):,}"
+        )
         run = train(parts, recipe=recipe)
         own = _measured(evaluate(run.classifier, parts.test, part=f"fold {number + 1}", seed=seed), parts.test)
         scores.append(own)
@@ -138,7 +140,19 @@ def cross_validate(
     return CrossValidation(pooled(scores, found, dataset, seed=seed), whole_set, recipe, fold_of)
 
 
-_EXPECTED = f"a whole number from {FEWEST_FOLDS} to {MOST_FOLDS}, such as 5"
+def require_folds(folds: object) -> None:
+    """Sees to it that folds are a number of them.
+
+    Raises:
+        InputError: they are no whole number, or one out of range.
+
+    Example:
+        >>> require_folds(1)
+        Traceback (most recent call last):
+        fieldguide.errors.InputError: folds is 1; expected a whole number from 2 to 100, such as 5.
+    """
+    expected = f"a whole number from {FEWEST_FOLDS} to {MOST_FOLDS}, such as 5"
+    whole("folds", folds, expected, FEWEST_FOLDS, MOST_FOLDS)
 
 
 def refuse_what_cannot_be_folded(data: Dataset, folds: int, groups: np.ndarray | None = None) -> None:
@@ -229,8 +243,8 @@ def _measured(own: Score, held: Dataset) -> Score:
     if own.n < len(held):
         lost = [name for name in map(held.name, range(len(held))) if name not in set(own.names)]
         raise InputError(
-            f"{held.root / lost[0]} could be read when the pictures were divided and has changed since: run the command "
-            "again."
+            f"{held.root / lost[0]} could be read when the pictures were divided and has changed since: run the "
+            "command again."
         )
     return own
 

@@ -15,6 +15,7 @@ from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.collapse import short_of_rare
 from fieldguide.evaluation.doubts import leak_of_all
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
+from fieldguide.evaluation.folds import trained_accuracy
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
@@ -132,16 +133,21 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     unseen, leaked = _without_leaks(run, score)
     if unseen is None:
         return _nothing_unseen(run, score)
-    gap = difference(run.train_accuracy, unseen)
-    overfits = _judge(gap, chance(run.train_accuracy, unseen))
-    learnt = run.train_accuracy.value >= NOT_LEARNT
+    # Of a cross-validation both are of the folds' models. They are of the same pictures then, of which the hard ones
+    # are hard in both: so the gap is known better than its interval says, and nothing is claimed too soon.
+    trained = trained_accuracy(score.folds) if score.folds else run.train_accuracy
+    gap = difference(trained, unseen)
+    overfits = _judge(gap, chance(trained, unseen))
+    learnt = trained.value >= NOT_LEARNT
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
     larger = "a larger network (--size)" if from_scratch else "a larger backbone"
     if from_scratch:
-        on_the_gap = evidence.on_both_gaps(run.train_accuracy, unseen, gap, score.pictures, _watched(run))
+        on_the_gap = evidence.on_both_gaps(trained, unseen, gap, score.pictures, _watched(run))
+    elif score.folds:
+        on_the_gap = evidence.on_the_gap_of_folds(trained, unseen, gap, overfits)
     else:
-        on_the_gap = evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits)
+        on_the_gap = evidence.on_the_gap(trained, unseen, gap, overfits)
     findings = [
         on_the_gap,
         evidence.on_leaks(run.parts, score, unseen, leaked),
@@ -251,9 +257,8 @@ def _advice(score: Score, overfits: str, learnt: bool, leaks: bool, larger: str)
         )
     width = score.accuracy.high - score.accuracy.low
     if overfits == "cannot tell" or width >= evidence.WIDE:
-        advice.append(
-            f"Measure with more pictures: four times as many, about {_rounded(4 * score.n):,}, halve the interval."
-        )
+        more = "Add pictures" if score.folds else "Measure with more pictures"
+        advice.append(f"{more}: four times as many, about {_rounded(4 * score.n):,}, halve the interval.")
     weakest = weakest_classes(score, 1)
     if weakest and score.accuracy.value - score.balanced_accuracy.value > evidence.NOTICEABLE:
         advice.append(f"Add pictures of '{weakest[0].name}', the class that fares worst.")
