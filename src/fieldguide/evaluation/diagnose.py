@@ -159,7 +159,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
         evidence.on_calibration(score),
     ]
     return Diagnosis(
-        verdict=_verdict(overfits, learnt, gap, unseen),
+        verdict=_verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it"),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
         advice=tuple(_advice(score, overfits, learnt, bool(leaks), larger)),
@@ -222,21 +222,23 @@ def _judge(gap: Estimate, by_chance: float) -> str:
     return "no" if gap.high <= LARGE_GAP else "cannot tell"
 
 
-def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate) -> str:
+def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate, who: str = "it") -> str:
     pictures = counted(unseen.n, "unseen picture")
     if overfits in ("yes", "mild"):
         mildly = " mildly" if overfits == "mild" else ""
         learnt_from = f"{100 * (unseen.value + gap.value):.1f}%"
         return (
-            f"It overfits{mildly}: {learnt_from} on the pictures it learnt from, {evidence.percent(unseen)} on "
+            f"It overfits{mildly}: {learnt_from} on the pictures {who} learnt from, {evidence.percent(unseen)} on "
             f"{pictures}; expect the latter."
         )
     if overfits == "cannot tell":
         return f"Whether it overfits cannot be told from {pictures}."
     if not learnt:
-        return "It does not overfit; it has not learnt enough: it misses many of the very pictures it learnt from."
+        miss = "it misses" if who == "it" else f"{who} miss"
+        return f"It does not overfit; it has not learnt enough: {miss} many of the very pictures {who} learnt from."
     if gap.low > 0:
-        return f"It hardly overfits: it loses {evidence.points(gap.value)} of accuracy on {pictures}."
+        loses = "it loses" if who == "it" else f"{who} lose"
+        return f"It hardly overfits: {loses} {evidence.points(gap.value)} of accuracy on {pictures}."
     return f"It does not overfit, as far as {pictures} can show."
 
 

@@ -220,15 +220,17 @@ def on_calibration(score: Score) -> str:
     """Compares the mean stated probability with the interval of the accuracy."""
     stated = float(score.probabilities.max(axis=1).mean())
     right = score.accuracy
-    said = f"It states {100 * stated:.1f}% on average and is right for {right.percent}"
+    who, states, is_ = ("The models", "state", "are") if score.folds else ("It", "states", "is")
+    it, its, says = ("they", "their", "say") if score.folds else ("it", "its", "says")
+    said = f"{who} {states} {100 * stated:.1f}% on average and {is_} right for {right.percent}"
     if stated > right.high and stated - right.value > NOTICEABLE:
-        return f"{said}: it is surer than it should be."
+        return f"{said}: {it} {is_} surer than {it} should be."
     if stated < right.low and right.value - stated > NOTICEABLE:
-        return f"{said}: it is better than it says."
+        return f"{said}: {it} {is_} better than {it} {says}."
     if right.high - right.low >= WIDE:
         few = f"{counted(score.n, 'picture')} are too few to tell"
-        return f"{said}: {few} whether its percentages can be taken at their word."
-    return f"{said}, n={score.n:,}: its percentages can be taken at their word on average."
+        return f"{said}: {few} whether {its} percentages can be taken at their word."
+    return f"{said}, n={score.n:,}: {its} percentages can be taken at their word on average."
 
 
 def percent(estimate: Estimate) -> str:

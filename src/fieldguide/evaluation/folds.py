@@ -79,15 +79,14 @@ def on_the_spread(folds: Sequence[FoldScore]) -> str:
 
 
 def on_the_models(folds: Sequence[FoldScore]) -> str:
-    """What was measured, and what that says of the classifier that is kept.
+    """What was measured, and what that says of the classifier that is kept: a clause.
 
     Args:
         folds: of a score.
     """
     count = len(folds)
-    others = "the other fold" if count == 2 else f"the other {count - 1} folds"
+    others = "other one" if count == 2 else f"other {count - 1}"
     return (
-        f"{count} models were measured, each on the fold that took no part in its training or in any of its choices; "
-        f"each learnt from {others} only, so this is a little pessimistic for the classifier, which learnt from all "
-        "pictures"
+        f"each of {count} models was measured on a fold that took no part in its training or in any of its choices, and "
+        f"had the {others} to learn from; the classifier had all pictures, so this is a little pessimistic for it"
     )

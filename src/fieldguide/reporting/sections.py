@@ -127,10 +127,11 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) 
     """The most confident mistakes as pictures, and which classes are taken for one another."""
     wrong = int((~score.right).sum())
     if not wrong:
-        said = f"It made no mistake on {counted(score.n, 'picture')}."
+        who = "The models of the folds" if score.folds else "It"
+        said = f"{who} made no mistake on {counted(score.n, 'picture')}."
         return section("mistakes", "Where it goes wrong", f"<p>{said}</p>" + _confusion(score))
     if wrong == 1:
-        said = "Its one mistake. It may be right, and the label wrong."
+        said = "The one mistake. It may be right, and the label wrong."
     else:
         which = f"All {wrong:,}" if len(worst) == wrong else f"{len(worst)} of {wrong:,}"
         said = f"{which} mistakes, the most confident first. Some may be right, and the label wrong."
@@ -164,7 +165,7 @@ def classes(score: Score) -> str:
     rest = [one for one in score.classes if one not in shown]
     floor = max(0.0, int(10 * min((one.recall.low for one in shown if one.support), default=0.0)) / 10)
     body = (
-        "<p>Recall: of the pictures of a class, how many it recognised. Precision: of the pictures it took for a "
+        "<p>Recall: of the pictures of a class, how many were recognised. Precision: of the pictures taken for a "
         f"class, how many are of it. Bars run from {100 * floor:.0f}% to 100%.</p>"
     )
     if many:
@@ -188,7 +189,7 @@ def calibration(score: Score) -> str:
         loss_before = f", before {score.log_loss_before:.3f}"
         legend = f"<span>{plots.key('before')}before</span>"
     body = (
-        "<p>With well-calibrated percentages, nine in ten of the pictures that it calls 90% sure are right. On average "
+        "<p>With well-calibrated percentages, nine in ten of the pictures that are called 90% sure are right. On average "
         f"the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points{before}."
         f" The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
         f'<figure><p class="legend"><span>{plots.key("accent")}{drawn}, with 95% intervals</span>'
@@ -233,7 +234,9 @@ def _confusion(score: Score) -> str:
     rows = plots.matrix_classes(score.confusion)
     shown = score.confusion[rows][:, rows]
     figure = plots.matrix(shown, [score.class_names[row] for row in rows])
-    said = "Rows are the truth, columns what it said; green is right. A stronger shade is a larger share of its row."
+    said = (
+        "Rows are the truth, columns what was answered; green is right. A stronger shade is a larger share of its row."
+    )
     if len(rows) < len(score.class_names):
         left_out = int(score.confusion.sum() - shown.sum())
         said += (
