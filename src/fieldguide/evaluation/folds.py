@@ -87,6 +87,6 @@ def on_the_models(folds: Sequence[FoldScore]) -> str:
     count = len(folds)
     others = "other one" if count == 2 else f"other {count - 1}"
     return (
-        f"each of {count} models was measured on a fold that took no part in its training or in any of its choices, and "
-        f"had the {others} to learn from; the classifier had all pictures, so this is a little pessimistic for it"
+        f"each of {count} models was measured on a fold that took no part in its training or in any of its choices, "
+        f"and had the {others} to learn from; the classifier had all pictures, so this is a little pessimistic for it"
     )

@@ -31,8 +31,8 @@ def fold_by_fold(folds: Sequence[FoldScore]) -> str:
     said = (
         f"<p>{sentence(spread[0].upper() + spread[1:])} The interval at the top is of all pictures together and takes "
         "predictions for independent. The models share training pictures, so it is a little too narrow, and no figure "
-        "of one cross-validation can tell by how much (Bengio and Grandvalet, 2004). Each model made its choices as the "
-        "classifier did, among the pictures it learnt from; the curves above are of the classifier itself.</p>"
+        "of one cross-validation can tell by how much (Bengio and Grandvalet, 2004). Each model made its choices as "
+        "the classifier did, among the pictures it learnt from; the curves above are of the classifier itself.</p>"
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return section("folds", "Fold by fold", said + scrolling("Accuracy of each fold", table))
