@@ -190,8 +190,8 @@ def calibration(score: Score) -> str:
         legend = f"<span>{plots.key('before')}before</span>"
     body = (
         "<p>With well-calibrated percentages, nine in ten of the pictures that are called 90% sure are right. On "
-        f"average the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points{before}."
-        f" The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
+        f"average the stated probability misses the share that was right by {100 * score.calibration_error:.1f} "
+        f"points{before}. The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
         f'<figure><p class="legend"><span>{plots.key("accent")}{drawn}, with 95% intervals</span>'
         f"{legend}<span>{plots.key('ideal')}ideal</span></p>"
         f"{plots.reliability(score.bins, score.bins_before)}"
