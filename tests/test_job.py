@@ -379,10 +379,10 @@ def test_in_folds_all_pictures_measure_and_all_are_learnt_from(tmp_path: Path) -
     card = json.loads((outcome.folder / "card.json").read_text())
     assert card["measured_on"] == "cross-validation"
     assert card["command"] == f"fieldguide train {photos} --recipe features --folds 3"
-    assert [fold["n"] for fold in card["metrics"]["folds"]] == [4, 5, 4]
+    assert [fold["n"] for fold in card["metrics"]["folds"]] == [5, 4, 4]
     assert card["parts"]["train"] == 13
     rows = table(outcome.folder / "predictions.csv")
-    assert [row["part"] for row in rows].count("fold 2") == 5
+    assert [row["part"] for row in rows].count("fold 1") == 5
     assert {row["part"] for row in rows} == {"fold 1", "fold 2", "fold 3"}
     said = " ".join(str(outcome).split())
     assert "Divided into 3 folds by class (seed 0), of which each was predicted by a model of the others" in said
