@@ -72,6 +72,8 @@ def on_the_spread(folds: Sequence[FoldScore]) -> str:
         'over the 2 folds the accuracy goes from 85.0% to 95.0%, standard deviation 7.1 points'
     """
     found = [fold.accuracy.value for fold in folds]
+    if min(found) == max(found):
+        return f"in each of the {len(folds)} folds the accuracy is {100 * found[0]:.1f}%"
     return (
         f"over the {len(folds)} folds the accuracy goes from {100 * min(found):.1f}% to {100 * max(found):.1f}%, "
         f"standard deviation {100 * float(np.std(found, ddof=1)):.1f} points"
