@@ -368,3 +368,25 @@ def test_paths_and_commands_can_be_copied_however_long(small_job: Outcome) -> No
     lines = str(replace(small_job, folder=deep)).splitlines()
     assert f"Report     {deep / 'report.html'}" in lines
     assert any(line.startswith("Try next") and line.endswith(f"predict '{deep}' NEW-PICTURES") for line in lines)
+
+
+@pytest.mark.keras
+def test_in_folds_all_pictures_measure_and_all_are_learnt_from(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", {"cats": 6, "dogs": 7})
+    outcome = run_job(photos, folder=tmp_path / "run", folds=3, wishes=Wishes("features"))
+    assert sorted(path.name for path in outcome.folder.iterdir()) == ALL_FILES
+    assert outcome.score is not None and outcome.score.n == len(outcome.run.parts.train) == 13
+    card = json.loads((outcome.folder / "card.json").read_text())
+    assert card["measured_on"] == "cross-validation"
+    assert card["command"] == f"fieldguide train {photos} --recipe features --folds 3"
+    assert [fold["n"] for fold in card["metrics"]["folds"]] == [5, 4, 4]
+    assert card["parts"]["train"] == 13
+    rows = table(outcome.folder / "predictions.csv")
+    assert [row["part"] for row in rows].count("fold 1") == 5
+    assert {row["part"] for row in rows} == {"fold 1", "fold 2", "fold 3"}
+    said = " ".join(str(outcome).split())
+    assert "Divided into 3 folds by class (seed 0), of which each was predicted by a model of the others" in said
+    assert "n=13 pictures, each by a model that had not seen it over the 3 folds the accuracy goes from" in said
+    assert "they took no part" not in said
+    with pytest.raises(InputError, match="learnt from or was chosen by every one of the 13"):  # none is left to measure
+        evaluate(outcome.run.classifier, outcome.run.parts.train)

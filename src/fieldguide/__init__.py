@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PictureError,
         TrainingError,
     )
+    from fieldguide.evaluation.crossvalidation import CrossValidation, cross_validate
     from fieldguide.evaluation.diagnose import Diagnosis, diagnose
     from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.evaluation.metrics import Score
@@ -60,6 +61,7 @@ _MODULE_OF = {
     "Augment": "augmentation.layer",
     "Classifier": "model.classifier",
     "Comparison": "comparison.outcome",
+    "CrossValidation": "evaluation.crossvalidation",
     "Dataset": "data.dataset",
     "Diagnosis": "evaluation.diagnose",
     "Estimate": "intervals",
@@ -98,6 +100,7 @@ _MODULE_OF = {
     "check": "data.check",
     "clear_cache": "cache",
     "compare": "comparison.compare",
+    "cross_validate": "evaluation.crossvalidation",
     "diagnose": "evaluation.diagnose",
     "evaluate": "evaluation.evaluate",
     "find_rate": "training.rates",

@@ -38,6 +38,7 @@ class Asked:
     wishes: Wishes  # it began with
     logs: tuple[str, ...] = ()
     prolonged: tuple[int, ...] = ()  # epochs in all that were asked for afterwards, each time it had ended
+    folds: int | None = None  # of a cross-validation; None where a part of the pictures measures
 
     @property
     def now(self) -> Wishes:
@@ -70,6 +71,7 @@ class Asked:
         words = ["fieldguide", "train", str(self.source), *self.wishes.words()]
         words += ["--validation", str(self.validation)] if self.validation not in (None, usual) else []
         words += ["--test", str(self.test)] if self.test not in (None, TEST_SHARE) else []
+        words += ["--folds", str(self.folds)] if self.folds is not None else []
         words += ["--seed", str(self.seed)] if self.seed else []
         for log in self.logs:
             words += ["--log", log]

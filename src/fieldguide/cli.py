@@ -119,6 +119,7 @@ def _train(options: argparse.Namespace) -> int:
         folder=options.output,
         validation=options.validation,
         test=options.test,
+        folds=options.folds,
         seed=options.seed or 0,
         wishes=Wishes(options.recipe or "auto", **asked),
         logs=tuple(options.log),
@@ -139,7 +140,7 @@ def _rate(options: argparse.Namespace) -> int:
 
 def _refuse_beside_resume(options: argparse.Namespace, asked: Mapping[str, Any]) -> None:
     """A run goes on as it began, so that nothing but more epochs can be asked of it."""
-    named = ("folder", "output", "validation", "test", "seed", "recipe")
+    named = ("folder", "output", "validation", "test", "folds", "seed", "recipe")
     beside = [name for name in named if getattr(options, name) is not None]
     beside += [name for name in asked if name != "epochs"] + (["log"] if options.log else [])
     if beside:

@@ -109,6 +109,13 @@ def add_train(train: argparse.ArgumentParser) -> None:
         help="share that makes choices (0: choices are made out of fold within train; from scratch 0.15); not where it "
         "comes divided",
     )
+    train.add_argument(
+        "--folds",
+        type=any_whole,
+        metavar="K",
+        help="measure on all pictures, each by one of K models that learnt from the others: for small data, without "
+        "--test and --validation",
+    )
     train.add_argument("--seed", type=whole, default=None, help="of everything random (0)")
     train.add_argument(
         "--recipe",

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide import console
 from fieldguide.asked import Asked
 from fieldguide.data.check import check
 from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import split
-from fieldguide.data.twins import find_twins
+from fieldguide.data.split import Parts, split
+from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import FileError, InputError
+from fieldguide.evaluation.crossvalidation import cross_validate, refuse_what_cannot_be_folded, require_folds
 from fieldguide.evaluation.diagnose import diagnose
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.metrics import Score
@@ -31,6 +33,7 @@ from fieldguide.reporting.page import report
 from fieldguide.resuming import taken_up, under_way
 from fieldguide.training.fit import Run, train
 from fieldguide.training.logs import refuse_unknown
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Watch, merged
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
@@ -45,6 +48,7 @@ def run_job(
     folder: str | Path | None = None,
     validation: float | None = None,
     test: float | None = None,
+    folds: int | None = None,
     seed: int = 0,
     wishes: Wishes | None = None,
     logs: Sequence[str] = (),
@@ -58,18 +62,20 @@ def run_job(
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
             train; from random weights it is 0.15. None where the folder comes divided.
         test: share of the pictures that only measure, by default 0.2. None where the folder comes divided.
+        folds: measure on all pictures, each by a model that learnt from the other folds, in place of both shares. Not
+            for a training from random weights.
         seed: of everything random.
         wishes: how to train; by default all of it is chosen.
         logs: "tensorboard" and "mlflow", of a training from random weights.
 
     Raises:
-        InputError: if the pictures cannot be trained on, a share is given for a folder that comes divided, or the
-            folder is taken or lies among the pictures.
+        InputError: if the pictures cannot be trained on or divided so, a share is given for a folder that comes
+            divided, or the folder is taken or lies among the pictures.
         FileError: if something cannot be read or written.
         TrainingError: if a training from random weights diverges.
     """
     started = time.perf_counter()
-    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs))
+    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs), folds=folds)
     if asked.logs and asked.wishes.recipe != "scratch":
         raise InputError(
             f"--log is for --recipe scratch, and the recipe is {asked.wishes.recipe}: add --recipe scratch, or leave "
@@ -77,11 +83,14 @@ def run_job(
         )
     refuse_unknown(asked.logs)
     asked.shares()  # refused now, before anything is read
+    _refuse_beside_folds(asked)
     require_outside(folder if folder is not None else runs_folder(source), source)
     watch = Watch()
     with watch.stage("reading pictures"):
         data = Dataset.from_directory(source)
     _refuse_shares_of_parts(data, validation, test)
+    if folds is not None:
+        refuse_what_cannot_be_folded(data, folds)
     with _new_folder(Path(source), folder) as place:
         return _trained(asked, data, place, watch, started)
 
@@ -113,21 +122,26 @@ def _trained(
     asked: Asked, data: Dataset, place: Path, watch: Watch, started: float, *, resume: bool = False
 ) -> Outcome:
     """Everything from the pictures to the report, in a folder that is there."""
-    validation, test = asked.shares()
     with watch.stage("reading pictures"):
         store = PixelStore.build(data)
     with watch.stage("checking, dividing"):
         twins = find_twins(store)
         findings = check(store, twins=twins)
-        parts = split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
+        parts = _divided(asked, store, twins)
         findings = with_unmeasured(findings, parts, store.dataset, twins)
         recipe = asked.now.recipe_for(store.select(parts.train), seed=asked.seed)
+    folded = None
+    if asked.folds is not None and isinstance(recipe, Recipe):
+        with watch.stage("folds"):
+            folded = cross_validate(store, folds=asked.folds, recipe=recipe, seed=asked.seed, twins=twins)
+            parts = folded.parts
+        console.say(f"All {len(parts.train):,} pictures: the classifier that is kept")
     resumable = isinstance(recipe, ScratchRecipe)
     with under_way(asked, place) if resumable else nullcontext() as notice:
         run = train(parts, recipe=recipe, folder=place, resume=resume, logs=asked.logs, notice=notice)
         watch.stages += run.stages
         with watch.stage("measuring"):
-            score = _measured(run)
+            score = _measured(run) if folded is None else folded.score
             # Without a picture to measure with, only the curves of a training from scratch tell anything.
             diagnosis = diagnose(run, score) if score is not None or resumable else None
         again = asked.command()
@@ -140,6 +154,12 @@ def _trained(
     return Outcome(place, findings, run, score, diagnosis, run.stages, time.perf_counter() - started)
 
 
+def _divided(asked: Asked, store: PixelStore, twins: Twins) -> Parts:
+    """The pictures in parts; all of them to train on where they are measured in folds."""
+    validation, test = asked.shares() if asked.folds is None else (0.0, 0.0)
+    return split(store, validation=validation, test=test, seed=asked.seed, twins=twins)
+
+
 def _measured(run: Run) -> Score | None:
     """The score on the pictures that were kept for it and stand in no other part; None where there are none."""
     parts = run.parts
@@ -147,6 +167,25 @@ def _measured(run: Run) -> Score | None:
     if len(leaked) == len(parts.test):
         return None
     return evaluate(run.classifier, parts.test, part=parts.measured, seed=parts.seed, leaked=leaked)
+
+
+def _refuse_beside_folds(asked: Asked) -> None:
+    """All pictures measure in folds, so none is set aside; and from random weights each fold would take minutes."""
+    if asked.folds is None:
+        return
+    require_folds(asked.folds)
+    shares = (("--validation", asked.validation), ("--test", asked.test))
+    given = [flag for flag, share in shares if share is not None]
+    if given:
+        raise InputError(
+            f"--folds {asked.folds} measures on all pictures, and {' and '.join(given)} would set some aside: leave "
+            f"{'it' if len(given) == 1 else 'them'} out, or --folds."
+        )
+    if asked.wishes.recipe == "scratch":
+        raise InputError(
+            f"--folds {asked.folds} is for recipes on a network that has learnt to see, and the recipe is scratch, of "
+            "which each fold would take as long as a whole training: leave out --folds, and give --test a share."
+        )
 
 
 def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float | None) -> None:

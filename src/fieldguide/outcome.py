@@ -12,6 +12,7 @@ from fieldguide.data.check import Findings
 from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.evidence import on_leaks
+from fieldguide.evaluation.folds import on_the_spread
 from fieldguide.evaluation.metrics import Score
 from fieldguide.evaluation.remedies import Remedy
 from fieldguide.model.classifier import MODEL_FILE
@@ -70,8 +71,9 @@ class Outcome:
 
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
+        divided = parts.how if self.score and self.score.folds else f"{parts}; {parts.how}"
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
+        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", divided)]
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):
             lines.append(_line("", f"({how})"))
         for level in ("problem", "warning"):
@@ -100,7 +102,8 @@ class Outcome:
         before, after = score.calibration_error_before, score.calibration_error
         scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
         lines = [
-            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.part} pictures{covered(score)}"),
+            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
+            *([_line("", on_the_spread(score.folds))] if score.folds else []),
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),

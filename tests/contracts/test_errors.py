@@ -44,6 +44,12 @@ def empty(place: Place) -> list[str]:
     return ["train", "nothing"]
 
 
+def divided_in_folds(place: Place) -> list[str]:
+    for part in ("train", "test"):
+        folder_of(place.root / "divided" / part, {"cats": 3, "dogs": 3}, first_seed=len(part))
+    return ["train", "divided", "--folds", "3"]
+
+
 def only_files(place: Place) -> list[str]:
     (place.root / "flat").mkdir()
     shutil.copy(place.photos / "cats" / "0.jpg", place.root / "flat")
@@ -271,6 +277,24 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
         r"divided is divided into train, test, and .*: name the part to measure on, such as divided/te",
     ),
     (lambda place: ["train", "photos", "--test", "0.6", "--validation", "0.5"], r"share of 0\.5 .* share of 0\.6"),
+    (divided_in_folds, r"divided comes divided into train and test, .* name one of the parts, such as divided/train"),
+    (
+        lambda place: ["train", "photos", "--folds", "7"],
+        r"class 'cats' in photos has 6 pictures: each of the 7 folds needs .* The most folds that work are 6",
+    ),
+    (
+        lambda place: ["train", "photos", "--folds", "1"],
+        r"folds is 1; expected a whole number from 2 to 100, such as 5",
+    ),
+    (
+        lambda place: ["train", "photos", "--folds", "3", "--test", "0.2"],
+        r"--folds 3 measures on all pictures, and --test would set some aside: leave it out, or --folds",
+    ),
+    (
+        lambda place: ["train", "photos", "--folds", "3", "--recipe", "scratch"],
+        r"--folds 3 is for recipes on a network that has learnt to see, and the recipe is scratch",
+    ),
+    (lambda place: ["train", "--resume", "run", "--folds", "3"], r"--folds cannot be given with --resume"),
     (
         lambda place: ["predict", str(place.run), "--csv", "photos/cats/0.jpg", "photos/cats/1.jpg"],
         r"--csv writes a table, and photos/cats/0\.jpg is no name of one: give it a name that ends in \.csv",
@@ -322,6 +346,7 @@ FLAGS = [
     (["train", "photos", "--test", "nan"], r"--test: 'nan' was given"),
     (["train", "photos", "--validation", "a fifth"], r"--validation: 'a fifth' was given; expected a share"),
     (["train", "photos", "--seed", "-1"], r"--seed: '-1' was given; expected a whole number, 0 or larger"),
+    (["train", "photos", "--folds", "a few"], r"--folds: 'a few' was given; expected a whole number"),
     (["train", "photos", "--seed", "x"], r"--seed: 'x' was given; expected a whole number"),
     (["check"], r"the following arguments are required: folder"),
     (["predict", "run"], r"the following arguments are required: pictures"),

@@ -15,6 +15,7 @@ from fieldguide.evaluation.case import SCRATCH, Case
 from fieldguide.evaluation.collapse import short_of_rare
 from fieldguide.evaluation.doubts import leak_of_all
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
+from fieldguide.evaluation.folds import trained_accuracy
 from fieldguide.evaluation.metrics import Score, weakest_classes
 from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
@@ -132,16 +133,21 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     unseen, leaked = _without_leaks(run, score)
     if unseen is None:
         return _nothing_unseen(run, score)
-    gap = difference(run.train_accuracy, unseen)
-    overfits = _judge(gap, chance(run.train_accuracy, unseen))
-    learnt = run.train_accuracy.value >= NOT_LEARNT
+    # Of a cross-validation both are of the folds' models. They are of the same pictures then, of which the hard ones
+    # are hard in both: so the gap is known better than its interval says, and nothing is claimed too soon.
+    trained = trained_accuracy(score.folds) if score.folds else run.train_accuracy
+    gap = difference(trained, unseen)
+    overfits = _judge(gap, chance(trained, unseen))
+    learnt = trained.value >= NOT_LEARNT
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
     larger = "a larger network (--size)" if from_scratch else "a larger backbone"
     if from_scratch:
-        on_the_gap = evidence.on_both_gaps(run.train_accuracy, unseen, gap, score.pictures, _watched(run))
+        on_the_gap = evidence.on_both_gaps(trained, unseen, gap, score.pictures, _watched(run))
+    elif score.folds:
+        on_the_gap = evidence.on_the_gap_of_folds(trained, unseen, gap, overfits)
     else:
-        on_the_gap = evidence.on_the_gap(run.train_accuracy, unseen, gap, overfits)
+        on_the_gap = evidence.on_the_gap(trained, unseen, gap, overfits)
     findings = [
         on_the_gap,
         evidence.on_leaks(run.parts, score, unseen, leaked),
@@ -153,7 +159,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
         evidence.on_calibration(score),
     ]
     return Diagnosis(
-        verdict=_verdict(overfits, learnt, gap, unseen),
+        verdict=_verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it"),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
         advice=tuple(_advice(score, overfits, learnt, bool(leaks), larger)),
@@ -216,21 +222,23 @@ def _judge(gap: Estimate, by_chance: float) -> str:
     return "no" if gap.high <= LARGE_GAP else "cannot tell"
 
 
-def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate) -> str:
+def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate, who: str = "it") -> str:
     pictures = counted(unseen.n, "unseen picture")
     if overfits in ("yes", "mild"):
         mildly = " mildly" if overfits == "mild" else ""
         learnt_from = f"{100 * (unseen.value + gap.value):.1f}%"
         return (
-            f"It overfits{mildly}: {learnt_from} on the pictures it learnt from, {evidence.percent(unseen)} on "
+            f"It overfits{mildly}: {learnt_from} on the pictures {who} learnt from, {evidence.percent(unseen)} on "
             f"{pictures}; expect the latter."
         )
     if overfits == "cannot tell":
         return f"Whether it overfits cannot be told from {pictures}."
     if not learnt:
-        return "It does not overfit; it has not learnt enough: it misses many of the very pictures it learnt from."
+        miss = "it misses" if who == "it" else f"{who} miss"
+        return f"It does not overfit; it has not learnt enough: {miss} many of the very pictures {who} learnt from."
     if gap.low > 0:
-        return f"It hardly overfits: it loses {evidence.points(gap.value)} of accuracy on {pictures}."
+        loses = "it loses" if who == "it" else f"{who} lose"
+        return f"It hardly overfits: {loses} {evidence.points(gap.value)} of accuracy on {pictures}."
     return f"It does not overfit, as far as {pictures} can show."
 
 
@@ -251,9 +259,8 @@ def _advice(score: Score, overfits: str, learnt: bool, leaks: bool, larger: str)
         )
     width = score.accuracy.high - score.accuracy.low
     if overfits == "cannot tell" or width >= evidence.WIDE:
-        advice.append(
-            f"Measure with more pictures: four times as many, about {_rounded(4 * score.n):,}, halve the interval."
-        )
+        more = "Add pictures" if score.folds else "Measure with more pictures"
+        advice.append(f"{more}: four times as many, about {_rounded(4 * score.n):,}, halve the interval.")
     weakest = weakest_classes(score, 1)
     if weakest and score.accuracy.value - score.balanced_accuracy.value > evidence.NOTICEABLE:
         advice.append(f"Add pictures of '{weakest[0].name}', the class that fares worst.")

@@ -26,10 +26,26 @@ RISEN, RISEN_BY = 1.05, 0.01  # a loss that has grown by 5%, and by 0.01 nats, h
 
 def on_the_gap(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str) -> str:
     """How accurate it is on pictures it learnt from and on unseen ones, and what can be said of the gap."""
-    pair = (
+    return _on_the_gap(
         f"It recognises {percent(trained)} of the {trained.n:,} pictures it learnt from and {percent(unseen)} of "
-        f"{counted(unseen.n, 'picture')} it has not seen"
+        f"{counted(unseen.n, 'picture')} it has not seen",
+        gap,
+        overfits,
     )
+
+
+def on_the_gap_of_folds(trained: Estimate, unseen: Estimate, gap: Estimate, overfits: str) -> str:
+    """The same of the models of a cross-validation, on the pictures they learnt from and on those of their folds."""
+    return _on_the_gap(
+        f"The models of the folds recognise {percent(trained)} of the pictures they learnt from, on average, and "
+        f"{percent(unseen)} of all {unseen.n:,}, each by the model that had not seen it",
+        gap,
+        overfits,
+    )
+
+
+def _on_the_gap(pair: str, gap: Estimate, overfits: str) -> str:
+    """What can be said of the gap between these two."""
     between = interval(gap)
     if gap.low > 0 and overfits != "cannot tell":
         small = ", too small to matter" if overfits == "no" else ""
@@ -204,15 +220,17 @@ def on_calibration(score: Score) -> str:
     """Compares the mean stated probability with the interval of the accuracy."""
     stated = float(score.probabilities.max(axis=1).mean())
     right = score.accuracy
-    said = f"It states {100 * stated:.1f}% on average and is right for {right.percent}"
+    who, states, is_ = ("The models", "state", "are") if score.folds else ("It", "states", "is")
+    it, its, says = ("they", "their", "say") if score.folds else ("it", "its", "says")
+    said = f"{who} {states} {100 * stated:.1f}% on average and {is_} right for {right.percent}"
     if stated > right.high and stated - right.value > NOTICEABLE:
-        return f"{said}: it is surer than it should be."
+        return f"{said}: {it} {is_} surer than {it} should be."
     if stated < right.low and right.value - stated > NOTICEABLE:
-        return f"{said}: it is better than it says."
+        return f"{said}: {it} {is_} better than {it} {says}."
     if right.high - right.low >= WIDE:
         few = f"{counted(score.n, 'picture')} are too few to tell"
-        return f"{said}: {few} whether its percentages can be taken at their word."
-    return f"{said}, n={score.n:,}: its percentages can be taken at their word on average."
+        return f"{said}: {few} whether {its} percentages can be taken at their word."
+    return f"{said}, n={score.n:,}: {its} percentages can be taken at their word on average."
 
 
 def percent(estimate: Estimate) -> str:

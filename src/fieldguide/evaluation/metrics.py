@@ -11,6 +11,7 @@ import numpy as np
 from fieldguide.calibration import calibration_error, picture_losses, reliability_bins, temper
 from fieldguide.data.dataset import PARTS, Skipped
 from fieldguide.errors import InputError
+from fieldguide.evaluation.folds import FoldScore, on_the_spread
 from fieldguide.intervals import Estimate, bootstrap, wilson
 from fieldguide.words import counted
 
@@ -56,12 +57,13 @@ class Score:
         100.0% (95% CI 83.9-100.0%)
     """
 
-    part: str  # which pictures: "test", or "validation" where a folder came with that part only
+    # Which pictures: "test", "validation" where a folder came with that part only, or "cross-validation".
+    part: str
     class_names: tuple[str, ...]
     names: tuple[str, ...]  # of the pictures, relative to their root
     labels: np.ndarray  # int32 (n,), the truth
     probabilities: np.ndarray  # float32 (n, k), as the classifier states them
-    temperature: float  # that the classifier's logits are divided by
+    temperature: float  # that the classifier's logits are divided by; of several models the mean one
     accuracy: Estimate  # Wilson
     balanced_accuracy: Estimate  # mean of the classes' recalls
     log_loss: Estimate  # nats; bootstrap
@@ -75,6 +77,7 @@ class Score:
     skipped: tuple[Skipped, ...] = ()  # files that are no pictures of a class, with reasons
     seen: tuple[str, ...] = ()  # left out, since the classifier learnt from them; scored + skipped + seen = given
     seen_scored: tuple[str, ...] = ()  # scored although the classifier learnt from them: they flatter every figure
+    folds: tuple[FoldScore, ...] = ()  # of a cross-validation, where each picture was judged by its fold's model
 
     @property
     def n(self) -> int:
@@ -84,6 +87,8 @@ class Score:
     @property
     def pictures(self) -> str:
         """What the pictures are called: 'test pictures', or 'pictures in another-day'."""
+        if self.folds:
+            return "pictures, each by a model that had not seen it"
         return f"{self.part} pictures" if self.part in PARTS else f"pictures in {self.part}"
 
     @property
@@ -97,7 +102,7 @@ class Score:
         return self.predicted == self.labels
 
     def __str__(self) -> str:
-        by = f"by temperature {self.temperature:.2f}"
+        by = f"by temperature{'s of about' if self.folds else ''} {self.temperature:.2f}"
         lines = [
             f"accuracy {self.accuracy.percent}, n={self.n:,} {self.pictures}",
             f"balanced accuracy {self.balanced_accuracy.percent}",
@@ -111,6 +116,8 @@ class Score:
             if more := len(self.skipped) - len(named):
                 named.append(f"  ... and {more:,} more; --json lists all")
             lines[1:1] = [f"{counted(len(self.skipped), 'file')} left out:", *named]
+        if self.folds:
+            lines.insert(1, on_the_spread(self.folds))
         if self.seen:
             lines.insert(1, f"{counted(len(self.seen), 'picture')} left out that it learnt from or was chosen by")
         if self.seen_scored:
@@ -145,6 +152,7 @@ class Score:
             "temperature": self.temperature,
             "classes": [one.to_dict() for one in self.classes],
             "confusion": self.confusion.tolist(),
+            "folds": [fold.to_dict() for fold in self.folds],
         }
 
 

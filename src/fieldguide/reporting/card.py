@@ -135,9 +135,11 @@ def _folder_of(run: Run) -> Path:
 
 def _rows(score: Score) -> Iterable[Sequence[object]]:
     names = score.class_names
+    fold_of = {int(row): number for number, fold in enumerate(score.folds, start=1) for row in fold.rows}
     for row, name in enumerate(score.names):
+        part = f"fold {fold_of[row]}" if score.folds else score.part
         shares = [f"{share:.6f}" for share in score.probabilities[row]]
-        yield [name, score.part, names[score.labels[row]], names[score.predicted[row]], *shares]
+        yield [name, part, names[score.labels[row]], names[score.predicted[row]], *shares]
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

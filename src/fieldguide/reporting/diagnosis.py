@@ -123,8 +123,8 @@ def _on_what_was_kept(run: Run, marks: Marks) -> str:
     kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
     if kept == "head" and not len(run.parts.validation):
         lines.append(
-            "The curve is of one fold, fitted without the held-out pictures and marked where it ended; the head that "
-            "was kept was fitted in the same way to all training pictures."
+            "The curve is of one fold of those that chose, fitted without the held-out pictures and marked where it "
+            "ended; the head that was kept was fitted in the same way to all training pictures."
         )
     elif kept and marks.best is not None:
         lines.append(

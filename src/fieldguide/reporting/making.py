@@ -27,11 +27,12 @@ SCRATCH_FILES = {
 }
 
 
-def making(run: Run, command: str | None = None) -> str:
+def making(run: Run, command: str | None = None, *, measured: bool = True) -> str:
     """Choices, time, recipe, versions, and what is in the run folder.
 
     Args:
         run: from `train`.
+        measured: whether there is a score.
         command: that repeats it, if there is one; a line for each step.
     """
     total = sum(stage.seconds for stage in run.stages)
@@ -43,7 +44,7 @@ def making(run: Run, command: str | None = None) -> str:
         + details("Recipe and reasons", bullets([escape(reason) for reason in run.recipe.reasons]) + _recipe(run))
         + details("Versions, seed, fingerprint, licence", _origins(run))
         + (details("To repeat it", _repeat(command)) if command else "")
-        + details("What is in the run folder", _folder(run)),
+        + details("What is in the run folder", _folder(run, measured)),
     )
 
 
@@ -108,9 +109,8 @@ def _repeat(command: str) -> str:
     return f"<pre><code>{escape(command)}</code></pre><p>{same}</p>"
 
 
-def _folder(run: Run) -> str:
+def _folder(run: Run, measured: bool) -> str:
     where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
-    measured = len(run.parts.test) > len(run.parts.leaked_measured)
     there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or measured}
     there |= SCRATCH_FILES if isinstance(run.recipe, ScratchRecipe) else {}
     return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})

@@ -16,6 +16,7 @@ from fieldguide.evaluation.metrics import Score
 from fieldguide.files import path_of, write_text
 from fieldguide.reporting import sections
 from fieldguide.reporting.diagnosis import evidence
+from fieldguide.reporting.folds import fold_by_fold
 from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name, sentence
 from fieldguide.reporting.pictures import spread, thumbnails
@@ -88,10 +89,15 @@ def report(
     if score is not None:
         body.append(sections.comparison(run, score))
     body.append(evidence(run, diagnosis))
+    if score is not None and score.folds:
+        body.append(fold_by_fold(score.folds))
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
-    body += [sections.data(run, findings, _examples(source, shown, urls)), making(run, command)]
+    body += [
+        sections.data(run, findings, _examples(source, shown, urls)),
+        making(run, command, measured=score is not None),
+    ]
     write_text(path, whole_page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
     return path
 

@@ -9,6 +9,7 @@ from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
 from fieldguide.evaluation.evidence import where_leaked
 from fieldguide.evaluation.explain import Mistake, most_confused
+from fieldguide.evaluation.folds import on_the_models, trained_accuracy
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.reporting import plots
@@ -43,11 +44,12 @@ def headline(run: Run, score: Score | None) -> str:
             f"{escape(why_unmeasured(run).removeprefix('not measured: '))}.</p>"
         )
     unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score) else "pictures it had not seen"
+    unseen = "unseen pictures" if score.folds else unseen
     part = independence(run, score)
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
-        f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} {escape(score.part)} '
-        f"pictures{covered(score)}. {escape(part[0].upper() + part[1:])}.</p>"
+        f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} '
+        f"{escape(score.pictures)}{covered(score)}. {escape(part[0].upper() + part[1:])}.</p>"
     )
 
 
@@ -76,6 +78,8 @@ def why_unmeasured(run: Run) -> str:
 
 def independence(run: Run, score: Score) -> str:
     """Whether what measured took part in anything else, as a clause."""
+    if score.folds:
+        return on_the_models(score.folds)
     where = where_leaked(run.parts, score)
     if not where:
         return "they took no part in the training or in any choice"
@@ -95,13 +99,15 @@ def comparison(run: Run, score: Score) -> str:
     """Accuracy on seen and unseen pictures and what guessing would reach, one below the other on one scale."""
     commonest = max(score.classes, key=lambda one: one.support)
     guessing = Estimate(commonest.support / score.n, commonest.support / score.n, commonest.support / score.n, score.n)
+    seen, unseen = "Pictures it learnt from", "Pictures it had not seen"
+    trained = run.train_accuracy
+    if score.folds:
+        seen, unseen, trained = "Pictures its model learnt from", "Unseen by its model", trained_accuracy(score.folds)
+    elif where_leaked(run.parts, score):
+        unseen = f"{score.part} pictures"
     rows = [
-        ("Pictures it learnt from", run.train_accuracy, f"n={run.train_accuracy.n:,}"),
-        (
-            "Pictures it had not seen" if not where_leaked(run.parts, score) else f"{score.part} pictures",
-            score.accuracy,
-            f"n={score.n:,}",
-        ),
+        (seen, trained, f"n={trained.n:,}"),
+        (unseen, score.accuracy, f"n={score.n:,}"),
         ("Every class counted alike", score.balanced_accuracy, f"n={score.n:,}"),
         ("Always the commonest class", guessing, ""),
     ]
@@ -121,10 +127,11 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) 
     """The most confident mistakes as pictures, and which classes are taken for one another."""
     wrong = int((~score.right).sum())
     if not wrong:
-        said = f"It made no mistake on {counted(score.n, 'picture')}."
+        who = "The models of the folds" if score.folds else "It"
+        said = f"{who} made no mistake on {counted(score.n, 'picture')}."
         return section("mistakes", "Where it goes wrong", f"<p>{said}</p>" + _confusion(score))
     if wrong == 1:
-        said = "Its one mistake. It may be right, and the label wrong."
+        said = "The one mistake. It may be right, and the label wrong."
     else:
         which = f"All {wrong:,}" if len(worst) == wrong else f"{len(worst)} of {wrong:,}"
         said = f"{which} mistakes, the most confident first. Some may be right, and the label wrong."
@@ -137,6 +144,8 @@ def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) 
             f"<li>{picture}<b>{name(mistake.truth)}</b>, taken for {name(mistake.predicted)} "
             f'({percent(mistake.probability)})<span class="file">{file_name(mistake.name)}</span></li>'
         )
+    if score.folds:
+        said += " Each picture was judged by the model that had not seen it."
     body = f'<p>{said} n={score.n:,}.</p><ul class="pictures">{"".join(items)}</ul>'
     pairs = [pair for pair in most_confused(score, 5) if pair.count > 1]
     if pairs and len(score.class_names) > 2:
@@ -156,7 +165,7 @@ def classes(score: Score) -> str:
     rest = [one for one in score.classes if one not in shown]
     floor = max(0.0, int(10 * min((one.recall.low for one in shown if one.support), default=0.0)) / 10)
     body = (
-        "<p>Recall: of the pictures of a class, how many it recognised. Precision: of the pictures it took for a "
+        "<p>Recall: of the pictures of a class, how many were recognised. Precision: of the pictures taken for a "
         f"class, how many are of it. Bars run from {100 * floor:.0f}% to 100%.</p>"
     )
     if many:
@@ -171,18 +180,19 @@ def classes(score: Score) -> str:
 def calibration(score: Score) -> str:
     """Whether stated probabilities can be taken at their word."""
     before, loss_before, legend = "", "", ""
+    drawn = "each fold by its model" if score.folds else "as delivered"
     if score.temperature != 1:  # 1 also where no pictures were held out to choose it on
-        before = (
-            f"; before dividing its logits by {score.temperature:.2f}, chosen on held-out pictures, it was "
-            f"{100 * score.calibration_error_before:.1f} points"
-        )
+        by = f"dividing its logits by {score.temperature:.2f}, chosen on held-out pictures"
+        if score.folds:
+            by = f"each model divided its logits by a temperature of its own, {score.temperature:.2f} on average"
+        before = f"; before {by}, it was {100 * score.calibration_error_before:.1f} points"
         loss_before = f", before {score.log_loss_before:.3f}"
         legend = f"<span>{plots.key('before')}before</span>"
     body = (
-        "<p>With well-calibrated percentages, nine in ten of the pictures that it calls 90% sure are right. On average "
-        f"the stated probability misses the share that was right by {100 * score.calibration_error:.1f} points{before}."
-        f" The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
-        f'<figure><p class="legend"><span>{plots.key("accent")}as delivered, with 95% intervals</span>'
+        "<p>With well-calibrated percentages, nine in ten of the pictures that are called 90% sure are right. On "
+        f"average the stated probability misses the share that was right by {100 * score.calibration_error:.1f} "
+        f"points{before}. The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
+        f'<figure><p class="legend"><span>{plots.key("accent")}{drawn}, with 95% intervals</span>'
         f"{legend}<span>{plots.key('ideal')}ideal</span></p>"
         f"{plots.reliability(score.bins, score.bins_before)}"
         "<figcaption>Each dot stands for the same number of pictures, but for ties. Dots below the line: surer than it "
@@ -224,7 +234,9 @@ def _confusion(score: Score) -> str:
     rows = plots.matrix_classes(score.confusion)
     shown = score.confusion[rows][:, rows]
     figure = plots.matrix(shown, [score.class_names[row] for row in rows])
-    said = "Rows are the truth, columns what it said; green is right. A stronger shade is a larger share of its row."
+    said = (
+        "Rows are the truth, columns what was answered; green is right. A stronger shade is a larger share of its row."
+    )
     if len(rows) < len(score.class_names):
         left_out = int(score.confusion.sum() - shown.sum())
         said += (
