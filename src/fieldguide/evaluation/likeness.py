@@ -120,8 +120,8 @@ class Similar:
         others = ", ".join(f"{count} {name}" for name, count in classes.most_common() if name != label)
         if not self.agreeing:
             return f"None of the {of} is in '{label}', the predicted class: {others}."
-        found = "All" if not others else f"{self.agreeing}"
-        return f"{found} of the {of} are in '{label}', the predicted class" + (f"; {others}." if others else ".")
+        found = f"All {of}" if not others else f"{self.agreeing} of the {of}"
+        return f"{found} are in '{label}', the predicted class" + (f"; {others}." if others else ".")
 
     def _distance(self) -> str:
         if not self.unlike:
@@ -138,12 +138,13 @@ class Similar:
         return f"The picture itself is in {self.folder} and left out: {named}{', ...' if len(self.itself) > 3 else ''}."
 
     def _meaning(self) -> str:
+        same = "alike is 1 where the network sees no difference"
         if self.typical is None or self.own is None:
-            return "alike: 1 is the same to the network."
+            return f"{same}."
         return (
-            f"alike: 1 is the same to the network; two pictures of {self.folder} have {self.typical:.3f} (median), one "
-            f"and its nearest {self.own[1]:.3f}. above: share of {counted(self.pairs, 'pair')} of its pictures that "
-            "are less alike."
+            f"{same}; two pictures of {self.folder} picked at random have {self.typical:.3f}, one and its nearest "
+            f"{self.own[1]:.3f} (medians). above is the share of {counted(self.pairs, 'pair')} of them that are less "
+            "alike."
         )
 
 

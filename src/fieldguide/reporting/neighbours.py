@@ -61,7 +61,7 @@ def _headline(found: Similar) -> str:
 def _item(each: Neighbour, url: str | None) -> str:
     title = "" if each.class_name is None else f"<b>{name(each.class_name)}</b> "
     image = _image(url, f"{each.class_name or 'Picture'}: {each.name}")
-    numbers = f"{each.similarity:.3f}, above {percent(each.above)} of pairs"
+    numbers = f"alike {each.similarity:.3f}, above {percent(each.above)}"
     return f'<li>{image}{title}{numbers}<span class="file">{file_name(each.name)}</span></li>'
 
 
