@@ -50,7 +50,8 @@ def test_they_are_the_averages_of_the_last_map_at_length_1(few: Path) -> None:
     found = embed(None, few)
     pixels = np.stack([decode.read(path, (224, 224)).pixels for path in found.paths])
     features = LiteEngine(target_size=(224, 224), cut=None).features(pixels)
-    assert (found.values.dtype, found.values.shape) == (np.float32, (7, 1280))
+    assert found.values.dtype == np.float32
+    assert found.values.shape == (7, 1280)
     np.testing.assert_allclose(found.values, features / np.linalg.norm(features, axis=1, keepdims=True), atol=1e-6)
     assert [(path.path.name, path.reason.split(":")[0]) for path in found.skipped] == [
         ("horse-truncated.jpg", "truncated"),
