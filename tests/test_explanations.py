@@ -17,6 +17,8 @@ from fieldguide.explanations import write_explanations
 from fieldguide.job import Outcome
 from fieldguide.neighbours import write_similar
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+
 
 @pytest.fixture
 def here(
@@ -107,9 +109,9 @@ def test_nothing_is_written_among_the_pictures(here: Path) -> None:
 def test_with_the_bundled_backbone_neither_keras_nor_tensorflow_is_loaded(here: Path) -> None:
     code = (
         "import sys, fieldguide as fg\n"
-        "guide = fg.load('run')\n"
-        "print(len(fg.explain(guide, 'new')), len(fg.embed(guide, 'new')), len(fg.embed(None, 'new')))\n"
+        f"guide, new = fg.load({str(here / 'run')!r}), {str(here / 'new')!r}\n"
+        "print(len(fg.explain(guide, new)), len(fg.embed(guide, new)), len(fg.embed(None, new)))\n"
         "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == ["4 4 4", "set()"]
