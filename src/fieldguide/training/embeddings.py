@@ -25,7 +25,7 @@ from fieldguide.training.features import Kept, kept_features
 from fieldguide.words import counted
 
 BATCH = 64
-MOST_AT_ONCE = 1 << 24  # similarities in memory, 64 MB
+MOST_AT_ONCE = 1 << 22  # similarities in memory: 16 MB, and some copies of them
 SIZE, RESIZE = (224, 224), "crop"  # of pictures for the bundled backbone
 _SHORTEST = 1e-12  # features that are all zero are like nothing
 
