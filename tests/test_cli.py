@@ -25,7 +25,19 @@ from fieldguide.version import __version__
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 COMMAND = [sys.executable, "-m", "fieldguide"]
-COMMANDS = ("demo", "check", "train", "rate", "compare", "evaluate", "predict", "augment", "cache")
+COMMANDS = (
+    "demo",
+    "check",
+    "train",
+    "rate",
+    "compare",
+    "evaluate",
+    "predict",
+    "explain",
+    "similar",
+    "augment",
+    "cache",
+)
 
 
 @pytest.fixture

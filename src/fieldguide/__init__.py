@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fieldguide.evaluation.crossvalidation import CrossValidation, cross_validate
     from fieldguide.evaluation.diagnose import Diagnosis, diagnose
     from fieldguide.evaluation.evaluate import evaluate
+    from fieldguide.evaluation.explaining import Explanation, Explanations, explain
     from fieldguide.evaluation.metrics import Score
     from fieldguide.intervals import Estimate
     from fieldguide.model.classifier import Classifier, load
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         apply_channel_shift,
     )
     from fieldguide.reporting.page import report
+    from fieldguide.training.embeddings import Embeddings, embed
     from fieldguide.training.fit import Run, train
     from fieldguide.training.optimiser import Optimiser
     from fieldguide.training.rates import RateSearch, find_rate
@@ -64,7 +66,10 @@ _MODULE_OF = {
     "CrossValidation": "evaluation.crossvalidation",
     "Dataset": "data.dataset",
     "Diagnosis": "evaluation.diagnose",
+    "Embeddings": "training.embeddings",
     "Estimate": "intervals",
+    "Explanation": "evaluation.explaining",
+    "Explanations": "evaluation.explaining",
     "FieldguideError": "errors",
     "FileError": "errors",
     "Finding": "data.check",
@@ -102,7 +107,9 @@ _MODULE_OF = {
     "compare": "comparison.compare",
     "cross_validate": "evaluation.crossvalidation",
     "diagnose": "evaluation.diagnose",
+    "embed": "training.embeddings",
     "evaluate": "evaluation.evaluate",
+    "explain": "evaluation.explaining",
     "find_rate": "training.rates",
     "image_dataset_from_directory": "preprocessing.folders",
     "img_to_array": "preprocessing.pictures",

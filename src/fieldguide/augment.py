@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from fieldguide.augmentation.sheet import Sheet, check_counts, contact_sheet, pi
 from fieldguide.chosen import Chosen
 from fieldguide.data import decode
 from fieldguide.data.dataset import Dataset, Skipped, relative
+from fieldguide.data.listed import listed
 from fieldguide.data.resample import plan
 from fieldguide.errors import InputError, PictureError
-from fieldguide.files import explained, is_hidden, walk
 from fieldguide.words import counted
 
 OUTPUT = "augmented.png"
@@ -181,23 +181,9 @@ def _so_many(count: int, shown: int) -> str:
 
 
 def _pictures_of(place: Path) -> Dataset:
-    """The pictures of a folder, with their classes where it has class folders."""
-    # The answers are False where it cannot be told; the reason shows when the folder is read.
-    if os.path.isfile(place):  # noqa: PTH113
-        return _unlabelled(place.parent, [place])
-    if os.path.isdir(place):  # noqa: PTH112
-        with explained(place, "read the folder"):
-            names = [name for name in os.listdir(place) if not is_hidden(name)]  # noqa: PTH208
-        if not any(os.path.isdir(place / name) for name in names):  # noqa: PTH112
-            if not names:
-                raise InputError(f"{place} holds no files: name a folder of pictures.")
-            return _unlabelled(place, [found.path for found in walk(place) if found.kind == "file"])
-    data = Dataset.from_directory(place, fewest_classes=1)
+    """The pictures of a folder, with their classes where it has class folders; of a divided one those to train on."""
+    data = listed(place)
     return data if data.given is None else data.select(data.given == 0)
-
-
-def _unlabelled(root: Path, paths: Sequence[Path]) -> Dataset:
-    return Dataset(root, tuple(paths), np.zeros(len(paths), np.int32), ())
 
 
 def _refuse_among_pictures(output: Path, data: Dataset, *, alone: bool) -> None:

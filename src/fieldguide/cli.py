@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
 from fieldguide.flags import add_compare, add_rate, add_train, wished
+from fieldguide.look_flags import add_explain, add_similar
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
 
@@ -198,6 +199,21 @@ def _predict(options: argparse.Namespace) -> int:
     return PROBLEMS if failed == total else DONE
 
 
+def _explain(options: argparse.Namespace) -> int:
+    from fieldguide.explanations import write_explanations
+
+    written = write_explanations(options.model, options.pictures, class_name=options.class_name, output=options.output)
+    _print(written, options)
+    return DONE if written.page is not None else PROBLEMS
+
+
+def _similar(options: argparse.Namespace) -> int:
+    from fieldguide.neighbours import write_similar
+
+    found = write_similar(options.model, options.picture, options.folder, most=options.most, output=options.output)
+    return _print(found, options)
+
+
 def _augment(options: argparse.Namespace) -> int:
     from fieldguide.augment import write_sheet
     from fieldguide.chosen import chosen_settings
@@ -289,6 +305,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("pictures", nargs="+", help="files, folders or patterns such as 'new/*.jpg'")
     predict.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of printing a table")
 
+    add_explain(command("explain", _explain, "what a classifier looked at in pictures, as heat maps and in words"))
+    add_similar(command("similar", _similar, "the pictures of a folder that a classifier takes to be most like one"))
     add_augment(command("augment", _augment, "a contact sheet of pictures and of what augmentation makes of them"))
 
     cache = command("cache", _cache, "how much is kept of decoded pictures and features, and where")

@@ -212,6 +212,34 @@ def divided_to_measure(place: Place) -> list[str]:
     return ["evaluate", str(place.run), "divided"]
 
 
+def too_many_to_explain(place: Place) -> list[str]:
+    folder_of(place.root / "many", {"cats": 1})
+    for number in range(200):
+        os.link(place.root / "many" / "cats" / "0.jpg", place.root / "many" / "cats" / f"copy-{number}.jpg")
+    return ["explain", str(place.run), "many"]
+
+
+def nothing_to_explain(place: Place) -> list[str]:
+    (place.root / "nothing").mkdir()
+    return ["explain", str(place.run), "nothing"]
+
+
+def explanations_in_a_file(place: Place) -> list[str]:
+    (place.root / "file").write_text("a file")
+    return ["explain", str(place.run), "photos", "--output", "file"]
+
+
+def explanations_taken(place: Place) -> list[str]:
+    (place.root / "full").mkdir()
+    (place.root / "full" / "letter.txt").write_text("dear")
+    return ["explain", str(place.run), "photos", "--output", "full"]
+
+
+def similar_to_a_text(place: Place) -> list[str]:
+    (place.root / "a.txt").write_text("no picture")
+    return ["similar", str(place.run), "a.txt", "photos"]
+
+
 def pictures_of_text(place: Place) -> list[str]:
     (place.root / "texts").mkdir()
     (place.root / "texts" / "a.txt").write_text("no picture")
@@ -299,6 +327,31 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
         lambda place: ["predict", str(place.run), "--csv", "photos/cats/0.jpg", "photos/cats/1.jpg"],
         r"--csv writes a table, and photos/cats/0\.jpg is no name of one: give it a name that ends in \.csv",
     ),
+    (too_many_to_explain, r"there are more than 200 files, and each explanation is made to be looked at: name some"),
+    (nothing_to_explain, r"no file was found: name pictures, or a folder of pictures"),
+    (explanations_in_a_file, r"file is a file; a folder was expected: name a new one with --output"),
+    (explanations_taken, r"full holds something already: name a new folder with --output"),
+    (
+        lambda place: ["explain", str(place.run), "photos", "--output", "photos/looks"],
+        r"photos/looks lies in photos, where it would be taken for pictures of a class the next time",
+    ),
+    (lambda place: ["explain", str(place.run), "n" * 300], r"there is no picture at n{300}"),
+    (
+        lambda place: ["explain", str(place.run), "photos", "--class", "ponies"],
+        r"there is no class 'ponies'; the classifier's are horses, humans",
+    ),
+    (lambda place: ["explain", "missing.keras", "photos"], r"there is no model at missing\.keras"),
+    (lambda place: ["similar", str(place.run), "photos/cats/0.jpg", "nowhere"], r"cannot read the folder nowhere"),
+    (lambda place: ["similar", str(place.run), "nowhere.jpg", "photos"], r"there is no picture at nowhere\.jpg"),
+    (similar_to_a_text, r"a\.txt is not one picture that can be read \(not a picture: text\): name a picture file"),
+    (
+        lambda place: ["similar", str(place.run), "photos/cats/0.jpg", "photos", "--most", "0"],
+        r"most is 0; expected a whole number from 1 to 100, such as 8",
+    ),
+    (
+        lambda place: ["similar", str(place.run), "photos/cats/0.jpg", "photos", "--output", "photos/alike"],
+        r"photos/alike lies in photos",
+    ),
     (lambda place: ["augment", "nowhere"], r"cannot read the folder nowhere: it does not exist: check the spelling"),
     (lambda place: ["augment", "p" * 300], r"p{300}: the name is too long"),
     (nothing_to_show, r"nothing holds no files: name a folder of pictures"),
@@ -360,6 +413,9 @@ FLAGS = [
     (["train", "photos", "--epochs", "many"], r"--epochs: 'many' was given; expected a whole number"),
     (["rate", "photos", "--steps", "1e3"], r"--steps: '1e3' was given; expected a whole number, such as 10"),
     (["train", "photos", "--rate", "quick"], r"--rate: 'quick' was given; expected a number"),
+    (["explain", "run"], r"the following arguments are required: pictures"),
+    (["similar", "run", "a.jpg"], r"the following arguments are required: folder"),
+    (["similar", "run", "a.jpg", "photos", "--most", "x"], r"--most: 'x' was given; expected a whole number"),
     (["augment"], r"the following arguments are required: folder"),
     (
         ["augment", "photos", "--rotation", "much"],

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
     0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
-    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known "
+    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.listed data.known "
     "data.soundness data.samples",
     2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
@@ -29,30 +29,31 @@ LAYERS: dict[int, str] = {
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
     "model.predictions model.note model.archive model.classifier",
-    5: "training.recipe training.record training.views training.features training.logistic training.choose "
-    "training.seen training.looking training.reading training.stores training.framing training.dense "
-    "training.layerwise training.finetune training.phases training.optimiser training.stopping "
+    5: "training.recipe training.record training.views training.features training.embeddings training.logistic "
+    "training.choose training.seen training.looking training.reading training.stores training.framing "
+    "training.dense training.layerwise training.finetune training.phases training.optimiser training.stopping "
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.origin training.scratch training.rates training.flag_names training.recipe_words "
     "training.backbone_wishes training.wishes training.arguments training.saving training.fit",
     6: "evaluation.suspects evaluation.folds evaluation.metrics evaluation.explain evaluation.class_maps "
-    "evaluation.heatmaps evaluation.focus evaluation.evaluate evaluation.crossvalidation evaluation.evidence "
-    "evaluation.case evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment "
-    "evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments "
-    "evaluation.diagnose",
+    "evaluation.heatmaps evaluation.focus evaluation.explaining evaluation.likeness evaluation.evaluate "
+    "evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
+    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse "
+    "evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates reporting.card "
-    "reporting.making reporting.diagnosis reporting.sections reporting.page",
+    "reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks reporting.neighbours",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "
-    "comparison.compare rate asked resuming outcome job predict demo chosen augment preprocessing.warning "
-    "preprocessing.arguments preprocessing.pictures preprocessing.transforms preprocessing.random_transforms "
-    "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
-    "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving "
-    "preprocessing.endless preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
-    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
-    9: "__init__ typed flags sheet_flags cli __main__",
+    "comparison.compare rate asked resuming outcome job predict demo destination explanations neighbours chosen "
+    "augment preprocessing.warning preprocessing.arguments preprocessing.pictures preprocessing.transforms "
+    "preprocessing.random_transforms preprocessing.listing preprocessing.table preprocessing.kept "
+    "preprocessing.reader preprocessing.drawing preprocessing.standard preprocessing.notes "
+    "preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
+    "preprocessing.array_iterators preprocessing.file_iterators preprocessing.generator preprocessing.pipelines "
+    "preprocessing.folders preprocessing.image",
+    9: "__init__ typed flags look_flags sheet_flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...

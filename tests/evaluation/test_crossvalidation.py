@@ -55,7 +55,8 @@ def test_every_readable_picture_is_predicted_once(measured: CrossValidation) -> 
     assert (len(data), len(measured.parts.validation), len(measured.parts.test)) == (61, 0, 0)
     assert measured.score.names == tuple(data.name(row) for row in range(61))
     assert measured.score.labels.tolist() == data.labels.tolist() == measured.labels.tolist()
-    assert (measured.probabilities.shape, measured.probabilities.dtype) == ((61, 2), np.float32)
+    assert measured.probabilities.shape == (61, 2)
+    assert measured.probabilities.dtype == np.float32
     assert measured.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     rows = np.concatenate([fold.rows for fold in measured.score.folds])
     assert sorted(rows.tolist()) == list(range(61))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 64
+LAST_MAP = "last map"  # of a backbone whose last layer has no name here
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,9 @@ def classifier_heat_maps(
 ) -> tuple[Heat, ...]:
     """What one of fieldguide's classifiers looked at in some pictures.
 
+    The last map that the head reads has the map's resolution. Where it reads earlier ones too, what they add is added
+    at the places of the last one, so that the map still sums to the class's logit (without the bias).
+
     With the bundled backbone neither Keras nor TensorFlow is loaded; other networks are asked through Keras.
 
     Args:
@@ -149,7 +153,7 @@ def classifier_heat_maps(
     """
     require_method(method)
     trunk = classifier.trunk
-    if trunk is None or not trunk.bundled:
+    if trunk is None or not (trunk.bundled or trunk.taps):
         return heat_maps(classifier.keras_model, pixels, classes=classes, method=method)
     units_and_signs(classes, len(pixels), classifier.head.kernel.shape[1])  # before the slow work
     if not len(pixels):
@@ -160,7 +164,7 @@ def classifier_heat_maps(
         _added_up(engine.maps(pixels[rows]), trunk, classifier.head, indices[rows], method)
         for rows in (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
     ]
-    return _heats(np.concatenate(values), classes, trunk.last, method)
+    return _heats(np.concatenate(values), classes, trunk.last or LAST_MAP, method)
 
 
 def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.ndarray, method: str) -> np.ndarray:

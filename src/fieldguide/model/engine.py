@@ -149,35 +149,44 @@ class LiteEngine(Engine):
 
 
 class MapEngine(Engine):
-    """The maps of the bundled backbone that a head reads, and not only their averages: for heat maps.
+    """The maps of a trunk that a head reads, and not only their averages: for heat maps.
 
     Args:
-        weights: arrays named as `read_weights` names them; None: the bundled ones.
+        weights: as `trunk_engine` takes them.
         target_size: (height, width) of the pictures.
         trunk: which maps are read.
-        runtime: "litert" or "keras"; None: LiteRT where it can be imported, else Keras.
+        runtime: "litert" or "keras"; None: LiteRT where it can be imported, else Keras. Of other backbones than the
+            bundled one it is Keras in any case.
+
+    Raises:
+        InputError: a layer is none of the backbone's, or it cannot take pictures of this size.
+        FileError: the weights cannot be had.
+        ModelError: the weights are not those of this backbone.
     """
 
     def __init__(
         self,
-        weights: Mapping[str, np.ndarray] | None,
+        weights: str | Path | Mapping[str, np.ndarray] | None,
         target_size: tuple[int, int],
         trunk: Trunk,
         *,
         runtime: str | None = None,
     ) -> None:
-        runtime, layers = chosen_runtime(runtime, None), (*trunk.taps, trunk.last)
+        runtime, rows = chosen_runtime(runtime, None) if trunk.bundled else "keras", ROWS_PER_TURN
         runners: Sequence[Runner]
-        if runtime == "litert":
+        if runtime == "litert" and isinstance(weights, Mapping | None):
+            layers, shapes = (*trunk.taps, trunk.last), output_shapes(target_size)
             graph = lite_graph(read_weights() if weights is None else weights, target_size, trunk, *layers)
-            runners = lite_runners([graph], None)
+            runners, count = lite_runners([graph], None), trunk.features(target_size)
+            self._shapes = [shapes[name] for name in layers]
         else:
-            from fieldguide.model.trunk_model import feature_model
+            from fieldguide.model.trunk_model import feature_model, read_maps
 
-            runners = [KerasRunner(feature_model(trunk, target_size, weights, maps=layers))]
-        super().__init__(target_size, trunk.features(target_size), runtime, runners)
-        shapes = output_shapes(target_size)
-        self._shapes = [shapes[name] for name in layers]
+            model = read_maps(feature_model(trunk, target_size, weights), trunk)
+            (count,), *self._shapes = (shape[1:] for shape in model.output_shape)
+            rows = rows if trunk.bundled else LARGER_TURN
+            runtime, runners = "keras", [KerasRunner(model, rows)]
+        super().__init__(target_size, count, runtime, runners, rows_per_turn=rows)
 
     def maps(self, pixels: np.ndarray) -> list[np.ndarray]:
         """The map after each tap and the last one, float32 (n, h, w, channels), of uint8 pixels.

@@ -93,6 +93,19 @@ def feature_model(
     return keras.Model(base.input, outputs, name=f"{trunk.backbone}_features")
 
 
+def read_maps(model: keras.Model, trunk: Trunk) -> keras.Model:
+    """A model from pixels to features and, after them, to the map of each tap and the last map, with the same layers.
+
+    Args:
+        model: what `feature_model` returned.
+        trunk: that it is of.
+    """
+    import keras
+
+    maps = [*(model.get_layer(name).output for name in trunk.taps), model.get_layer(_pool_name(trunk)).input]
+    return keras.Model(model.input, [model.output, *maps])
+
+
 def tail_model(base: keras.Model, trunk: Trunk, start: str) -> tuple[keras.Model, int]:
     """The last part of a trunk, from the activation after the layer `start` to features, its layers those of `base`.
 
@@ -134,9 +147,13 @@ def pooled(maps: Sequence[keras.KerasTensor], trunk: Trunk) -> keras.KerasTensor
         layers.GlobalAveragePooling2D(name=f"{name}_mean")(tapped)
         for name, tapped in zip(trunk.taps, maps, strict=False)
     ]
-    name = "avg_pool" if trunk.pooling == "average" else f"{trunk.pooling}_pool"
-    vectors.append(kinds[trunk.pooling](name=name)(maps[-1]))
+    vectors.append(kinds[trunk.pooling](name=_pool_name(trunk))(maps[-1]))
     return vectors[0] if len(vectors) == 1 else layers.Concatenate(name="features")(vectors)
+
+
+def _pool_name(trunk: Trunk) -> str:
+    """The name of the layer that pools the last map."""
+    return "avg_pool" if trunk.pooling == "average" else f"{trunk.pooling}_pool"
 
 
 def weights_of(model: keras.Model, trunk: Trunk) -> dict[str, np.ndarray]:

@@ -104,11 +104,11 @@ def legend(class_name: str) -> str:
         for place, step in enumerate(steps.tolist())
     )
     bar = (
-        '<svg class="plot" viewBox="0 0 120 12" style="width: 120px" shape-rendering="crispEdges" aria-hidden="true">'
+        '<svg class="plot" viewBox="0 0 120 12" width="120" shape-rendering="crispEdges" aria-hidden="true">'
         f"{drawn}</svg>"
     )
     line = (
-        '<svg class="plot" viewBox="0 0 30 12" aria-hidden="true"><g fill="none" stroke-linecap="round">'
+        '<svg class="plot" viewBox="0 0 30 12" width="30" aria-hidden="true"><g fill="none" stroke-linecap="round">'
         f'<path d="M3 6H27" stroke="#{_hexadecimal(_EDGE)}" stroke-width="5"/>'
         f'<path d="M3 6H27" stroke="#{_hexadecimal(_INSIDE)}" stroke-width="2.5"/></g></svg>'
     )

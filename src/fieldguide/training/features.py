@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,38 +71,79 @@ def compute(
     start = None if start == PIXELS else start
     engine = None if trunk.bundled else trunk_engine(trunk, weights, store.target_size, cut=start)
     count = engine.feature_count if engine else trunk.features(store.target_size)
-    key, place = _key(store, trunk, weights, view), files.cache_folder() / "features"
-    kept = _feature_rows(place, key, trunk, count)
-    # Whoever chose between the last map and all of them has computed all: the last one's features are among them.
-    wider = None
-    if trunk == BUNDLED:
-        wider = _feature_rows(place, key, ALL_BLOCKS, ALL_BLOCKS.features(store.target_size))
+    kept = kept_features(trunk, weights, store.target_size, store.resize, count=count, view=view)
     maps = None
     if start is not None:
         shape = engine.cut_shape if engine else output_shapes(store.target_size)[start]
-        maps = RowStore(place / f"{key}-{start}", {"cut": (np.dtype(np.float16), shape or ())})
+        key = _key(store.target_size, store.resize, trunk, weights, view)
+        maps = RowStore(_place() / f"{key}-{start}", {"cut": (np.dtype(np.float16), shape or ())})
     first_row = {digest: row for row, digest in reversed(list(enumerate(store.digests)))}
     missing = sorted(
-        row
-        for digest, row in first_row.items()
-        if (digest not in kept and (wider is None or digest not in wider)) or (maps is not None and digest not in maps)
+        row for digest, row in first_row.items() if digest not in kept or (maps is not None and digest not in maps)
     )
-    for rows in (kept, wider, maps):
-        if rows is not None:
-            rows.mark_used(store.digests)  # so that making room for the missing ones leaves these
+    kept.mark_used(store.digests)  # so that making room for the missing ones leaves these
+    if maps is not None:
+        maps.mark_used(store.digests)
     if missing:
         engine = engine or trunk_engine(trunk, weights, store.target_size, cut=start)
-        _fill(store, view, missing, kept, maps, engine)
-    values = np.empty((len(store), count), np.float32)
-    for first in range(0, len(store), 4096):
-        digests = store.digests[first : first + 4096]
-        own = np.array([digest in kept for digest in digests], bool)
-        block = values[first : first + 4096]
-        block[own] = kept.read("features", [digest for digest, there in zip(digests, own, strict=True) if there])
-        if wider is not None and not own.all():
-            others = [digest for digest, there in zip(digests, own, strict=True) if not there]
-            block[~own] = wider.read("features", others)[:, -count:]
-    return Features(values, len(missing), store.digests, maps, pixels)
+        _fill(store, view, missing, kept.rows, maps, engine)
+    return Features(kept.read(store.digests), len(missing), store.digests, maps, pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Features on disk, by the content of the pictures that they were computed from."""
+
+    rows: RowStore  # where new ones go
+    wider: RowStore | None  # of features that end with these
+    count: int  # features of a picture
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self.rows or (self.wider is not None and digest in self.wider)
+
+    def mark_used(self, digests: Sequence[bytes]) -> None:
+        """Notes that these are wanted now, so that they are the last to be removed to make room for others."""
+        for rows in (self.rows, self.wider):
+            if rows is not None:
+                rows.mark_used(digests)
+
+    def read(self, digests: Sequence[bytes]) -> np.ndarray:
+        """The features of these pictures, all of which are kept: float32 (len(digests), count)."""
+        values = np.empty((len(digests), self.count), np.float32)
+        for first in range(0, len(digests), 4096):
+            some = digests[first : first + 4096]
+            own = np.array([digest in self.rows for digest in some], bool)
+            block = values[first : first + 4096]
+            block[own] = self.rows.read("features", [digest for digest, there in zip(some, own, strict=True) if there])
+            if self.wider is not None and not own.all():
+                others = [digest for digest, there in zip(some, own, strict=True) if not there]
+                block[~own] = self.wider.read("features", others)[:, -self.count :]
+        return values
+
+
+def kept_features(
+    trunk: Trunk | str,
+    weights: Mapping[str, np.ndarray] | None,
+    target_size: tuple[int, int],
+    resize: str,
+    *,
+    count: int,
+    view: View = AS_IT_IS,
+) -> Kept:
+    """What is kept of the features that a network computes of pictures read in one way.
+
+    Args:
+        trunk: the network; of one trained from scratch a name of it, its weights given.
+        weights: of the network; None for the bundled ones.
+        target_size: (height, width) of the pictures.
+        resize: the rule by which they are brought there.
+        count: features of a picture.
+        view: how the pictures are seen.
+    """
+    key = _key(target_size, resize, trunk, weights, view)
+    # Whoever chose between the last map and all of them has computed all: the last one's features are among them.
+    wider = _feature_rows(key, ALL_BLOCKS, ALL_BLOCKS.features(target_size)) if trunk == BUNDLED else None
+    return Kept(_feature_rows(key, trunk, count), wider, count)
 
 
 def compute_once(store: PixelStore, engine: Engine) -> np.ndarray:
@@ -147,21 +188,36 @@ def _batches(store: PixelStore, rows: list[int], view: View = AS_IT_IS) -> Itera
         yield batch, view.read(store, batch)
 
 
-def _feature_rows(place: Path, key: str, trunk: Trunk, count: int) -> RowStore:
+def _place() -> Path:
+    return files.cache_folder() / "features"
+
+
+def _feature_rows(key: str, trunk: Trunk | str, count: int) -> RowStore:
     """Where the features that a trunk makes of its maps are kept."""
     read = "pooled"
     if trunk != BUNDLED:
-        told = " ".join((trunk.backbone, trunk.last, *trunk.taps, trunk.pooling))
-        read = hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
-    return RowStore(place / f"{key}-{read}", {"features": (np.dtype(np.float32), (count,))})
+        told = trunk
+        if isinstance(trunk, Trunk):
+            told = " ".join((trunk.backbone, trunk.last, *trunk.taps, trunk.pooling))
+        read = hashlib.blake2b(str(told).encode(), digest_size=8).hexdigest()
+    return RowStore(_place() / f"{key}-{read}", {"features": (np.dtype(np.float32), (count,))})
 
 
-def _key(store: PixelStore, trunk: Trunk, weights: Mapping[str, np.ndarray] | None, view: View) -> str:
+def _key(
+    target_size: tuple[int, int],
+    resize: str,
+    trunk: Trunk | str,
+    weights: Mapping[str, np.ndarray] | None,
+    view: View = AS_IT_IS,
+) -> str:
     """A folder name for features of this network on pictures read in this way."""
-    mark = trunk.spec.weights_sha256 if weights is None else fingerprint_of(weights)
-    height, width = store.target_size
+    if weights is not None:
+        mark = fingerprint_of(weights)
+    else:
+        mark = trunk.spec.weights_sha256 if isinstance(trunk, Trunk) else ""
+    height, width = target_size
     seen = f"-view{view.key}" if view.key else ""
-    return f"v{ENGINE_VERSION}-{mark[:16]}-{height}x{width}-{store.resize}-d{DECODER_VERSION}{seen}"
+    return f"v{ENGINE_VERSION}-{mark[:16]}-{height}x{width}-{resize}-d{DECODER_VERSION}{seen}"
 
 
 def fingerprint_of(weights: Mapping[str, np.ndarray]) -> str:

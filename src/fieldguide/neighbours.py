@@ -1,0 +1,63 @@
+"""`fieldguide similar`: the pictures of a folder most like one, on the terminal and as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldguide.data.listed import listed
+from fieldguide.destination import destination
+from fieldguide.evaluation.likeness import MOST, Similar, similar
+from fieldguide.model.classifier import load
+from fieldguide.reporting.neighbours import PAGE_FILE, write_neighbours
+
+KIND = "similar"
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenSimilar:
+    """Similar pictures, and the page that shows them."""
+
+    similar: Similar
+    page: Path
+
+    def __str__(self) -> str:
+        return f"{self.similar}\n\n{'Page':<11}{self.page}"
+
+    def to_dict(self) -> dict[str, object]:
+        """All that was found and where the page is, ready for JSON."""
+        return {**self.similar.to_dict(), "page": str(self.page)}
+
+
+def write_similar(
+    model: str | Path,
+    picture: str | Path,
+    folder: str | Path,
+    *,
+    most: int = MOST,
+    output: str | Path | None = None,
+) -> WrittenSimilar:
+    """Finds the pictures of a folder that are most like one, and writes a page into a new folder.
+
+    Args:
+        model: a run folder or a `.keras` file.
+        picture: a file.
+        folder: where to look: class folders, divided or not, or a folder of pictures.
+        most: how many are wanted, 1 to 100.
+        output: a new or empty folder outside of the pictures'; None for one named after the time.
+
+    Raises:
+        InputError: if the number makes no sense, no picture can be read, or the folder for the page holds something.
+        FileError: if something is missing or cannot be written.
+        ModelError: if the model cannot be used.
+
+    Example:
+        >>> found = write_similar("runs/first", "new/horse6-004.jpg", "photos", output="alike")
+        >>> found.similar.agreeing, found.page.as_posix()
+        (8, 'alike/similar.html')
+    """
+    data = listed(Path(folder))
+    place = destination(KIND, PAGE_FILE, output, [folder])
+    classifier = load(model)
+    found = similar(classifier, picture, data, most=most)
+    return WrittenSimilar(found, write_neighbours(found, classifier, place / PAGE_FILE))

@@ -1,0 +1,121 @@
+"""Explanations as files: an overlay of each picture, and one page that shows them beside the pictures, in words too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.evaluation.explaining import CLOSE, Explanation, Explanations
+from fieldguide.evaluation.heatmaps import Heat
+from fieldguide.files import atomic, write_text
+from fieldguide.reporting.markup import bullets, details, escape, file_name, name, percent, section
+from fieldguide.reporting.overlay import alternative, legend, overlay
+from fieldguide.reporting.page import whole_page
+from fieldguide.reporting.pictures import data_url
+from fieldguide.words import counted
+
+PAGE_FILE = "explanation.html"
+QUALITY = 90  # of JPEG
+_NAME_LETTERS, _CLASS_LETTERS = 40, 16  # of a file's name: letters may take four bytes, and there is room for 255
+
+READING = (
+    "Amber shows which places spoke for the class, and how much; half of all that did lies inside the line.",
+    "What spoke against the class stays grey.",
+    "A map is as coarse as the network's last places, often 7 by 7: it points at a part, not at an outline.",
+    "It shows what was used, not why, and not whether that is right.",
+    "Where the weight lies on the background or on a label in the corner, it may have learnt the wrong thing.",
+    "A sensible map is no proof of a right answer: wrong answers have sensible maps too.",
+)
+
+
+def write_looks(explanations: Explanations, folder: str | Path, *, about: str = "pictures") -> Path:
+    """Writes an overlay file of each picture, and a page of all.
+
+    Args:
+        explanations: of one picture or more.
+        folder: made if it is missing.
+        about: what the page is about.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        FileError: if something cannot be written.
+    """
+    folder, blocks = Path(folder), []
+    for place, entry in enumerate(explanations.entries, 1):
+        maps = [entry.heat, *([] if entry.other is None else [entry.other])]
+        drawn = [overlay(entry.pixels, heat) for heat in maps]
+        for heat, pixels in zip(maps, drawn, strict=True):
+            _write(folder / _file(place, entry, heat), pixels)
+        blocks.append(_block(entry, list(zip(maps, drawn, strict=True))))
+    names = {entry.class_name for entry in explanations.entries}
+    shown = next(iter(names)) if len(names) == 1 else "the class"
+    body = [
+        f"<h1>What it looked at in {counted(len(explanations), 'picture')}</h1>",
+        f'<p class="lede">{_counts(explanations)}</p>',
+        legend(shown),
+        f'<ol class="looks">{"".join(blocks)}</ol>',
+        section("reading", "How to read the maps", bullets([escape(line) for line in READING])),
+        _skipped(explanations),
+    ]
+    page = folder / PAGE_FILE
+    write_text(page, whole_page(about, "\n".join(body), what="explanation"))
+    return page
+
+
+def _counts(explanations: Explanations) -> str:
+    labels = [entry.prediction.label for entry in explanations.entries]
+    parts = [f"{labels.count(each):,} {name(each)}" for each in explanations.class_names if each in labels]
+    told = f"Taken for: {', '.join(parts)}."
+    if any(entry.other is not None for entry in explanations.entries):
+        told += f" Where another class has {CLOSE:.0%} or more, its map stands beside."
+    return told
+
+
+def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
+    said, path = entry.prediction, entry.prediction.path
+    figures = _figure(data_url(entry.pixels), f"The picture {path.name}", "as it was taken in")
+    for heat, pixels in maps:
+        class_name = said.class_names[heat.class_index]
+        caption = f"for {name(class_name)}, {percent(entry.probability_of(heat))}"
+        figures += _figure(data_url(pixels), alternative(heat, class_name), caption)
+    sentence = entry.sentence[0].upper() + entry.sentence[1:]
+    kind = "side three" if len(maps) > 1 else "side"
+    return (
+        f"<li><h3>{name(said.label)} {percent(said.probability or 0)}</h3>"
+        f'<p class="file">{file_name(path.as_posix())}</p><div class="{kind}">{figures}</div>'
+        f"<p>{escape(sentence)}.</p></li>"
+    )
+
+
+def _figure(url: str, alternative_text: str, caption: str) -> str:
+    return f'<figure><img src="{url}" alt="{escape(alternative_text)}"><figcaption>{caption}</figcaption></figure>'
+
+
+def _skipped(explanations: Explanations) -> str:
+    if not explanations.skipped:
+        return ""
+    lines = [f"{file_name(each.path.as_posix())}: {escape(each.reason)}" for each in explanations.skipped]
+    return details(f"{counted(len(lines), 'file')} could not be read", bullets(lines))
+
+
+def _file(place: int, entry: Explanation, heat: Heat) -> str:
+    """The name of an overlay's file: in the order of the pictures, and safe wherever it is unpacked."""
+    more = "" if heat is entry.heat else f"-for-{_plain(entry.other_name or '', _CLASS_LETTERS)}"
+    return f"{place:03d}-{_plain(entry.prediction.path.stem, _NAME_LETTERS)}{more}.jpg"
+
+
+def _plain(text: str, most: int) -> str:
+    sound = text.encode("utf-8", "replace").decode("utf-8")
+    return re.sub(r"[^\w.-]+", "-", sound)[:most].strip("-.") or "picture"
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    import cv2
+
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    with atomic(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())

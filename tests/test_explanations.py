@@ -1,0 +1,117 @@
+"""`explain` and `similar` write into new folders outside of the pictures', and print where."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from fieldguide.cli import main
+from fieldguide.explanations import write_explanations
+from fieldguide.job import Outcome
+from fieldguide.neighbours import write_similar
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def here(
+    small_job: Outcome, small_photos: Path, small_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The current folder: `new`, with three pictures and a file that is none, and the classifier's pictures."""
+    monkeypatch.setenv("FIELDGUIDE_CACHE", str(small_cache))
+    (tmp_path / "new").mkdir()
+    for name in ("horses", "humans"):
+        for path in sorted((small_photos / name).glob("*[0-9].jpg"))[:2]:
+            shutil.copy2(path, tmp_path / "new")
+    odd = min((tmp_path / "new").iterdir())
+    odd.rename(odd.with_name("<b> & \u202e\u00e9" + "n" * 150 + ".jpg"))
+    (tmp_path / "new" / "notes.txt").write_text("no picture")
+    shutil.copytree(small_photos, tmp_path / "photos")
+    (tmp_path / "run").symlink_to(small_job.folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_explain_writes_overlays_and_a_page(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "run", "new"]) == 0
+    written = capfd.readouterr()
+    (folder,) = here.glob("explanations-*")
+    assert f"Page       {folder.name}/explanation.html" in written.out
+    assert "fieldguide similar run " in written.out
+    assert "1 of 5 files could not be read:\n  new/notes.txt: not a picture: text" in written.out
+    assert max(map(len, written.out.split("\nPage")[0].splitlines())) <= 80
+    files = sorted(path.name for path in folder.iterdir())
+    overlays = [name for name in files if name.endswith(".jpg")]
+    assert {name[:3] for name in overlays} == {"001", "002", "003", "004"}
+    drawn = [cv2.imread(str(folder / name)) for name in overlays]
+    assert {None if one is None else one.shape for one in drawn} == {(336, 336, 3)}
+    page = (folder / "explanation.html").read_text()
+    assert page.count("<li><h3>") == 4
+    assert page.count('<img src="data:image/jpeg;base64,') == 4 + len(overlays)
+    assert 'alt="For humans it looks' in page
+    assert "style=" not in page.split("</style>")[1]  # the page's policy would not let it count
+    assert "&lt;b&gt;" in page and "<b> &" not in page and "\u202e" not in page
+    assert "notes.txt</bdi>: not a picture: text" in page
+    assert main(["explain", "run", "new"]) == 0  # once more, and nothing is overwritten
+    assert len(list(here.glob("explanations-*"))) == 2
+
+
+def test_similar_writes_a_page(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    picture = sorted((here / "new").glob("h*.jpg"))[-1].relative_to(here)
+    assert main(["similar", "run", str(picture), "photos", "--most", "5"]) == 0
+    written = capfd.readouterr()
+    (folder,) = here.glob("similar-*")
+    assert written.out.endswith(f"Page       {folder.name}/similar.html\n")
+    assert written.out.startswith(f"{picture}: humans (")
+    page = (folder / "similar.html").read_text()
+    assert page.count('<img src="data:image/jpeg;base64,') == 6
+    assert "of the 5 nearest of 59 pictures in <bdi>photos</bdi> are <bdi>humans</bdi></h1>" in page
+    assert main(["similar", "run", str(picture), "photos", "--output", "alike", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert len(told["neighbours"]) == 8
+    assert told["page"] == "alike/similar.html"
+    assert told["itself"] == [f"photos/humans/{picture.name}"]
+
+
+def test_a_class_may_be_asked_for(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "run", "new", "--class", "humans", "--output", "out", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert {entry["explained"] for entry in told["explanations"]} == {"humans"}
+    assert told["page"] == "out/explanation.html"
+    assert (here / "out" / "explanation.html").exists()
+
+
+def test_pictures_that_cannot_be_read_leave_no_page(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = sorted(here.iterdir())
+    assert main(["explain", "run", "new/notes.txt"]) == 1
+    assert capfd.readouterr().out == "1 of 1 file could not be read:\n  new/notes.txt: not a picture: text\n"
+    assert sorted(here.iterdir()) == before
+
+
+def test_nothing_is_written_among_the_pictures(here: Path) -> None:
+    os.chdir("new")
+    before = sorted(Path().iterdir())
+    written = write_explanations("../run", ["."])
+    assert written.page is not None
+    assert written.page.parent.resolve().parent == here
+    found = write_similar("../run", before[-2], ".", most=2)
+    assert found.page.parent.resolve().parent == here
+    assert sorted(Path().iterdir()) == before
+
+
+def test_with_the_bundled_backbone_neither_keras_nor_tensorflow_is_loaded(here: Path) -> None:
+    code = (
+        "import sys, fieldguide as fg\n"
+        f"guide, new = fg.load({str(here / 'run')!r}), {str(here / 'new')!r}\n"
+        "print(len(fg.explain(guide, new)), len(fg.embed(guide, new)), len(fg.embed(None, new)))\n"
+        "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["4 4 4", "set()"]
