@@ -14,6 +14,7 @@ import numpy as np
 
 from fieldguide.asked import Asked
 from fieldguide.data.check import check
+from fieldguide.data.corrections import Corrections
 from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
@@ -48,6 +49,7 @@ def run_job(
     seed: int = 0,
     wishes: Wishes | None = None,
     logs: Sequence[str] = (),
+    corrections: str | Path | None = None,
 ) -> Outcome:
     """A run folder with classifier, card, tables and report, from a folder of pictures.
 
@@ -61,6 +63,7 @@ def run_job(
         seed: of everything random.
         wishes: how to train; by default all of it is chosen.
         logs: "tensorboard" and "mlflow", of a training from random weights.
+        corrections: a file of corrected labels, outside of `source`.
 
     Raises:
         InputError: if the pictures cannot be trained on, a share is given for a folder that comes divided, or the
@@ -69,7 +72,8 @@ def run_job(
         TrainingError: if a training from random weights diverges.
     """
     started = time.perf_counter()
-    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs))
+    mended = None if corrections is None else Corrections.read(corrections)
+    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs), corrections=mended)
     if asked.logs and asked.wishes.recipe != "scratch":
         raise InputError(
             f"--log is for --recipe scratch, and the recipe is {asked.wishes.recipe}: add --recipe scratch, or leave "
@@ -80,7 +84,7 @@ def run_job(
     require_outside(folder if folder is not None else runs_folder(source), source)
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = Dataset.from_directory(source)
+        data = _pictures(asked)
     _refuse_shares_of_parts(data, validation, test)
     with _new_folder(Path(source), folder) as place:
         return _trained(asked, data, place, watch, started)
@@ -105,8 +109,14 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
     require_run_outside(place, asked.source)
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = Dataset.from_directory(asked.source)
+        data = _pictures(asked)
     return _trained(asked, data, place, watch, started, resume=resume)
+
+
+def _pictures(asked: Asked) -> Dataset:
+    """The pictures, labelled by their folders and by what was corrected."""
+    data = Dataset.from_directory(asked.source)
+    return data if asked.corrections is None else asked.corrections.apply(data)
 
 
 def _trained(
@@ -134,6 +144,7 @@ def _trained(
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))
             write_tables(run, score, findings)
+            asked.write_corrections(place)
             report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
         run = replace(run, stages=merged(watch.stages))
         write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)  # last: it says that all is there

@@ -72,6 +72,8 @@ class Outcome:
         found, parts = self.findings, self.run.parts
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
         lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", f"{parts}; {parts.how}")]
+        if found.corrected is not None:
+            lines.append(_line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):
             lines.append(_line("", f"({how})"))
         for level in ("problem", "warning"):

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 LAYERS: dict[int, str] = {
     0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.known data.soundness "
-    "data.samples",
+    "data.samples data.tables data.decisions data.corrections",
     2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
@@ -34,8 +34,9 @@ LAYERS: dict[int, str] = {
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.stores training.origin training.scratch training.rates training.wishes "
     "training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps "
-    "evaluation.focus evaluation.evaluate evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
+    6: "evaluation.suspects evaluation.suspect_table evaluation.metrics evaluation.explain evaluation.class_maps "
+    "evaluation.heatmaps evaluation.focus evaluation.evaluate evaluation.evidence evaluation.case "
+    "evaluation.answering evaluation.signs "
     "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
     "evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
