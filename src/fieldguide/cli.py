@@ -222,7 +222,7 @@ def _relabel(options: argparse.Namespace) -> int:
     from fieldguide.relabelling.relabel import relabel
 
     done = relabel(
-        options.run,
+        options.folder,
         corrections=options.corrections,
         pictures=options.pictures,
         everything=options.all,

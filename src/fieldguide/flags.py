@@ -117,7 +117,7 @@ def add_corrections(command: argparse.ArgumentParser) -> None:
 
 def add_relabel(relabel: argparse.ArgumentParser) -> None:
     """The arguments of `relabel`."""
-    relabel.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    relabel.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
     relabel.add_argument(
         "--corrections",
         type=Path,

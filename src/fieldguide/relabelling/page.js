@@ -71,7 +71,8 @@ function show(focus) {
   $("picture").src = "picture/" + place;
   $("picture").alt = "Picture " + (place + 1) + ", " + file;
   $("file").textContent = file;
-  put($("question"), "Labelled ", {name: state.classes[label]}, ", looks like ", {name: state.classes[suggested]});
+  put($("question"), "Labelled ", {name: state.classes[label]}, 
+    ofSuggested > ofLabel ? ", looks like " : "; if it is not, ", {name: state.classes[suggested]});
   if (decision === undefined) $("decision").textContent = "Not decided yet.";
   else if (decision === LEFT_OUT) put($("decision"), "Decided: ", {as: "b", name: "left out"});
   else put($("decision"), "Decided: ", {as: "b", name: state.classes[decision]});
