@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,15 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 PATIENCE_SECONDS = 30.0
 _KEY_CODES = {"Enter": 13, "Backspace": 8, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}
 _TEXTS = {"Enter": "\r", " ": " "}
+
+# Chromium reads from descriptor 3 and writes to 4, which may be in use where it is started: by way of high numbers.
+PLUMBING = """
+import os, sys
+reading, writing, browser, *flags = sys.argv[1:]
+for number, place in ((int(reading), 100), (int(writing), 101), (100, 3), (101, 4)):
+    os.dup2(number, place)
+os.execv(browser, [browser, *flags])
+"""
 
 
 class Page:
@@ -124,9 +134,8 @@ def driven(profile: Path) -> Iterator[Browser]:
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
         "--no-first-run", f"--user-data-dir={profile}", "--remote-debugging-pipe",
     )  # fmt: skip
-    # Chromium reads from descriptor 3 and writes to 4; a shell puts the pipes there.
-    shell = ["sh", "-c", f'exec "$0" "$@" 3<&{theirs_read} 4>&{theirs_write}', BROWSER, *flags]
-    process = subprocess.Popen(shell, pass_fds=(theirs_read, theirs_write), stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", PLUMBING, str(theirs_read), str(theirs_write), BROWSER, *flags]
+    process = subprocess.Popen(command, pass_fds=(theirs_read, theirs_write), stderr=subprocess.DEVNULL)
     os.close(theirs_read)
     os.close(theirs_write)
     try:
