@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.decisions import lines_text
-from fieldguide.errors import FileError, InputError, MissingFileError, ModelError
+from fieldguide.errors import FieldguideError, FileError, InputError, MissingFileError, ModelError
 from fieldguide.files import explained, write_text
 from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
@@ -155,7 +155,7 @@ class Asked:
                 return cls(
                     Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged, corrections
                 )
-            except (ModelError, FileError):
+            except FieldguideError:
                 raise
             except (ValueError, KeyError, TypeError) as error:
                 raise ModelError(f"{path} is damaged: train again in a new folder.") from error
