@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fieldguide.comparison.outcome import Comparison
     from fieldguide.data import samples
     from fieldguide.data.check import Finding, Findings, check
+    from fieldguide.data.corrections import Corrections
     from fieldguide.data.dataset import Dataset, Skipped
     from fieldguide.data.pixels import PixelStore
     from fieldguide.data.split import Parts, split
@@ -63,6 +64,7 @@ _MODULE_OF = {
     "Augment": "augmentation.layer",
     "Classifier": "model.classifier",
     "Comparison": "comparison.outcome",
+    "Corrections": "data.corrections",
     "CrossValidation": "evaluation.crossvalidation",
     "Dataset": "data.dataset",
     "Diagnosis": "evaluation.diagnose",

@@ -8,12 +8,15 @@ import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from fieldguide.errors import FileError, InputError, MissingFileError, ModelError
+from fieldguide.data.corrections import Corrections
+from fieldguide.data.decisions import lines_text
+from fieldguide.errors import FieldguideError, FileError, InputError, MissingFileError, ModelError
 from fieldguide.files import explained, write_text
 from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
 from fieldguide.training.wishes import Wishes
 
 FILE = "asked.json"
+CORRECTED_FILE = "corrected.csv"  # the corrections as they were when a run began: the file itself may grow
 FORMAT = 1
 RUN = "RUN"  # stands for a run's folder, as in the help of the command line
 
@@ -39,6 +42,7 @@ class Asked:
     logs: tuple[str, ...] = ()
     prolonged: tuple[int, ...] = ()  # epochs in all that were asked for afterwards, each time it had ended
     folds: int | None = None  # of a cross-validation; None where a part of the pictures measures
+    corrections: Corrections | None = None  # of the pictures' labels
 
     @property
     def now(self) -> Wishes:
@@ -73,6 +77,7 @@ class Asked:
         words += ["--test", str(self.test)] if self.test not in (None, TEST_SHARE) else []
         words += ["--folds", str(self.folds)] if self.folds is not None else []
         words += ["--seed", str(self.seed)] if self.seed else []
+        words += ["--corrections", str(self.corrections.path)] if self.corrections is not None else []
         for log in self.logs:
             words += ["--log", log]
         words += ["--output", RUN] if self.prolonged else []
@@ -94,8 +99,29 @@ class Asked:
             "wishes": self.wishes.to_dict(),
             "logs": list(self.logs),
             "prolonged": list(self.prolonged),
+            "corrections": None if self.corrections is None else os.fspath(self.corrections.path),
         }
+        self.write_corrections(folder)
         write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
+
+    def write_corrections(self, folder: Path) -> None:
+        """Writes the corrections of the labels, if there are any, into a run's folder.
+
+        Raises:
+            FileError: they cannot be written.
+        """
+        if self.corrections is not None:
+            write_text(folder / CORRECTED_FILE, lines_text(self.corrections.lines))
+
+    def remove(self, folder: Path) -> None:
+        """Takes what `write` wrote away again.
+
+        Raises:
+            FileError: it cannot be removed.
+        """
+        for name in (FILE, CORRECTED_FILE) if self.corrections is not None else (FILE,):
+            with explained(folder / name, "remove"):
+                (folder / name).unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: Path) -> Asked:
@@ -127,8 +153,16 @@ class Asked:
                     raise KeyError("wishes")
                 shares = record["validation"], record["test"]
                 logs, prolonged = tuple(record["logs"]), tuple(record.get("prolonged", ()))
-                return cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged)
-            except ModelError:
+                corrections = _corrections_of(folder, record.get("corrections"))
+                return cls(
+                    Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged, corrections
+                )
+            except FieldguideError:
                 raise
             except (ValueError, KeyError, TypeError) as error:
                 raise ModelError(f"{path} is damaged: train again in a new folder.") from error
+
+
+def _corrections_of(folder: Path, named: str | None) -> Corrections | None:
+    """The corrections that a run began with, by the name that they were given under."""
+    return None if named is None else replace(Corrections.read(folder / CORRECTED_FILE), path=Path(named))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
-from fieldguide.flags import add_compare, add_rate, add_train, wished
+from fieldguide.flags import add_compare, add_corrections, add_rate, add_relabel, add_train, wished
 from fieldguide.look_flags import add_explain, add_similar
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
@@ -98,9 +98,12 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from fieldguide.data.check import check
+    from fieldguide.data.corrections import Corrections
     from fieldguide.data.dataset import Dataset
 
-    findings = check(Dataset.from_directory(options.folder))
+    mended = None if options.corrections is None else Corrections.read(options.corrections)
+    data = Dataset.from_directory(options.folder)
+    findings = check(data if mended is None else mended.apply(data))
     _print(findings, options)
     return PROBLEMS if findings.worst == "problem" else DONE
 
@@ -124,6 +127,7 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed or 0,
         wishes=Wishes(options.recipe or "auto", **asked),
         logs=tuple(options.log),
+        corrections=options.corrections,
     )
     return _print(outcome, options)
 
@@ -141,7 +145,7 @@ def _rate(options: argparse.Namespace) -> int:
 
 def _refuse_beside_resume(options: argparse.Namespace, asked: Mapping[str, Any]) -> None:
     """A run goes on as it began, so that nothing but more epochs can be asked of it."""
-    named = ("folder", "output", "validation", "test", "folds", "seed", "recipe")
+    named = ("folder", "output", "validation", "test", "folds", "seed", "recipe", "corrections")
     beside = [name for name in named if getattr(options, name) is not None]
     beside += [name for name in asked if name != "epochs"] + (["log"] if options.log else [])
     if beside:
@@ -231,6 +235,20 @@ def _augment(options: argparse.Namespace) -> int:
     return _print(replace(written, preset=chosen.preset), options)
 
 
+def _relabel(options: argparse.Namespace) -> int:
+    from fieldguide.relabelling.relabel import relabel
+
+    done = relabel(
+        options.folder,
+        corrections=options.corrections,
+        pictures=options.pictures,
+        everything=options.all,
+        port=options.port,
+        browser=not options.no_browser,
+    )
+    return _print(done, options)
+
+
 def _cache(options: argparse.Namespace) -> int:
     from fieldguide.cache import cache_size, clear_cache
 
@@ -284,12 +302,15 @@ def _parser() -> argparse.ArgumentParser:
         "check", _check, "what is wrong with a folder of pictures: unreadable files, copies, leaks, imbalance"
     )
     check.add_argument("folder", type=Path, help="a folder of class folders")
+    add_corrections(check)
 
     train = command("train", _train, "a classifier, a report and a verdict from a folder of pictures")
     add_train(train)
 
     add_rate(command("rate", _rate, "the learning rate to begin with, for a training from random weights"))
     add_compare(command("compare", _compare, "what the network's size, the number of pictures or a recipe changes"))
+
+    add_relabel(command("relabel", _relabel, "labels that are in doubt, one by one in the browser, to be put right"))
 
     evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
     evaluate.add_argument("model", type=Path, help="a run folder or a .keras file")

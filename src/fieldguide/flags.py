@@ -117,6 +117,7 @@ def add_train(train: argparse.ArgumentParser) -> None:
         "--test and --validation",
     )
     train.add_argument("--seed", type=whole, default=None, help="of everything random (0)")
+    add_corrections(train)
     train.add_argument(
         "--recipe",
         default=None,
@@ -134,6 +135,28 @@ def add_train(train: argparse.ArgumentParser) -> None:
     _add_flags(group, _BACKBONES, {})
     title = "with --recipe scratch (in brackets what is taken if nothing is said)"
     _add_scratch(train, title, {"epochs": "by the number of pictures; with --resume, in all"})
+
+
+def add_corrections(command: argparse.ArgumentParser) -> None:
+    """The flag of commands that take corrected labels."""
+    command.add_argument(
+        "--corrections", type=Path, metavar="FILE", help="labels that were corrected, by `fieldguide relabel`"
+    )
+
+
+def add_relabel(relabel: argparse.ArgumentParser) -> None:
+    """The arguments of `relabel`."""
+    relabel.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
+    relabel.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="where decisions are kept (corrections.csv in the run's folder)",
+    )
+    relabel.add_argument("--pictures", type=Path, metavar="FOLDER", help="where its pictures are now, if they moved")
+    relabel.add_argument("--all", action="store_true", help="all pictures, not only the suspects")
+    relabel.add_argument("--port", type=whole, default=0, metavar="N", help="of the page's address (any that is free)")
+    relabel.add_argument("--no-browser", action="store_true", help="only print the page's address")
 
 
 def add_compare(compare: argparse.ArgumentParser) -> None:

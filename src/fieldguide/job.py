@@ -15,6 +15,7 @@ import numpy as np
 from fieldguide import console
 from fieldguide.asked import Asked
 from fieldguide.data.check import check
+from fieldguide.data.corrections import Corrections
 from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
@@ -52,6 +53,7 @@ def run_job(
     seed: int = 0,
     wishes: Wishes | None = None,
     logs: Sequence[str] = (),
+    corrections: str | Path | None = None,
 ) -> Outcome:
     """A run folder with classifier, card, tables and report, from a folder of pictures.
 
@@ -67,6 +69,7 @@ def run_job(
         seed: of everything random.
         wishes: how to train; by default all of it is chosen.
         logs: "tensorboard" and "mlflow", of a training from random weights.
+        corrections: a file of corrected labels, outside of `source`.
 
     Raises:
         InputError: if the pictures cannot be trained on or divided so, a share is given for a folder that comes
@@ -75,7 +78,10 @@ def run_job(
         TrainingError: if a training from random weights diverges.
     """
     started = time.perf_counter()
-    asked = Asked(Path(source), validation, test, seed, wishes or Wishes(), tuple(logs), folds=folds)
+    mended = None if corrections is None else Corrections.read(corrections)
+    asked = Asked(
+        Path(source), validation, test, seed, wishes or Wishes(), tuple(logs), folds=folds, corrections=mended
+    )
     if asked.logs and asked.wishes.recipe != "scratch":
         raise InputError(
             f"--log is for --recipe scratch, and the recipe is {asked.wishes.recipe}: add --recipe scratch, or leave "
@@ -87,7 +93,7 @@ def run_job(
     require_outside(folder if folder is not None else runs_folder(source), source)
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = Dataset.from_directory(source)
+        data = _pictures(asked)
     _refuse_shares_of_parts(data, validation, test)
     if folds is not None:
         refuse_what_cannot_be_folded(data, folds)
@@ -114,8 +120,14 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
     require_run_outside(place, asked.source)
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = Dataset.from_directory(asked.source)
+        data = _pictures(asked)
     return _trained(asked, data, place, watch, started, resume=resume)
+
+
+def _pictures(asked: Asked) -> Dataset:
+    """The pictures, labelled by their folders and by what was corrected."""
+    data = Dataset.from_directory(asked.source)
+    return data if asked.corrections is None else asked.corrections.apply(data)
 
 
 def _trained(
@@ -148,6 +160,7 @@ def _trained(
         with watch.stage("report"):
             run = replace(run, stages=merged(watch.stages))
             write_tables(run, score, findings)
+            asked.write_corrections(place)
             report(run, score, place / REPORT_FILE, findings=findings, diagnosis=diagnosis, command=again)
         run = replace(run, stages=merged(watch.stages))
         write_card(run, score, findings=findings, diagnosis=diagnosis, command=again)  # last: it says that all is there

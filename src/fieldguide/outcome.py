@@ -74,6 +74,8 @@ class Outcome:
         divided = parts.how if self.score and self.score.folds else f"{parts}; {parts.how}"
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
         lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", divided)]
+        if found.corrected is not None:
+            lines.append(_line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):
             lines.append(_line("", f"({how})"))
         for level in ("problem", "warning"):

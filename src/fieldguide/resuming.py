@@ -83,10 +83,10 @@ def under_way(asked: Asked, place: Path) -> Iterator[str]:
     except FileError as error:
         raise type(error)(f"{error} Then {again}.") from error
     except InputError:
-        _as_it_was(place, before, stood)
+        _as_it_was(place, asked, before, stood)
         raise
     except TrainingError as error:
-        _as_it_was(place, before, stood)
+        _as_it_was(place, asked, before, stood)
         if not any(place.iterdir()):  # no epoch had ended: the folder is as good as new
             raise
         raise TrainingError(
@@ -95,11 +95,11 @@ def under_way(asked: Asked, place: Path) -> Iterator[str]:
         ) from error
 
 
-def _as_it_was(place: Path, before: Asked | None, stood: int | None) -> None:
+def _as_it_was(place: Path, asked: Asked, before: Asked | None, stood: int | None) -> None:
     """Takes back what was written down of a training of which no epoch has ended."""
     if _mark(place) == stood:
         with explained(place / FILE, "write"):
-            before.write(place) if before is not None else (place / FILE).unlink()
+            before.write(place) if before is not None else asked.remove(place)
 
 
 def _stands(place: Path, found: Checkpoint) -> str:

@@ -131,6 +131,25 @@ def nothing_to_train_on(place: Place) -> list[str]:
     return ["train", "divided"]
 
 
+def corrections_of_others(place: Place) -> list[str]:
+    from fieldguide.data.corrections import Corrections
+    from fieldguide.data.dataset import Dataset
+
+    Corrections.record(place.root / "c.csv", Dataset.from_directory(place.photos), {"cats/0.jpg": "dogs"})
+    shutil.copy(place.photos / "cats" / "1.jpg", place.photos / "cats" / "0.jpg")
+    return ["train", "photos", "--corrections", "c.csv"]
+
+
+def corrections_of_another_kind(place: Place) -> list[str]:
+    (place.root / "diary.csv").write_text("dear diary\n")
+    return ["check", "photos", "--corrections", "diary.csv"]
+
+
+def without_suspects(place: Place) -> list[str]:
+    shutil.copytree(place.run, place.root / "run", ignore=shutil.ignore_patterns("suspects.csv"))
+    return ["relabel", "run", "--no-browser"]
+
+
 def output_taken(place: Place) -> list[str]:
     (place.root / "run").mkdir()
     (place.root / "run" / "letter.txt").write_text("dear")
@@ -285,6 +304,11 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     (parts_and_classes, r"mixed holds both parts \(train\) and other folders \(cats\): move the others away"),
     (the_same_part_twice, r"twice holds the same part twice \(train, val, valid\): merge them"),
     (nothing_to_train_on, r"class 'dogs' has no picture to train on in .*divided: add some to its train folder"),
+    (corrections_of_others, r"c\.csv was made for other pictures: cats/0\.jpg in photos is another picture now\. Look"),
+    (corrections_of_another_kind, r"diary\.csv begins with 'dear diary'; expected corrections, which"),
+    (lambda place: ["train", "photos", "--corrections", "lost.csv"], r"cannot read lost\.csv: it does not exist"),
+    (without_suspects, r"run holds no suspects\.csv: name a run that found suspects, or train again"),
+    (lambda place: ["relabel", "photos", "--no-browser"], r"photos holds no card\.json: name the folder of a run that"),
     (output_taken, r"run holds something already: name a new folder with --output"),
     (output_is_a_file, r"run is a file; a folder was expected: name a new one with --output"),
     (output_below_a_file, r"cannot use the folder file/run: "),

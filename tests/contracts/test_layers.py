@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 LAYERS: dict[int, str] = {
     0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.listed data.known "
-    "data.soundness data.samples",
+    "data.soundness data.samples data.tables data.decisions data.corrections",
     2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
@@ -35,11 +35,11 @@ LAYERS: dict[int, str] = {
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.origin training.scratch training.rates training.flag_names training.recipe_words "
     "training.backbone_wishes training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.folds evaluation.metrics evaluation.explain evaluation.class_maps "
-    "evaluation.heatmaps evaluation.focus evaluation.explaining evaluation.likeness evaluation.evaluate "
-    "evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering evaluation.signs "
-    "evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse "
-    "evaluation.fitting evaluation.ailments evaluation.diagnose",
+    6: "evaluation.suspects evaluation.suspect_table evaluation.folds evaluation.metrics evaluation.explain "
+    "evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining evaluation.likeness "
+    "evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering "
+    "evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace "
+    "evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates reporting.card "
     "reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks reporting.neighbours",
@@ -47,12 +47,12 @@ LAYERS: dict[int, str] = {
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "
     "comparison.compare rate asked resuming outcome job predict demo destination explanations neighbours chosen "
-    "augment preprocessing.warning preprocessing.arguments preprocessing.pictures preprocessing.transforms "
-    "preprocessing.random_transforms preprocessing.listing preprocessing.table preprocessing.kept "
-    "preprocessing.reader preprocessing.drawing preprocessing.standard preprocessing.notes "
-    "preprocessing.transformer preprocessing.saving preprocessing.endless preprocessing.iterators "
-    "preprocessing.array_iterators preprocessing.file_iterators preprocessing.generator preprocessing.pipelines "
-    "preprocessing.folders preprocessing.image",
+    "augment relabelling.picture relabelling.session relabelling.server relabelling.relabel preprocessing.warning "
+    "preprocessing.arguments preprocessing.pictures preprocessing.transforms preprocessing.random_transforms "
+    "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
+    "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving "
+    "preprocessing.endless preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
+    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
     9: "__init__ typed flags look_flags sheet_flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras

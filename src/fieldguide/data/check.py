@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from fieldguide import console
-from fieldguide.data.dataset import PARTS, Dataset, Skipped, relative
+from fieldguide.data.dataset import PARTS, Corrected, Dataset, Skipped, relative
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
 from fieldguide.words import are, counted
@@ -77,6 +77,7 @@ class Findings:
     hidden: int
     counts: dict[str, int]  # readable pictures of each class
     findings: tuple[Finding, ...]  # problems first
+    corrected: Corrected | None = None  # where labels are not all those of the folders
 
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {count:,}" for name, count in list(self.counts.items())[:8])
@@ -85,6 +86,7 @@ class Findings:
             f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
             + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
+            *([f"{self.corrected.file}: {self.corrected}"] if self.corrected else []),
             *(finding.shown(self._most(finding)) for finding in self.findings),
         ]
         if any(finding.count > self._most(finding) for finding in self.findings):
@@ -111,6 +113,7 @@ class Findings:
             "hidden": self.hidden,
             "counts": self.counts,
             "findings": [asdict(finding) for finding in self.findings],
+            **({"corrections": asdict(self.corrected)} if self.corrected else {}),
         }
 
 
@@ -151,6 +154,7 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
         hidden=dataset.hidden,
         counts=dataset.counts,
         findings=tuple(findings),
+        corrected=dataset.corrected,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, holds_runs, run_among
+from fieldguide.words import counted
 
 PARTS = ("train", "validation", "test")
 _PART_OF_FOLDER = {
@@ -33,6 +34,22 @@ class Skipped:
 
     path: Path
     reason: str
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What a corrections file changed."""
+
+    file: str  # its name
+    changed: int  # labels
+    left_out: int  # pictures
+    confirmed: int  # labels that were looked at and are right
+
+    def __str__(self) -> str:
+        parts = [f"{counted(self.changed, 'label')} corrected"] if self.changed or not self.left_out else []
+        parts += [f"{counted(self.left_out, 'picture')} left out"] if self.left_out else []
+        parts += [f"{self.confirmed:,} confirmed"] if self.confirmed else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +74,7 @@ class Dataset:
     skipped: tuple[Skipped, ...] = ()
     hidden: int = 0  # hidden and system files, which are neither pictures nor skipped
     given: np.ndarray | None = field(default=None)  # int8 (n,), an index into PARTS, where the folder came divided
+    corrected: Corrected | None = None  # where labels are not all those of the folders
 
     @classmethod
     def from_directory(cls, directory: str | Path, *, fewest_classes: int = 2) -> Dataset:
@@ -143,8 +161,7 @@ class Dataset:
             return self
         kept = np.array([row for row in range(len(self)) if row not in unreadable], np.int64)
         skipped = self.skipped + tuple(Skipped(self.paths[row], reason) for row, reason in unreadable.items())
-        smaller = self.select(kept)
-        return Dataset(self.root, smaller.paths, smaller.labels, self.class_names, skipped, self.hidden, smaller.given)
+        return replace(self.select(kept), skipped=skipped, hidden=self.hidden, corrected=self.corrected)
 
     def to_dict(self) -> dict[str, object]:
         """Counts and names, ready for JSON; not the paths of all pictures."""

@@ -179,9 +179,7 @@ def _parts(dataset: Dataset, part_of: np.ndarray, twins: Twins, seed: int, how: 
             if dataset.given is None:
                 missing = "all of them are copies of pictures of other classes; add pictures of its own"
             raise InputError(f"class '{name}' has no picture to train on in {dataset.root}: {missing}.")
-    train = Dataset(
-        train.root, train.paths, train.labels, train.class_names, dataset.skipped, dataset.hidden, train.given
-    )
+    train = replace(train, skipped=dataset.skipped, hidden=dataset.hidden, corrected=dataset.corrected)
     leaks = _leaks(dataset, part_of, twins, ("train", "validation", measured))
     return Parts(train, validation, test, twins.groups[part_of == 0], seed, how, measured, leaks)
 

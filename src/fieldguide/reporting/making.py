@@ -21,6 +21,8 @@ RUN_FILES = {
     "skipped.csv": "files that were left out, and why",
 }
 
+CORRECTED_FILES = {"corrected.csv": "the corrections that its labels are by"}
+
 SCRATCH_FILES = {
     "asked.json": "what was asked for, so that it can be resumed",
     "checkpoints": "a folder: where the training stands, so that epochs can be added",
@@ -112,6 +114,7 @@ def _repeat(command: str) -> str:
 def _folder(run: Run, measured: bool) -> str:
     where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
     there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or measured}
+    there |= CORRECTED_FILES if run.parts.train.corrected is not None else {}
     there |= SCRATCH_FILES if isinstance(run.recipe, ScratchRecipe) else {}
     return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})
 

@@ -208,9 +208,11 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     used = len(parts.train) + len(parts.validation) + len(parts.test)
     found = findings.found if findings is not None else used + len(skipped)
     hidden = f" Hidden files left aside: {findings.hidden:,}." if findings is not None and findings.hidden else ""
+    mended = parts.train.corrected
+    labels = f" Labels as in {name(mended.file)}: {mended}." if mended is not None else ""
     body = (
-        f"<p>{counted(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden} Divided "
-        f"{escape(parts.how)}.</p>" + _counts(run)
+        f"<p>{counted(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden}{labels} "
+        f"Divided {escape(parts.how)}.</p>" + _counts(run)
     )
     if findings is not None:
         body += "".join(_finding(one) for one in findings.findings if one.kind != "skipped")  # they come below
