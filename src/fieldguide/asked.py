@@ -149,14 +149,13 @@ class Asked:
                     )
                 wishes = dict(record["wishes"])
                 wishes["target"] = None if wishes["target"] is None else tuple(wishes["target"])
-                if set(wishes) != {field.name for field in fields(Wishes)}:
+                if not set(wishes) <= {field.name for field in fields(Wishes)}:  # earlier versions knew of fewer
                     raise KeyError("wishes")
                 shares = record["validation"], record["test"]
                 logs, prolonged = tuple(record["logs"]), tuple(record.get("prolonged", ()))
                 corrections = _corrections_of(folder, record.get("corrections"))
-                return cls(
-                    Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged, corrections
-                )
+                asked = cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged)
+                return replace(asked, corrections=corrections)
             except FieldguideError:
                 raise
             except (ValueError, KeyError, TypeError) as error:
