@@ -361,7 +361,10 @@ def test_what_was_asked_comes_back(tmp_path: Path) -> None:
             "--seed, --recipe cannot be given with --resume",
         ),
         ([], "no folder of pictures was named"),
-        (["photos", "--epochs", "5"], "--epochs is for --recipe scratch, and the recipe is auto"),
+        (
+            ["photos", "--epochs", "5"],
+            "--epochs is for --recipe scratch and for heads with hidden layers, and the recipe is auto",
+        ),
         (["photos", "--recipe", "best"], "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
         (["photos", "--recipe", "scratch", "--log", "wandb"], "log is 'wandb'"),
         (

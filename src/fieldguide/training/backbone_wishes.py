@@ -46,6 +46,12 @@ def transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
 
 
 def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    for name in ("epochs", "rate"):
+        if name in asked and "dense" not in asked:
+            raise InputError(
+                f"{name} is for --recipe scratch and for heads with hidden layers, and the recipe is {kind} without "
+                f"--dense: leave it out; of fine-tuning it is --fine-tune-{name}."
+            )
     changes: dict[str, object] = {
         _INSIDE.get(name, name): value for name, value in asked.items() if name not in ("side", "augment", "freeze")
     }
