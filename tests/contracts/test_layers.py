@@ -35,14 +35,15 @@ LAYERS: dict[int, str] = {
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
     "training.watching training.origin training.scratch training.rates training.flag_names training.recipe_words "
     "training.backbone_wishes training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.suspect_table evaluation.folds evaluation.metrics evaluation.explain "
-    "evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining evaluation.likeness "
-    "evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case evaluation.answering "
-    "evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts evaluation.pace "
-    "evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
+    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.metrics "
+    "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
+    "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
+    "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
+    "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
-    "reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates reporting.card "
-    "reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks reporting.neighbours",
+    "reporting.doubted reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates "
+    "reporting.card reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks "
+    "reporting.neighbours",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "

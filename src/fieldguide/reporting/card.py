@@ -15,7 +15,9 @@ from fieldguide.data.check import Findings
 from fieldguide.data.dataset import relative
 from fieldguide.data.decode import BACKGROUND, DECODER_VERSION
 from fieldguide.evaluation.diagnose import Diagnosis
+from fieldguide.evaluation.doubted import doubted
 from fieldguide.evaluation.metrics import Score
+from fieldguide.evaluation.suspect_table import SUSPECTS_FILE, write_suspects
 from fieldguide.files import write_text
 from fieldguide.model.note import FORMAT
 from fieldguide.model.predictions import columns
@@ -110,7 +112,9 @@ def write_card(
 
 
 def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
-    """Writes history.csv, skipped.csv and, of a score, predictions.csv into the run's folder, each atomically.
+    """Writes history.csv, skipped.csv, suspects.csv and, of a score, predictions.csv into the run's folder.
+
+    Each is written atomically. Without answers out of fold there is no suspects.csv.
 
     Raises:
         FileError: if they cannot be written.
@@ -121,6 +125,8 @@ def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     fields = [field.name for field in dataclasses.fields(Epoch)]
     history = ([epoch.to_dict()[field] for field in fields] for epoch in run.epochs)
     _write_csv(folder / "history.csv", fields, history)
+    if (found := doubted(run)) is not None:
+        write_suspects(folder / SUSPECTS_FILE, found.suspects, found.files)
     if score is not None:
         _write_csv(
             folder / "predictions.csv", columns(("file", "part", "label", "predicted"), score.class_names), _rows(score)

@@ -11,17 +11,20 @@ from fieldguide.data.check import Findings
 from fieldguide.data.dataset import Dataset
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose
+from fieldguide.evaluation.doubted import doubted
 from fieldguide.evaluation.explain import worst_errors
 from fieldguide.evaluation.metrics import Score
 from fieldguide.files import path_of, write_text
 from fieldguide.reporting import sections
 from fieldguide.reporting.diagnosis import evidence
+from fieldguide.reporting.doubted import in_doubt
 from fieldguide.reporting.folds import fold_by_fold
 from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name, sentence
 from fieldguide.reporting.pictures import spread, thumbnails
 from fieldguide.reporting.style import style as stylesheet
 from fieldguide.training.fit import Run
+from fieldguide.training.stores import whole
 from fieldguide.version import __version__
 
 MISTAKES_SHOWN = 24
@@ -94,6 +97,8 @@ def report(
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
+    if (found := doubted(run)) is not None:
+        body.append(in_doubt(found, whole(run.parts), target_size=recipe.target_size, resize=recipe.resize))
     body += [
         sections.data(run, findings, _examples(source, shown, urls)),
         making(run, command, measured=score is not None),

@@ -13,7 +13,7 @@ from fieldguide.data.split import assign
 from fieldguide.model.head import Head
 from fieldguide.training.logistic import Examples, fit, problem_for
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Epoch, Trial
+from fieldguide.training.record import Answers, Epoch, Trial
 
 MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried
@@ -51,6 +51,12 @@ class Chosen:
     def temperature(self) -> float:
         """The temperature that calibrates the held-out logits."""
         return fit_temperature(self.logits, self.labels)
+
+    @property
+    def answers(self) -> Answers:
+        """What was said of the held-out pictures."""
+        rows = np.concatenate([fold.held for fold in self.folds])
+        return Answers(rows, self.labels, softmax(self.logits, self.temperature))
 
     @property
     def right(self) -> np.ndarray:

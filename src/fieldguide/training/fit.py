@@ -29,7 +29,7 @@ from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.looking import Looking
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Choices, Epoch, Schedule, Stage, Watch
+from fieldguide.training.record import Answers, Choices, Epoch, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -64,6 +64,7 @@ class Run:
     agreement: float | None  # largest difference between the saved Keras model's probabilities and the engine's
     decoded: int = 0  # pictures that were decoded in this training; the others were kept from before
     computed: int = 0  # pictures that went through the frozen network now; likewise
+    answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
 
     def __str__(self) -> str:
@@ -284,6 +285,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         agreement=agreement,
         decoded=store.decoded,
         computed=sum(each.computed for each in learnt.seen.features),
+        answers=learnt.chosen.answers,
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 from fieldguide.intervals import Estimate
 
 
@@ -77,6 +79,15 @@ class Choices:
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
         return {**asdict(self), "held_out": self.held_out.to_dict()}
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What was said of pictures by models that were not fitted to them: out of fold, or of a validation part."""
+
+    rows: np.ndarray  # int64 (n,), of the pictures of train and then of validation
+    labels: np.ndarray  # int (n,)
+    probabilities: np.ndarray  # float64 (n, classes), calibrated
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""The labels in doubt among the pictures of a training, by what it said of them out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fieldguide.evaluation.suspects import Suspects, find_suspects
+from fieldguide.training.fit import Run
+
+FEWEST = 20  # pictures, below which what is usual of a class is not known
+
+
+@dataclass(frozen=True, eq=False)
+class Doubted:
+    """A ranking of pictures by how much their labels are in doubt, and which pictures these are."""
+
+    suspects: Suspects
+    files: tuple[str, ...]  # as seen from the pictures' root, one for each row of the ranking
+
+
+def doubted(run: Run) -> Doubted | None:
+    """The labels in doubt of a training; None where nothing is known of them.
+
+    What is said of a picture comes from a model that was not fitted to it. Of a training from random weights, and of
+    fewer than 20 pictures, nothing is known.
+
+    Args:
+        run: from `train`.
+    """
+    said = run.answers
+    if said is None or len(said.rows) < FEWEST:
+        return None
+    train, count = run.parts.train, len(run.parts.train)
+    files = tuple(
+        train.name(int(row)) if row < count else run.parts.validation.name(int(row) - count) for row in said.rows
+    )
+    return Doubted(find_suspects(said.probabilities, said.labels, train.class_names), files)
