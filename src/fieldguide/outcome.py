@@ -93,8 +93,10 @@ class Outcome:
         recipe, reasons = self.run.recipe, [*self.run.recipe.reasons]
         if isinstance(recipe, ScratchRecipe):
             reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
-        elif recipe.fine_tune_epochs:
-            reasons.append(f"fine-tuning {self.run.choices.fine_tune_reason}")
+        else:
+            choices = self.run.choices
+            reasons += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
+            reasons.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")
         return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
 
     def _result(self) -> list[str]:

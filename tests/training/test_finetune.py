@@ -72,6 +72,8 @@ def test_only_convolutions_behind_the_cut_have_changed(tuned: Tuned) -> None:
     assert changed == behind
     assert 0 < len(behind) < len([name for name in bundled if name.endswith("/kernel")])
     assert all(np.isfinite(value).all() for value in tuned.weights.values())
+    assert tuned.trained == sum(bundled[name].size for name in behind) + 1281
+    assert tuned.frozen == sum(value.size for value in bundled.values()) + 1281 - tuned.trained
 
 
 @pytest.mark.keras

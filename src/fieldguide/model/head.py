@@ -26,6 +26,11 @@ class Head:
         return (*self.hidden, (self.kernel, self.bias))
 
     @property
+    def size(self) -> int:
+        """How many parameters it has."""
+        return sum(kernel.size + bias.size for kernel, bias in self.layers)
+
+    @property
     def inputs(self) -> int:
         """How many features it takes."""
         return len(self.layers[0][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ class Tuned:
     head: Head
     epochs: tuple[Epoch, ...]
     logits: np.ndarray  # float32 (held, units) of the fold's held-out rows
+    trained: int  # parameters, the head's among them
+    frozen: int  # parameters of the trunk that stayed as they were
 
 
 def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
@@ -83,9 +86,12 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
                 break
     assert best is not None
     model.set_weights(best[1])
+    trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    values = weights_of(base, seen.trunk)
+    frozen = sum(value.size for value in values.values()) + head.size - trained
     place = _best_place(epochs)
     epochs[place - 1] = replace(epochs[place - 1], chosen=True)
-    return Tuned(weights_of(base, seen.trunk), head_of(model), tuple(epochs), best[2])
+    return Tuned(values, head_of(model), tuple(epochs), best[2], trained, frozen)
 
 
 def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, keras.Model, int]:

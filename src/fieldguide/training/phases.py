@@ -13,6 +13,7 @@ from fieldguide.data.split import Parts
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.head import Head
+from fieldguide.model.lite0 import read_weights
 from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
 from fieldguide.training.dense import fit_dense
 from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
@@ -170,6 +171,8 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
         temperature=fit_temperature(tuned.logits, truth),
         held_out=now,
         fine_tuned=True,
+        trained=tuned.trained,
+        frozen=tuned.frozen,
         fine_tune_reason=(
             f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
             f"{100 * now.value:.1f}%, {'as asked for' if always else 'and the loss fell clearly'}"
@@ -187,4 +190,7 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
 
 
 def _without(learnt: Learnt, reason: str) -> Learnt:
-    return replace(learnt, choices=replace(learnt.choices, fine_tune_reason=reason))
+    weights = learnt.weights if learnt.weights is not None else read_weights()
+    frozen = sum(value.size for value in weights.values())
+    choices = replace(learnt.choices, fine_tune_reason=reason, trained=learnt.head.size, frozen=frozen)
+    return replace(learnt, choices=choices)

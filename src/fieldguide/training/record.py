@@ -75,6 +75,8 @@ class Choices:
     held_out: Estimate  # accuracy on the pictures that chose: optimistic
     fine_tuned: bool
     fine_tune_reason: str  # a sentence: why the last blocks were trained, or not
+    trained: int = 0  # parameters of the head, and of what was trained of the backbone
+    frozen: int = 0  # parameters of the backbone that stayed as they were
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
