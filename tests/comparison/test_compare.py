@@ -386,7 +386,10 @@ def test_the_command_prints_json_and_nothing_else(
     [
         (["--data-size", "--seeds", "-3"], "fieldguide: --seeds is -3; expected a whole number of runs"),
         (["--data-size", "--workers", "0"], "fieldguide: --workers is 0; expected a whole number of runs at once"),
-        (["--data-size", "--epochs", "3"], "--epochs is for --recipe scratch, and the recipe is features: add"),
+        (
+            ["--data-size", "--epochs", "3"],
+            "--epochs is for --recipe scratch and for heads with hidden layers, and the recipe is features",
+        ),
         (["--complexity", "--size", "tiny"], "--complexity trains every size"),
         (["--recipes", "--dropout", "0"], "leave out --dropout 0"),
         (["--complexity", "--patience", "3"], "--patience chooses on pictures that are held out of train"),

@@ -169,7 +169,12 @@ def test_from_the_first_line_to_the_last(how: str, run: Path) -> None:
     command = [sys.executable, "-m", "fieldguide", "relabel", str(run), "--no-browser"]
     command += ["--json"] if how == "finished" else []
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs are deaf to it
     )
     assert process.stdout is not None and process.stderr is not None
     assert process.stderr.readline() == (

@@ -154,7 +154,8 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"cut": "block9_add"}, "--cut is 'block9_add', which does not end a block"),
         ({"freeze": ("half",)}, "--freeze is 'half'; expected 'all', 'none', 'until LAYER'"),
         ({"freeze": ("blocks", "40")}, "the last 40 blocks of EfficientNet-Lite0 are asked for, and it has 17"),
-        ({"augment": "wild"}, "--augment is 'wild'; expected one of none, light"),
+        ({"augment": "wild", "views": 2}, "--augment is 'wild'; expected one of none, light"),
+        ({"augment": "light"}, "--augment is .light., which varies further views .* add --views 4"),
         ({"side": 9}, "--side is 9; expected a whole number of pixels from 32 to 512"),
         (
             {"recipe": "finetune", "backbone": "vgg16", "weights": "random", "cut": "block4_conv1"},

@@ -52,6 +52,11 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
                 f"{name} is for --recipe scratch and for heads with hidden layers, and the recipe is {kind} without "
                 f"--dense: leave it out; of fine-tuning it is --fine-tune-{name}."
             )
+    if "augment" in asked and "views" not in asked:
+        raise InputError(
+            f"augment is {asked['augment']!r}, which varies further views of each picture, and none are asked for: add "
+            "--views 4."
+        )
     changes: dict[str, object] = {
         _INSIDE.get(name, name): value for name, value in asked.items() if name not in ("side", "augment", "freeze")
     }

@@ -37,6 +37,7 @@ from fieldguide.training.stores import at_size, whole_store
 from fieldguide.training.watching import watch as watched
 
 ROOM_FOR_A_MODEL = 40_000_000  # bytes, of the backbone with a head
+ROOM_FOR_A_DENSE_HEAD = 200_000_000  # bytes: 1,024 hidden units on the flattened map that the course takes have 154 MB
 ROOM_FOR_THE_REST = 5_000_000  # bytes, of a model's archive besides its weights, and of logs
 
 
@@ -151,8 +152,11 @@ def train(
 
 def _room(parts: Parts, recipe: Recipe | ScratchRecipe | None) -> int:
     """Bytes that are written at the most."""
-    if not isinstance(recipe, ScratchRecipe):
+    if recipe is None:
         return ROOM_FOR_A_MODEL
+    if isinstance(recipe, Recipe):
+        head = ROOM_FOR_A_DENSE_HEAD if recipe.dense else 0
+        return ROOM_FOR_A_MODEL + head + (0 if recipe.trunk.bundled else 4 * recipe.trunk.spec.parameters)
     parameters = recipe.net.parameters(units_for(len(parts.train.class_names)))
     return ROOM_FOR_THE_REST + 4 * parameters + checkpoints.room(parameters)
 

@@ -1,0 +1,82 @@
+"""A training on a backbone that did not come with fieldguide: from pictures to a file that is read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.split import Parts, split
+from fieldguide.errors import InputError
+from fieldguide.model.classifier import load
+from fieldguide.model.trunk import Trunk
+from fieldguide.training.fit import Run, train
+from fieldguide.training.recipe import Recipe
+
+# Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.keras,
+]
+
+CUT, START = "block_2_add", "block_1_project_BN"
+RECIPE = Recipe(
+    "mobilenet_v2",
+    cut=CUT,
+    weights="random",
+    target_size=(64, 64),
+    pooling="flatten",
+    dense=(16,),
+    dropout=0.2,
+    head_epochs=3,
+    views=2,
+    folds=3,
+    start=START,
+    fine_tune_epochs=1,
+    fine_tune="always",
+    fine_tune_rate=1e-3,
+)
+
+
+@pytest.fixture(scope="module")
+def parts(small_photos: Path) -> Parts:
+    return split(Dataset.from_directory(small_photos), test=0.2, seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(parts, recipe=RECIPE, folder=tmp_path_factory.mktemp("run") / "r")
+
+
+def test_only_what_follows_the_start_is_trained(run: Run, parts: Parts) -> None:
+    frozen = train(parts, recipe=RECIPE.with_(fine_tune_epochs=0, head_epochs=1))
+    before, after = frozen.classifier.weights, run.classifier.weights
+    assert before is not None
+    assert after is not None
+    assert set(before) == set(after)
+    changed = {name.split("/")[0] for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"block_2_expand", "block_2_depthwise", "block_2_project"}  # not a batch norm of them
+    choices = run.choices
+    assert choices.fine_tuned
+    assert choices.trained + choices.frozen == sum(value.size for value in after.values()) + run.classifier.head.size
+    assert frozen.choices.trained == frozen.classifier.head.size == 6144 * 16 + 16 + 16 + 1
+
+
+def test_the_file_gives_the_same_as_the_training(run: Run, parts: Parts) -> None:
+    assert run.folder is not None
+    assert run.agreement is not None
+    assert run.agreement < 1e-3
+    back = load(run.folder)
+    assert back.trunk == Trunk("mobilenet_v2", CUT, pooling="flatten")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    np.testing.assert_allclose(back.probabilities(pixels), run.classifier.probabilities(pixels), atol=1e-4)
+    assert [len(bias) for _, bias in back.head.layers] == [16, 1]
+
+
+def test_a_layer_that_there_is_not_is_told_before_pictures_are_seen(parts: Parts) -> None:
+    with pytest.raises(InputError, match=r"MobileNetV2 has no layer 'block_2_ad'.*such as block_2_add"):
+        train(parts, recipe=RECIPE.with_(cut="block_2_ad", start="pixels"))
+    with pytest.raises(InputError, match="mobilenet_v2 has no layer 'block_77'"):
+        train(parts, recipe=RECIPE.with_(start="block_77"))
