@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_refused() -> None:
         Naming.fit(np.array([[0.5, 0.5]]), np.array([0, 1]))
     with pytest.raises(InputError, match="for a sigmoid give both columns"):
         Naming.fit(np.array([0.5]), np.array([0]))
-    with pytest.raises(InputError, match=r"sums to 0\.800"):
+    with pytest.raises(InputError, match=r"sum to 0\.800"):
         Naming(0.05, 1.0, 10).sets(np.array([[0.4, 0.4]]))
     with pytest.raises(InputError, match="for 3 class names"):
         Naming(0.05, 1.0, 10).coverage(np.array([[0.5, 0.5]]), np.array([0]), list("abc"))

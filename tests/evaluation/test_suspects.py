@@ -160,8 +160,8 @@ def test_what_is_printed_and_kept() -> None:
     ("stated", "labels", "message"),
     [
         (np.array([[0.5, 0.5]]), np.array([0, 1]), "2 labels came for 1 picture;"),
-        (np.array([[0.9, 0.5]]), np.array([0]), "row 0 of the probabilities sums to 1.400"),
-        (np.array([[np.nan, 0.5]]), np.array([0]), "row 0 of the probabilities sums to nan"),
+        (np.array([[0.9, 0.5]]), np.array([0]), "the probabilities of row 0 sum to 1.400"),
+        (np.array([[np.nan, 0.5]]), np.array([0]), "the probabilities of row 0 sum to nan"),
         (np.array([[0.5, 0.5]]), np.array([2]), "labels reach from 2 to 2; expected whole numbers from 0 to 1"),
         (np.array([[0.5, 0.5]]), np.array([0.0]), "labels are float64"),
         (np.array([0.5]), np.array([0]), "for a sigmoid give both columns"),

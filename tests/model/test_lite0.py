@@ -20,6 +20,7 @@ import pytest
 from fieldguide.errors import InputError, ModelError
 from fieldguide.model import lite0
 from fieldguide.model.backbones import backbone, names
+from fieldguide.model.cuts import split_at, train_only_after
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden" / "lite0_features.npz"
@@ -107,7 +108,7 @@ def test_a_tail_continues_from_the_cut_with_the_same_layers() -> None:
     every = keras.Model(model.input, [model.output, *(model.get_layer(cut).output for cut in cuts)])
     features, *activations = every(noise(2))
     for cut, activation in zip(cuts, activations, strict=True):
-        tail = lite0.tail(model, cut)
+        _, tail = split_at(model, cut)
         np.testing.assert_array_equal(np.asarray(tail(activation)), np.asarray(features))
         assert tail.get_layer("top_conv") is model.get_layer("top_conv")
         assert len(tail.layers) < len(model.layers)
@@ -127,7 +128,7 @@ def test_cuts_are_the_ends_of_blocks_and_nothing_else_is() -> None:
 def test_batch_norm_stays_in_inference_mode_while_the_rest_is_trained(tmp_path: Path) -> None:
     import keras
 
-    backbone_model = lite0.train_only_after(lite0.load_weights(lite0.lite0(SMALL)), CUT)
+    backbone_model = train_only_after(lite0.load_weights(lite0.lite0(SMALL)), CUT)
     outputs = keras.layers.Dense(2)(backbone_model.output)
     model = keras.Model(backbone_model.input, outputs)
     model.compile(keras.optimizers.SGD(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -148,7 +149,7 @@ def test_batch_norm_stays_in_inference_mode_while_the_rest_is_trained(tmp_path: 
 
 @pytest.mark.keras
 def test_nothing_is_trainable_without_a_cut() -> None:
-    assert not lite0.train_only_after(lite0.lite0(SMALL), None).trainable_weights
+    assert not train_only_after(lite0.lite0(SMALL), None).trainable_weights
 
 
 # The weights

@@ -11,6 +11,7 @@ from PIL import Image
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.training.framing import framed
+from fieldguide.training.looking import Eye
 from fieldguide.training.recipe import Recipe
 
 COUNT = 24  # pictures of each class
@@ -36,7 +37,7 @@ def parts_of(folder: Path, where: str) -> Parts:
 @pytest.mark.parametrize(("where", "rule"), [("end", "pad"), ("middle", "crop")])
 def test_nothing_is_cut_off_where_the_ends_tell(where: str, rule: str, tmp_path: Path) -> None:
     recipe = Recipe(target_size=(64, 64), resize="auto", penalties=(0.3, 0.1), folds=3, reasons=("one", "two", "three"))
-    found, trials = framed(recipe, parts_of(tmp_path / "photos", where))
+    found, trials = framed(recipe, parts_of(tmp_path / "photos", where), Eye(recipe.trunk, None, (64, 64)))
     assert found.resize == rule
     assert found.reasons[:2] + found.reasons[3:] == recipe.reasons
     assert "48 training pictures right out of fold" in found.reasons[2]
@@ -50,4 +51,4 @@ def test_nothing_is_cut_off_where_the_ends_tell(where: str, rule: str, tmp_path:
 
 def test_a_rule_that_was_asked_for_is_taken(tmp_path: Path) -> None:
     recipe = Recipe(target_size=(64, 64), resize="squash")
-    assert framed(recipe, parts_of(tmp_path / "photos", "end")) == (recipe, ())
+    assert framed(recipe, parts_of(tmp_path / "photos", "end"), Eye(recipe.trunk, None, (64, 64))) == (recipe, ())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fieldguide.errors import InputError
 from fieldguide.words import counted
 
-SUM_TOLERANCE = 1e-3  # probabilities read back from a file are rounded
+SUM_TOLERANCE = 1e-3  # by which a row may miss 1: it comes as float32, or rounded from a file
 
 
 def stated_probabilities(probabilities: np.ndarray, classes: int) -> np.ndarray:
@@ -23,8 +25,8 @@ def stated_probabilities(probabilities: np.ndarray, classes: int) -> np.ndarray:
     Example:
         >>> stated_probabilities(np.array([[2.0, 1.0]]), 2)
         Traceback (most recent call last):
-        fieldguide.errors.InputError: row 0 of the probabilities sums to 3.000; expected numbers from 0 to 1 that sum
-        to 1: apply a softmax to logits first.
+        fieldguide.errors.InputError: the probabilities of row 0 sum to 3.000; expected numbers from 0 to 1 that sum to
+        1: apply a softmax to logits first.
     """
     probabilities = np.asarray(probabilities)
     if classes < 2 or probabilities.ndim != 2 or probabilities.shape[1] != classes or probabilities.dtype.kind != "f":
@@ -33,14 +35,27 @@ def stated_probabilities(probabilities: np.ndarray, classes: int) -> np.ndarray:
             "expected floats (pictures, classes) with at least two classes; for a sigmoid give both columns."
         )
     probabilities = probabilities.astype(np.float64)
+    require_sums(probabilities, "the probabilities of row {:,}".format)
+    return probabilities
+
+
+def require_sums(probabilities: np.ndarray, called: Callable[[int], str]) -> None:
+    """Sees to it that every row holds numbers from 0 on that sum to 1.
+
+    Args:
+        probabilities: float (n, k).
+        called: says what a row is called, from its number.
+
+    Raises:
+        InputError: naming the first row that does not.
+    """
     sums = probabilities.sum(axis=1)
     bad = np.flatnonzero(~((np.abs(sums - 1) <= SUM_TOLERANCE) & (probabilities.min(axis=1) >= 0)))
     if len(bad):
         raise InputError(
-            f"row {bad[0]:,} of the probabilities sums to {sums[bad[0]]:.3f}; expected numbers from 0 to 1 that sum "
-            "to 1: apply a softmax to logits first."
+            f"{called(int(bad[0]))} sum to {sums[bad[0]]:.3f}; expected numbers from 0 to 1 that sum to 1: apply a "
+            "softmax to logits first."
         )
-    return probabilities
 
 
 def stated_labels(labels: np.ndarray, count: int, classes: int) -> np.ndarray:

@@ -110,7 +110,8 @@ def _features(classifier: Classifier, store: PixelStore) -> np.ndarray:
     """What the classifier's network sees in the pictures: float32 (n, features)."""
     if classifier.trunk is None:  # few will ask for this network's features again: they are not kept
         return computing.compute_once(store, classifier.engine)
-    return computing.compute(store, trunk=classifier.trunk, weights=classifier.weights).values
+    engine = None if classifier.trunk.bundled else classifier.engine
+    return computing.compute(store, trunk=classifier.trunk, weights=classifier.weights, engine=engine).values
 
 
 def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fieldguide.answers.stated import require_sums
 from fieldguide.calibration import calibration_error, picture_losses, reliability_bins, temper
 from fieldguide.data.dataset import PARTS, Skipped
 from fieldguide.errors import InputError
@@ -20,7 +21,6 @@ SKIPPED_PRINTED = 5
 _NAME_WIDTH = 26
 _RESAMPLED_ROWS = 20_000_000  # in all rounds of a bootstrap together, so that 100,000 pictures take a second too
 _FEWEST_ROUNDS, _MOST_ROUNDS = 200, 1000
-_SUM_TOLERANCE = 1e-3  # by which the probabilities of a picture may miss 1: they come as float32, or rounded
 
 
 @dataclass(frozen=True)
@@ -273,13 +273,7 @@ def _refuse_what_does_not_fit(
         raise InputError("there are no pictures to score: give at least one with a label.")
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
         raise InputError(f"labels must be whole numbers from 0 to {k - 1}, one for each picture, got {labels.dtype}.")
-    sums = probabilities.sum(axis=1)
-    bad = np.flatnonzero(~((np.abs(sums - 1) <= _SUM_TOLERANCE) & (probabilities.min(axis=1) >= 0)))
-    if len(bad):
-        raise InputError(
-            f"the probabilities of {names[bad[0]]} sum to {sums[bad[0]]:.3f}; expected numbers from 0 to 1 that sum to "
-            "1: apply a softmax to logits first."
-        )
+    require_sums(probabilities, lambda row: f"the probabilities of {names[row]}")
     if not (math.isfinite(temperature) and temperature > 0):
         raise InputError(f"temperature is {temperature}; expected a number above 0.")
 

@@ -10,6 +10,8 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from fieldguide.model.note import Note, checked
 from fieldguide.model.trunk import BUNDLED, Trunk
 
 if TYPE_CHECKING:
+    import h5py
     import keras
 
 NOTE = "fieldguide.json"
@@ -115,8 +118,6 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
         FileError: if the file cannot be read.
         ModelError: if it is damaged, or its layers are not those of its classes.
     """
-    import h5py
-
     note = read_note(path)
     if note.trunk is not None and not note.trunk.bundled:
         return _weights_of_base(path, note.trunk, note)
@@ -130,30 +131,20 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     foreign = ModelError(f"{path} is damaged: its layers are not those of its {classes} classes. Copy it again.")
     weights: dict[str, np.ndarray] = {}
     seen: dict[str, int] = {}
-    try:
-        with h5py.File(content, "r") as store:
-            for layer in model["config"]["layers"]:
-                kind, name = layer["class_name"], layer["config"]["name"]
-                if kind not in _VARIABLES:
-                    raise foreign
-                # Keras numbers the layers of each class in the order of the model.
-                number = seen[kind] = seen.get(kind, -1) + 1
-                group = stored_kind(kind) + (f"_{number}" if number else "")
-                own = [part for part in _VARIABLES[kind] if f"{name}/{part}" in missing]
-                if _VARIABLES[kind] and not own:
-                    raise foreign
-                for place, variable in enumerate(own):
-                    shape = missing.pop(f"{name}/{variable}")  # popped, so that none comes twice
-                    found = plain_numbers(path, store, f"layers/{group}/vars/{place}")
-                    if found.shape != shape:
-                        raise foreign
-                    if found.id.get_storage_size() != found.nbytes:
-                        raise ValueError(f"{name}/{variable} was never written")
-                    weights[f"{name}/{variable}"] = np.asarray(found, np.float32)
-    except ModelError:
-        raise
-    except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is damaged: its weights are incomplete. Copy it again, or train it again.") from error
+    with _stored(path, content) as store:
+        for layer in model["config"]["layers"]:
+            kind, name = layer["class_name"], layer["config"]["name"]
+            if kind not in _VARIABLES:
+                raise foreign
+            # Keras numbers the layers of each class in the order of the model.
+            number = seen[kind] = seen.get(kind, -1) + 1
+            group = stored_kind(kind) + (f"_{number}" if number else "")
+            own = [part for part in _VARIABLES[kind] if f"{name}/{part}" in missing]
+            if _VARIABLES[kind] and not own:
+                raise foreign
+            for place, variable in enumerate(own):
+                shape = missing.pop(f"{name}/{variable}")  # popped, so that none comes twice
+                weights[f"{name}/{variable}"] = _written(path, store, f"layers/{group}/vars/{place}", shape, foreign)
     if missing:
         raise foreign
     return weights
@@ -180,8 +171,6 @@ def _head_shapes(note: Note, features: int) -> dict[str, tuple[int, ...]]:
 
 def _weights_of_base(path: str | Path, trunk: Trunk, note: Note) -> dict[str, np.ndarray]:
     """The weights of any other backbone and of the head: of the file's layers, those that are built here have them."""
-    import h5py
-
     from fieldguide.model.blueprint import blueprint
     from fieldguide.model.weight_files import read_base_weights
 
@@ -193,23 +182,45 @@ def _weights_of_base(path: str | Path, trunk: Trunk, note: Note) -> dict[str, np
     with opened(path) as archive:
         content = io.BytesIO(member(path, archive, "model.weights.h5", MOST_WEIGHT_BYTES))
     found: dict[str, np.ndarray] = {}
+    with _stored(path, content) as store:
+        for number, name in enumerate(names, before):
+            place = "layers/dense" + (f"_{number}" if number else "")
+            for variable, part in enumerate(("kernel", "bias")):
+                found[f"{name}/{part}"] = _written(path, store, f"{place}/vars/{variable}")
+        features = found[f"{names[0]}/kernel"].shape[0]
+    if {name: value.shape for name, value in found.items()} != _head_shapes(note, features):
+        raise ModelError(f"{path} is damaged: its layers are not those of its {len(note.class_names)} classes.")
+    return {**weights, **found}
+
+
+@contextmanager
+def _stored(path: str | Path, content: io.BytesIO) -> Iterator[h5py.File]:
+    """The open HDF5 file of the weights; what goes wrong in it is damage."""
+    import h5py
+
     try:
         with h5py.File(content, "r") as store:
-            for number, name in enumerate(names, before):
-                place = "layers/dense" + (f"_{number}" if number else "")
-                for variable, part in enumerate(("kernel", "bias")):
-                    value = plain_numbers(path, store, f"{place}/vars/{variable}")
-                    if value.id.get_storage_size() != value.nbytes:
-                        raise ValueError(f"{name}/{part} was never written")
-                    found[f"{name}/{part}"] = np.asarray(value, np.float32)
+            yield store
     except ModelError:
         raise
     except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged: its weights are incomplete. Copy it again, or train it again.") from error
-    features = found[f"{names[0]}/kernel"].shape[0]
-    if {name: value.shape for name, value in found.items()} != _head_shapes(note, features):
-        raise ModelError(f"{path} is damaged: its layers are not those of its {len(note.class_names)} classes.")
-    return {**weights, **found}
+
+
+def _written(
+    path: str | Path,
+    store: h5py.File,
+    place: str,
+    shape: tuple[int, ...] | None = None,
+    otherwise: ModelError | None = None,
+) -> np.ndarray:
+    """The numbers at a place, once they are seen to be there and, where a shape is expected, to have it: float32."""
+    found = plain_numbers(path, store, place)
+    if otherwise is not None and found.shape != shape:
+        raise otherwise
+    if found.id.get_storage_size() != found.nbytes:
+        raise ValueError(f"{place} was never written")
+    return np.asarray(found, np.float32)
 
 
 def _json(path: str | Path, content: bytes) -> dict[str, Any]:

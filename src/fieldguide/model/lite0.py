@@ -159,7 +159,7 @@ def lite0(target_size: tuple[int, int] = (224, 224)) -> keras.Model:
     pixels = keras.Input((*target_size, 3), name="pixels")
     scaled = keras.layers.Rescaling(1.0 / PIXEL_SCALE, -PIXEL_OFFSET / PIXEL_SCALE, name="rescaling")(pixels)
     made = {layer.name: layer for layer in _new_layers()}
-    return keras.Model(pixels, _run(STEPS, scaled, made), name="efficientnet_lite0")
+    return keras.Model(pixels, _run(scaled, made), name="efficientnet_lite0")
 
 
 def load_weights(model: keras.Model, weights: Mapping[str, np.ndarray] | None = None) -> keras.Model:
@@ -181,38 +181,6 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
         for layer in _own_layers(model)
         for name, value in zip(_weight_names(layer.name), layer.get_weights(), strict=True)
     }
-
-
-def tail(model: keras.Model, cut: str) -> keras.Model:
-    """The last part of `model`: from the activation of layer `cut` to the features, with the very same layers.
-
-    Training the tail trains `model`, whose layers it shares.
-
-    Args:
-        model: what `lite0` returned.
-        cut: the end of a block, one of `CUTS`, such as `block6a_project_bn`.
-
-    Raises:
-        InputError: `cut` does not end a block.
-    """
-    import keras
-
-    after = steps_after(cut)
-    activation = keras.Input(model.get_layer(cut).output.shape[1:], name="activation")
-    layers = {layer.name: layer for layer in model.layers}
-    return keras.Model(activation, _run(after, activation, layers), name=f"efficientnet_lite0_after_{cut}")
-
-
-def train_only_after(model: keras.Model, cut: str | None) -> keras.Model:
-    """The same `model`, where only convolutions after layer `cut` are trainable (`None`: nothing of it is).
-
-    Batch norms stay in inference mode with fixed parameters, whatever else is trained: pictures few and unlike
-    ImageNet's would otherwise spoil their statistics. Setting `model.trainable = True` by hand undoes that.
-    """
-    after = set() if cut is None else {step.name for step in steps_after(cut) if step.kind != "add"}
-    for layer in _own_layers(model):
-        layer.trainable = layer.name in after
-    return model
 
 
 def weight_shapes(cut: str | None = None) -> dict[str, tuple[int, ...]]:
@@ -271,15 +239,11 @@ def _new_layers() -> Iterator[keras.layers.Layer]:
     yield layers.GlobalAveragePooling2D(name="avg_pool")
 
 
-def _run(
-    steps: tuple[Step, ...], value: keras.KerasTensor, layers: Mapping[str, keras.layers.Layer]
-) -> keras.KerasTensor:
-    # A tail starts at the end of a block: the first shortcut can only reach back to its input.
+def _run(value: keras.KerasTensor, layers: Mapping[str, keras.layers.Layer]) -> keras.KerasTensor:
     outputs: dict[str, keras.KerasTensor] = {}
-    start = value
-    for step in steps:
+    for step in STEPS:
         if step.kind == "add":
-            value = layers[step.name]([value, outputs.get(step.shortcut, start)])
+            value = layers[step.name]([value, outputs[step.shortcut]])
         else:
             value = layers[step.norm](layers[step.name](value))
             if step.relu6:

@@ -50,6 +50,7 @@ def compute(
     weights: Mapping[str, np.ndarray] | None = None,
     start: str | None = None,
     view: View = AS_IT_IS,
+    engine: Engine | None = None,
 ) -> Features:
     """The features of every picture of a store, from the cache where they were computed before.
 
@@ -59,6 +60,7 @@ def compute(
         weights: of the trunk; None for the bundled ones.
         start: also keep the activations after this layer, where training starts; with "pixels" these are the pictures.
         view: how the pictures are seen.
+        engine: of this trunk, size and start, where there is one already: one of a large network takes seconds to make.
 
     Returns:
         Features, row by row as the store's.
@@ -69,7 +71,8 @@ def compute(
     """
     pixels = (store, view) if start == PIXELS else None
     start = None if start == PIXELS else start
-    engine = None if trunk.bundled else trunk_engine(trunk, weights, store.target_size, cut=start)
+    if engine is None and not trunk.bundled:  # what it gives is known once it is made
+        engine = trunk_engine(trunk, weights, store.target_size, cut=start)
     count = engine.feature_count if engine else trunk.features(store.target_size)
     kept = kept_features(trunk, weights, store.target_size, store.resize, count=count, view=view)
     maps = None

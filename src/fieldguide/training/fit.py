@@ -26,7 +26,7 @@ from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
 from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
-from fieldguide.training.looking import Looking
+from fieldguide.training.looking import Eye, Looking
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answers, Choices, Epoch, Schedule, Stage, Watch
@@ -239,15 +239,16 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
     with watch.stage("preparing"):
         recipe = recipe or Recipe.auto(parts.train)
         held_out = hold_out(parts, recipe)
-        weights = _weights(recipe)
-        recipe, tried = framed(recipe, parts, weights)
+        start = None if held_out.objection else recipe.start
+        eye = Eye(recipe.trunk, _weights(recipe), recipe.target_size, start)
+        recipe, tried = framed(recipe, parts, eye)
         store = whole_store(parts, recipe.target_size, recipe.resize)
     loading = threading.Thread(target=importlib.import_module, args=("keras",), daemon=True)
     with watch.stage("features"):
         if place is not None:
             loading.start()  # takes seconds, which the engine spends outside the interpreter's lock
         try:
-            looking = Looking(store, parts, recipe, weights, None if held_out.objection else recipe.start)
+            looking = Looking(eye, store, parts, recipe.augment)
             seen = looking.seen(1 if recipe.views_if_better else recipe.views)
         finally:
             # Also after an error: a program that ends while Keras is being loaded may crash. And the fits call NumPy
@@ -258,7 +259,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
                         loading.join(0.1)
                         bar.advance(0)
     with watch.stage("head"):
-        learnt = fit_head(seen, looking, held_out, tried)
+        learnt = fit_head(seen, looking, recipe, held_out, tried)
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
     classifier = Classifier(

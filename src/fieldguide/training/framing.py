@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from fieldguide.data.split import Parts
-from fieldguide.training import features as frozen
 from fieldguide.training.choose import Chosen, choose, folds_for
+from fieldguide.training.looking import Eye
 from fieldguide.training.reading import clearly_better
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Trial
@@ -21,9 +19,7 @@ USUAL, OTHER = "crop", "pad"
 _WORDS = {USUAL: "centre crop", OTHER: "bars added, nothing cut off"}
 
 
-def framed(
-    recipe: Recipe, parts: Parts, weights: Mapping[str, np.ndarray] | None = None
-) -> tuple[Recipe, tuple[Trial, ...]]:
+def framed(recipe: Recipe, parts: Parts, eye: Eye) -> tuple[Recipe, tuple[Trial, ...]]:
     """The recipe with a rule in place of "auto", and what was tried to choose it.
 
     A centre crop shows things larger, and cuts off what lies at the edges; bars show all of it. Which tells more
@@ -33,7 +29,7 @@ def framed(
     Args:
         recipe: whose `resize` may be "auto".
         parts: whose training pictures are looked at.
-        weights: of the backbone; None for the bundled ones.
+        eye: that will look at the pictures: what it sees here is kept, and half of it is wanted again.
     """
     if recipe.resize != "auto":
         return recipe, ()
@@ -41,13 +37,14 @@ def framed(
     rows = np.arange(len(train))
     if len(train) > TRIED_PICTURES:
         rows = np.sort(np.random.default_rng(recipe.seed).choice(len(train), TRIED_PICTURES, replace=False))
-    some, trunk = train.select(rows), recipe.with_(maps="last").trunk
+    some = train.select(rows)
     folds, _ = folds_for(some.labels, parts.groups[rows], 0, recipe)
     found: dict[str, Chosen] = {}
     for rule in (USUAL, OTHER) if folds else ():
-        store = store_of(some, recipe.target_size, rule)
-        features = frozen.compute(store, trunk=trunk, weights=weights)
-        seen = Seen(trunk, weights, some.labels, len(train.class_names), len(rows), (features,))
+        features = eye.features(store_of(some, recipe.target_size, rule))
+        seen = Seen(eye.trunk, eye.weights, some.labels, len(train.class_names), len(rows), (features,))
+        if eye.trunk.taps and eye.trunk.bundled:
+            seen = seen.reading_last(eye.trunk.widths(recipe.target_size)[-1])
         found[rule] = choose(seen.examples, folds, recipe, what=f"{_WORDS[rule]}, {counted(len(rows), 'picture')}, ")
     if not found:
         return recipe.with_(resize=USUAL), ()

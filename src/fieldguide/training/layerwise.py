@@ -43,8 +43,7 @@ def layerwise_adam(rate: keras.optimizers.schedules.LearningRateSchedule, paces:
     To scale a gradient would change nothing, since Adam divides by its size: the step is scaled.
 
     Source:
-        J. Howard, S. Ruder (2018), "Universal language model fine-tuning for text classification", ACL
-        (discriminative fine-tuning and gradual unfreezing).
+        J. Howard, S. Ruder (2018), ACL, arXiv 1801.06146 (discriminative fine-tuning and gradual unfreezing).
     """
     import keras
 

@@ -73,16 +73,17 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
     return HeldOut(labels, folds, how, objection)
 
 
-def fit_head(seen: Seen, looking: Looking, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
+def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
     """The head on the frozen trunk: what it reads and its settings chosen on held-out pictures, then fitted to all.
 
     Args:
         seen: what the trunk sees.
-        looking: gives further views of it, and the recipe with what is left open.
+        looking: gives further views of it.
+        recipe: what is left open.
         held_out: which pictures choose.
         tried: what was tried before, to be told with the rest.
     """
-    recipe, count = looking.recipe, seen.learnt
+    count = seen.learnt
     if recipe.dense:
         return _dense(looking.seen(recipe.views), recipe, held_out)
     seen, chosen, trials = read(seen, recipe, held_out.folds, looking.view)
