@@ -6,6 +6,8 @@ import platform
 from collections.abc import Mapping
 
 from fieldguide.console import clock
+from fieldguide.evaluation.doubted import doubted
+from fieldguide.evaluation.suspect_table import SUSPECTS_FILE
 from fieldguide.reporting import plots
 from fieldguide.reporting.card import versions
 from fieldguide.reporting.markup import bullets, details, escape, name, percent, scrolling, section
@@ -21,6 +23,7 @@ RUN_FILES = {
     "skipped.csv": "files that were left out, and why",
 }
 
+DOUBTED_FILES = {SUSPECTS_FILE: "the pictures that were learnt from, the label most in doubt first"}
 CORRECTED_FILES = {"corrected.csv": "the corrections that its labels are by"}
 
 SCRATCH_FILES = {
@@ -114,6 +117,7 @@ def _repeat(command: str) -> str:
 def _folder(run: Run, measured: bool) -> str:
     where = f"<p>In {name(run.folder)}:</p>" if run.folder is not None else ""
     there = {file: what for file, what in RUN_FILES.items() if file != "predictions.csv" or measured}
+    there |= DOUBTED_FILES if doubted(run) is not None else {}
     there |= CORRECTED_FILES if run.parts.train.corrected is not None else {}
     there |= SCRATCH_FILES if isinstance(run.recipe, ScratchRecipe) else {}
     return where + _facts({f"<code>{file}</code>": what for file, what in there.items()})

@@ -101,6 +101,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
         held_out=wilson(int(chosen.right.sum()), len(chosen.right)),
         fine_tuned=False,
         fine_tune_reason="",
+        reading=seen.reading,
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
     return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
@@ -122,6 +123,7 @@ def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut) -> Learnt:
         held_out=wilson(int(chosen.right.sum()), len(held)),
         fine_tuned=False,
         fine_tune_reason="",
+        reading=seen.reading,
     )
     right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))
     return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen)

@@ -77,6 +77,7 @@ class Choices:
     fine_tune_reason: str  # a sentence: why the last blocks were trained, or not
     trained: int = 0  # parameters of the head, and of what was trained of the backbone
     frozen: int = 0  # parameters of the backbone that stayed as they were
+    reading: str = ""  # what the head reads, in words
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""

@@ -12,6 +12,7 @@ from fieldguide.model.trunk import Trunk
 from fieldguide.training.choose import Fold
 from fieldguide.training.features import Features
 from fieldguide.training.logistic import Examples
+from fieldguide.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,12 @@ class Seen:
     def views(self) -> int:
         """How many views each picture that is learnt from has."""
         return len(self.features)
+
+    @property
+    def reading(self) -> str:
+        """What the head reads, in words."""
+        maps = "the maps of all blocks" if self.trunk.taps else "the last map"
+        return f"{maps}, in {counted(self.views, 'view')} of each picture" if self.views > 1 else maps
 
     @cached_property
     def examples(self) -> Examples:
