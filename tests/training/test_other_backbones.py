@@ -11,6 +11,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
 from fieldguide.model.classifier import load
+from fieldguide.model.lite0 import weight_shapes
 from fieldguide.model.trunk import Trunk
 from fieldguide.training.fit import Run, train
 from fieldguide.training.recipe import Recipe
@@ -73,6 +74,17 @@ def test_the_file_gives_the_same_as_the_training(run: Run, parts: Parts) -> None
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     np.testing.assert_allclose(back.probabilities(pixels), run.classifier.probabilities(pixels), atol=1e-4)
     assert [len(bias) for _, bias in back.head.layers] == [16, 1]
+
+
+def test_the_bundled_one_can_be_cut_too(parts: Parts, tmp_path: Path) -> None:
+    recipe = Recipe(cut="block4c_add", maps="all", target_size=(64, 64), penalties=(0.1,), folds=3)
+    run = train(parts, recipe=recipe, folder=tmp_path / "run")
+    back = load(tmp_path / "run")
+    assert back.trunk == run.classifier.trunk == Trunk(cut="block4c_add").with_all_taps()
+    assert back.weights is None, "they are the bundled ones as far as they go"
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(back.probabilities(pixels), run.classifier.probabilities(pixels))
+    assert run.choices.frozen == sum(np.prod(shape) for shape in weight_shapes("block4c_add").values()) < 500_000
 
 
 def test_a_layer_that_there_is_not_is_told_before_pictures_are_seen(parts: Parts) -> None:

@@ -75,7 +75,7 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
             changes["fine_tune_epochs"] = 0
     if (other or "dense" in asked or "cut" in asked) and "maps" not in asked:
         changes["maps"] = "last"
-    if "views" in asked:
+    if "views" in asked or "dense" in asked:  # a head that is trained is trained once: there is nothing to compare
         changes["views_if_better"] = False
     if "augment" in asked:
         if asked["augment"] not in AUGMENTATIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from fieldguide.data.split import Parts
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.head import Head
-from fieldguide.model.lite0 import read_weights
+from fieldguide.model.lite0 import weight_shapes
 from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
 from fieldguide.training.dense import fit_dense
 from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
@@ -85,7 +86,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
     """
     count = seen.learnt
     if recipe.dense:
-        return _dense(looking.seen(recipe.views), recipe, held_out)
+        return _dense(seen.with_more(recipe.views, looking.view), recipe, held_out, tried)
     seen, chosen, trials = read(seen, recipe, held_out.folds, looking.view)
     epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
     if len(held_out.folds[0].fitted) < count:
@@ -107,7 +108,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
     return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
 
 
-def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut) -> Learnt:
+def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...]) -> Learnt:
     """A head with hidden layers, trained on the first fold and kept as what that holds out has judged it."""
     fold = held_out.folds[0]
     found = fit_dense(seen, fold, recipe=recipe)
@@ -116,7 +117,7 @@ def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut) -> Learnt:
     best = next(epoch for epoch in found.epochs if epoch.chosen)
     choices = Choices(
         how=f"on {len(held):,} pictures that were held out",
-        trials=(),
+        trials=tried,
         penalty=0.0,
         class_weight_power=0.0,
         temperature=chosen.temperature,
@@ -193,7 +194,9 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
 
 
 def _without(learnt: Learnt, reason: str) -> Learnt:
-    weights = learnt.weights if learnt.weights is not None else read_weights()
-    frozen = sum(value.size for value in weights.values())
+    if learnt.weights is None:
+        frozen = sum(math.prod(shape) for shape in weight_shapes(learnt.seen.trunk.cut).values())
+    else:
+        frozen = sum(value.size for value in learnt.weights.values())
     choices = replace(learnt.choices, fine_tune_reason=reason, trained=learnt.head.size, frozen=frozen)
     return replace(learnt, choices=choices)

@@ -43,7 +43,7 @@ def read(
                 tried.reverse()
     if recipe.views > seen.views and not tried[-1][1].right.all():
         last = tried[-1][0]
-        more = replace(last, features=(*last.features, *map(view, range(1, recipe.views))))
+        more = last.with_more(recipe.views, view)
         tried.append((more, _choose(more, recipe, folds)))
         if _loss(tried[-1][1]) >= _loss(tried[-2][1]):
             tried[-2:] = reversed(tried[-2:])

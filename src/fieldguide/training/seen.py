@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -82,6 +82,6 @@ class Seen:
         total = self.features[0].values.shape[1]
         return replace(self, trunk=replace(self.trunk, taps=()), first_column=total - width)
 
-    def with_views(self, views: int) -> Seen:
-        """The same with fewer views."""
-        return replace(self, features=self.features[:views])
+    def with_more(self, views: int, view: Callable[[int], Features]) -> Seen:
+        """The same with so many views in all, of which `view` gives those that are not there yet, by their number."""
+        return replace(self, features=(*self.features, *map(view, range(self.views, views))))
