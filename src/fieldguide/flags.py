@@ -69,6 +69,7 @@ _BACKBONES: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         "dense": ("wholes", "WIDTH", "hidden layers of the head, each with so many units", "no"),
         "freeze": ("words", "WHAT", "all, none, until LAYER, or blocks N: all but the last N", "by the pictures"),
         "gradual": ("flag", "", "in fine-tuning, stages join in one after the other", "no"),
+        "larger": ("flag", "", "try a larger input too, and take it if it helps: two to three times as long", "no"),
         "fine_tune_epochs": ("whole", "N", "of fine-tuning, at the most", "2 to 12, by their number"),
         "fine_tune_rate": ("number", "RATE", "learning rate of fine-tuning, at its peak", "0.0001"),
     }

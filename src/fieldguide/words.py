@@ -31,3 +31,13 @@ def shortened(value: object) -> str:
         ('[[1.5, 2.5]]', 80)
     """
     return " ".join(line.strip() for line in repr(value).splitlines())[:80]
+
+
+def times(size: tuple[int, int]) -> str:
+    """Height and width as they are written.
+
+    Example:
+        >>> times((224, 224))
+        '224x224'
+    """
+    return f"{size[0]}x{size[1]}"

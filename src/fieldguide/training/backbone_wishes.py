@@ -17,8 +17,19 @@ from fieldguide.training.recipe_words import reasons_of
 
 OF_BACKBONES = frozenset(
     {
-        *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "fine_tune_epochs"),
-        *("fine_tune_rate", "side", "augment", "pooling", "dropout", "epochs", "batch_size", "rate", "patience"),
+        *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "larger"),
+        *(
+            "fine_tune_epochs",
+            "fine_tune_rate",
+            "side",
+            "augment",
+            "pooling",
+            "dropout",
+            "epochs",
+            "batch_size",
+            "rate",
+            "patience",
+        ),
     }
 )
 # A wish -> what it is called in a recipe, where that is something else.
@@ -58,7 +69,9 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
             "--views 4."
         )
     changes: dict[str, object] = {
-        _INSIDE.get(name, name): value for name, value in asked.items() if name not in ("side", "augment", "freeze")
+        _INSIDE.get(name, name): value
+        for name, value in asked.items()
+        if name not in ("side", "augment", "freeze", "larger")
     }
     other = "backbone" in asked and not backbone(asked["backbone"]).bundled
     if "backbone" in asked:
@@ -84,6 +97,8 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
     made = recipe.with_(**changes)
     if "freeze" in asked:
         made = _frozen(made, asked["freeze"])
+    if asked.get("larger") and (made.larger is None or {"side", "backbone", "frame"} & asked.keys()):
+        made = made.with_larger()
     if kind == "finetune":
         made = made.with_(fine_tune="always", fine_tune_epochs=made.fine_tune_epochs or FINE_TUNE_EPOCHS)
     if not asked and kind != "finetune":

@@ -24,6 +24,7 @@ from fieldguide.model.trunk_model import map_model, weights_of
 from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
+from fieldguide.training.enlarging import enlarged
 from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.looking import Eye, Looking
@@ -260,6 +261,10 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
                         bar.advance(0)
     with watch.stage("head"):
         learnt = fit_head(seen, looking, recipe, held_out, tried)
+    if recipe.larger is not None:
+        with watch.stage("larger input"):
+            learnt, looking, recipe = enlarged(learnt, looking, recipe, held_out)
+            store = looking.store
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
     classifier = Classifier(

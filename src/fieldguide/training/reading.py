@@ -45,7 +45,7 @@ def read(
         last = tried[-1][0]
         more = last.with_more(recipe.views, view)
         tried.append((more, _choose(more, recipe, folds)))
-        if _loss(tried[-1][1]) >= _loss(tried[-2][1]):
+        if held_out_loss(tried[-1][1]) >= held_out_loss(tried[-2][1]):
             tried[-2:] = reversed(tried[-2:])
     read, chosen = tried[-1]
     others = [replace(trial, chosen=False) for _, other in tried[:-1] for trial in other.trials]
@@ -58,7 +58,7 @@ def _choose(seen: Seen, recipe: Recipe, folds: Sequence[Fold]) -> Chosen:
     return choose(seen.examples, seen.folds(folds), recipe, what=maps + views)
 
 
-def _loss(chosen: Chosen) -> float:
+def held_out_loss(chosen: Chosen) -> float:
     """The held-out loss, calibrated as the finished classifier would be."""
     stated = softmax(chosen.logits, fit_temperature(chosen.logits, chosen.labels))
     return float(picture_losses(stated, chosen.labels).mean())

@@ -19,7 +19,7 @@ from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.cuts import PIXELS
 from fieldguide.model.lite0 import CUTS
 from fieldguide.model.trunk import ALL_BLOCKS, Trunk
-from fieldguide.words import counted
+from fieldguide.words import counted, times
 
 # Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
 FINE_TUNE_PASSES = 12_000
@@ -32,6 +32,7 @@ VIEWED_PICTURES = 2_000  # pictures that take no longer than so many are seen in
 MOST_USUAL_VIEWS = 4
 SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
 SMALL_TARGET = 128
+LARGER, WHOLE_STEPS, LARGEST = 2.2, 32, 512  # a larger size: so many times the pixels, in steps of the strides
 VARIED = PRESETS["light"].settings  # from view to view
 ONE_SHAPE, NEARLY_ALL = 0.1, 0.9  # nine in ten pictures within a tenth of one ratio of width to height
 FRAMES = (*RESIZE_RULES, "auto")
@@ -56,6 +57,7 @@ class Recipe:
     # pictures show that they help.
     maps: str = "last"
     target_size: tuple[int, int] = (224, 224)  # height, width
+    larger: tuple[int, int] | None = None  # a larger size that is tried too, and taken where held-out pictures gain
     resize: str = "crop"  # crop, squash, pad, or "auto": crop or pad, as held-out pictures tell
     views: int = 1  # of each picture that is learnt from: as it is, and varied so many times less one
     views_if_better: bool = False  # more than one only where held-out pictures are told better with them
@@ -104,11 +106,13 @@ class Recipe:
             object.__setattr__(self, "start", _usual_start(trunk))
         if self.resize not in FRAMES:
             raise InputError(f"resize is {self.resize!r}; expected one of {', '.join(FRAMES)}.")
-        if len(self.target_size) != 2 or not all(_whole(side, 32, 512) for side in self.target_size):
+        if len(self.target_size) != 2 or not all(_whole(side, 32, LARGEST) for side in self.target_size):
             raise InputError(
                 f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
                 f"{known.name} was trained at {known.target_size[0]}."
             )
+        if self.larger is not None:
+            self._require_larger(self.larger)
         if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
         least = {
@@ -131,6 +135,31 @@ class Recipe:
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a number between 0 and 1.")
 
+    def _require_larger(self, larger: tuple[int, int]) -> None:
+        if len(larger) != 2 or not all(_whole(side, 32, LARGEST) for side in larger) or larger <= self.target_size:
+            raise InputError(
+                f"larger is {larger}; expected (height, width) up to {LARGEST} pixels, above target_size, which is "
+                f"{self.target_size}."
+            )
+        object.__setattr__(self, "larger", tuple(operator.index(side) for side in larger))
+
+    def with_larger(self, shape: float = 1.0) -> Recipe:
+        """The same recipe, that also tries an input of about twice as many pixels.
+
+        Args:
+            shape: width over height of the pictures, which a larger input need not squeeze.
+
+        Raises:
+            InputError: it is as large as can be already.
+
+        Example:
+            >>> Recipe().with_larger().larger, Recipe().with_larger(4 / 3).larger
+            ((320, 320), (288, 384))
+        """
+        height = math.sqrt(LARGER * math.prod(self.target_size) / shape)
+        height, width = (min(LARGEST, WHOLE_STEPS * round(side / WHOLE_STEPS)) for side in (height, shape * height))
+        return self.with_(larger=(height, width))
+
     @property
     def trunk(self) -> Trunk:
         """What computes features: of all its maps, where the head may read them."""
@@ -138,7 +167,9 @@ class Recipe:
         return whole if self.maps == "last" else whole.with_all_taps()
 
     @classmethod
-    def auto(cls, train: Dataset | PixelStore, *, seed: int = 0, fine_tune: bool = True) -> Recipe:
+    def auto(
+        cls, train: Dataset | PixelStore, *, seed: int = 0, fine_tune: bool = True, larger: bool = False
+    ) -> Recipe:
         """A recipe that fits these pictures, with the reason for each choice.
 
         It depends on the pictures alone, never on how fast the machine is, so that the same pictures give the same
@@ -148,6 +179,7 @@ class Recipe:
             train: the pictures to train on.
             seed: of everything random in the training.
             fine_tune: False never trains the backbone.
+            larger: True also tries a larger input, in the shape of the pictures where all have one.
 
         Raises:
             InputTypeError: the pictures are of another kind.
@@ -176,7 +208,7 @@ class Recipe:
             _about_reading(count, maps, views),
             about_epochs,
         )
-        return cls(
+        made = cls(
             maps=maps,
             target_size=target_size,
             resize=resize,
@@ -186,6 +218,7 @@ class Recipe:
             seed=seed,
             reasons=reasons,
         )
+        return made.with_larger(_shape(store.facts) if resize == "squash" else 1.0) if larger else made
 
     def with_(self, **changes: object) -> Recipe:
         """The same recipe with some fields changed; unknown fields are a TypeError."""
@@ -215,18 +248,23 @@ def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int],
         else f"what the backbone was trained at (the pictures' shorter side is {middle} in the median)"
     )
     if aspect > LONG_ASPECT:
-        return target_size, "pad", f"input {_times(target_size)}, bars added, since they are long and narrow: {why}"
-    shapes = facts["width"] / np.maximum(facts["height"], 1)
-    typical = float(np.median(shapes))
-    if np.mean(np.abs(np.log(shapes / typical)) < ONE_SHAPE) >= NEARLY_ALL:
+        return target_size, "pad", f"input {times(target_size)}, bars added, since they are long and narrow: {why}"
+    typical = _shape(facts)
+    if np.mean(np.abs(np.log(_shapes(facts) / typical)) < ONE_SHAPE) >= NEARLY_ALL:
         if abs(math.log(typical)) < ONE_SHAPE:
-            return target_size, "crop", f"input {_times(target_size)}, centre crop: {why}"
-        return target_size, "squash", f"input {_times(target_size)}, nothing cut off, since all have one shape: {why}"
-    return target_size, "auto", f"input {_times(target_size)}: {why}"
+            return target_size, "crop", f"input {times(target_size)}, centre crop: {why}"
+        return target_size, "squash", f"input {times(target_size)}, nothing cut off, since all have one shape: {why}"
+    return target_size, "auto", f"input {times(target_size)}: {why}"
 
 
-def _times(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+def _shapes(facts: np.ndarray) -> np.ndarray:
+    """Width over height of each picture."""
+    return facts["width"] / np.maximum(facts["height"], 1)
+
+
+def _shape(facts: np.ndarray) -> float:
+    """That of the picture in the middle."""
+    return float(np.median(_shapes(facts)))
 
 
 def _usual_start(trunk: Trunk) -> str:

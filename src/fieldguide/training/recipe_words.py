@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from fieldguide.model.cuts import PIXELS
 from fieldguide.training.recipe import Recipe
-from fieldguide.words import counted
+from fieldguide.words import counted, times
 
 _FRAMES = {
     "crop": "centre crop",
@@ -34,7 +34,9 @@ def reasons_of(recipe: Recipe, asked: Collection[str]) -> tuple[str, ...]:
     if wanted & {"backbone", "weights", "cut"} or not lines[0]:
         lines[0] = _about_backbone(recipe)
     if wanted & {"backbone", "side", "frame"} or not lines[1]:
-        lines[1] = f"input {recipe.target_size[0]}x{recipe.target_size[1]}, {_FRAMES[recipe.resize]}"
+        lines[1] = f"input {times(recipe.target_size)}, {_FRAMES[recipe.resize]}"
+    if recipe.larger is not None:
+        lines[1] += f"; and {times(recipe.larger)}, if held-out pictures are told better"
     if recipe.dense or not lines[2]:
         lines[2] = _about_head(recipe)
     if wanted & {"maps", "views", "dense", "cut", "backbone", "pooling", "augment"} or not lines[3]:

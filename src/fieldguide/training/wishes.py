@@ -60,7 +60,7 @@ class Wishes:
 
     The others are named as in `ScratchRecipe`, `Net`, `Optimiser` and `Stopping` for "scratch", and as in `Recipe` for
     the rest. `frame` is its `resize`; `freeze` is ("all",), ("none",), ("until", layer) or ("blocks", number of blocks
-    that are trained).
+    that are trained); `larger` tries a larger input too.
 
     Example:
         >>> import fieldguide as fg
@@ -105,6 +105,7 @@ class Wishes:
     dense: tuple[int, ...] | None = None
     freeze: tuple[str, ...] | None = None
     gradual: bool | None = None
+    larger: bool | None = None
     fine_tune_epochs: int | None = None
     fine_tune_rate: float | None = None
 
@@ -175,7 +176,7 @@ class Wishes:
         """
         if self.recipe == "scratch":
             return self.apply(ScratchRecipe.auto(store, seed=seed))
-        made = Recipe.auto(store, seed=seed, fine_tune=self.recipe != "features")
+        made = Recipe.auto(store, seed=seed, fine_tune=self.recipe != "features", larger=bool(self.larger))
         return transferred(self.recipe, self.wanted(), made)
 
     def apply(self, recipe: ScratchRecipe) -> ScratchRecipe:

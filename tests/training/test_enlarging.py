@@ -1,0 +1,58 @@
+"""A larger input is taken where it tells more, and not tried where nothing is told wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.split import split
+from fieldguide.errors import InputError
+from fieldguide.training.fit import train
+from fieldguide.training.recipe import Recipe
+
+SMALL, LARGE = (32, 32), (96, 96)
+
+
+def stripes(folder: Path, *, tinted: bool) -> Path:
+    """Fine stripes, upright or level, which are grey where they are shrunk; and if tinted, of another colour."""
+    rng = np.random.default_rng(0)
+    for name in ("level", "upright"):
+        (folder / name).mkdir(parents=True)
+        for number in range(24):
+            lines: np.ndarray = np.where(np.arange(96) % 3 == 0, 200, 80).astype(np.float32)
+            picture = np.tile(lines, (96, 1)) if name == "upright" else np.tile(lines[:, None], (1, 96))
+            picture = np.stack([picture] * 3, axis=-1) * rng.uniform(0.6, 1.0) + rng.normal(0, 60, (96, 96, 3))
+            if tinted and name == "level":
+                picture[..., 0] *= 0.2
+            cv2.imwrite(str(folder / name / f"{number}.png"), np.clip(picture, 0, 255).astype(np.uint8))
+    return folder
+
+
+def test_what_only_a_larger_input_shows_is_learnt_there(tmp_path: Path) -> None:
+    parts = split(Dataset.from_directory(stripes(tmp_path / "fine", tinted=False)), test=0.25, seed=0)
+    run = train(parts, recipe=Recipe(target_size=SMALL, larger=LARGE))
+    assert isinstance(run.recipe, Recipe)
+    assert run.recipe.target_size == run.classifier.target_size == LARGE
+    assert run.choices.held_out.value > 0.9
+    assert any(reason.startswith("input 96x96 was taken: 100.0% right") for reason in run.recipe.reasons)
+    names = {trial.name.split(",")[0]: trial.chosen for trial in run.choices.trials if trial.chosen}
+    assert names == {"96x96": True}
+    assert {trial.name.split(",")[0] for trial in run.choices.trials} == {"32x32", "96x96"}
+
+
+def test_where_nothing_is_told_wrong_nothing_larger_is_tried(tmp_path: Path) -> None:
+    parts = split(Dataset.from_directory(stripes(tmp_path / "tinted", tinted=True)), test=0.25, seed=0)
+    run = train(parts, recipe=Recipe(target_size=SMALL, larger=LARGE))
+    assert isinstance(run.recipe, Recipe)
+    assert run.recipe.target_size == run.classifier.target_size == SMALL
+    assert any(reason.endswith("96x96 was not tried") for reason in run.recipe.reasons)
+
+
+@pytest.mark.parametrize("larger", [(224, 224), (128, 128), (600, 600), (320,)])
+def test_a_size_that_is_no_larger_one_is_refused(larger: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"larger is .*; expected \(height, width\) up to 512 pixels"):
+        Recipe(larger=larger)  # type: ignore[arg-type]
