@@ -65,6 +65,7 @@ _BACKBONES: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         "cut": ("text", "LAYER", "the layer at which the backbone ends, such as mixed7", "its last map"),
         "maps": ("text", "WHICH", "maps that the head reads: last, all, or auto: all if they help", "auto"),
         "frame": ("text", "RULE", "how pictures are brought into shape: crop, pad, squash, auto", "by the pictures"),
+        "target_size": ("wholes", "PIXELS", "height and width of the input, where it is no square", "by --side"),
         "views": ("whole", "N", "of each picture: as it is, and varied by --augment", "1 to 4, by their number"),
         "dense": ("wholes", "WIDTH", "hidden layers of the head, each with so many units", "no"),
         "freeze": ("words", "WHAT", "all, none, until LAYER, or blocks N: all but the last N", "by the pictures"),

@@ -156,6 +156,13 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"freeze": ("blocks", "40")}, "the last 40 blocks of EfficientNet-Lite0 are asked for, and it has 17"),
         ({"augment": "wild", "views": 2}, "--augment is 'wild'; expected one of none, light"),
         ({"augment": "light"}, "--augment is .light., which varies further views .* add --views 4"),
+        ({"side": 200, "target_size": (200, 300)}, "--side and --target-size both say how large the input is"),
+        ({"target_size": (200,)}, r"--target-size is \(200,\); expected \(height, width\)"),
+        ({"target_size": (200, 9)}, r"--target-size is \(200, 9\); expected \(height, width\), each from 32 to 512"),
+        (
+            {"larger": True, "side": 512},
+            r"--larger is \(512, 512\); expected \(height, width\) up to 512 pixels, above",
+        ),
         ({"side": 9}, "--side is 9; expected a whole number of pixels from 32 to 512"),
         (
             {"recipe": "finetune", "backbone": "vgg16", "weights": "random", "cut": "block4_conv1"},
@@ -243,3 +250,16 @@ def test_only_large_pictures_that_are_cropped_begin_small(wishes: Wishes, grows:
     """What was seen at one size only is not recognised at another."""
     usual = ScratchRecipe(augment=preset_called("crops").settings, growth=GROWTH, margin=1.25)
     assert wishes.apply(usual).growth == (GROWTH if grows else ())
+
+
+def test_a_larger_input_keeps_the_shape_that_was_asked_for(store: PixelStore) -> None:
+    for asked, larger in (
+        ({"side": 224}, (320, 320)),
+        ({"side": 150}, (224, 224)),
+        ({"target_size": (192, 256)}, (288, 384)),
+        ({"backbone": "InceptionV3", "weights": "random"}, (448, 448)),
+    ):
+        recipe = Wishes(larger=True, **asked).recipe_for(store, seed=0)
+        assert isinstance(recipe, Recipe)
+        assert recipe.larger == larger
+        assert f"and {larger[0]}x{larger[1]}, if held-out pictures are told better" in recipe.reasons[1]

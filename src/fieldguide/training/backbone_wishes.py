@@ -17,19 +17,21 @@ from fieldguide.training.recipe_words import reasons_of
 
 OF_BACKBONES = frozenset(
     {
-        *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "larger"),
         *(
-            "fine_tune_epochs",
-            "fine_tune_rate",
-            "side",
-            "augment",
+            "backbone",
+            "weights",
+            "cut",
+            "maps",
             "pooling",
-            "dropout",
-            "epochs",
-            "batch_size",
-            "rate",
-            "patience",
+            "frame",
+            "side",
+            "target_size",
+            "larger",
+            "views",
+            "augment",
         ),
+        *("dense", "dropout", "epochs", "rate", "batch_size", "patience"),
+        *("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate"),
     }
 )
 # A wish -> what it is called in a recipe, where that is something else.
@@ -73,10 +75,16 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         for name, value in asked.items()
         if name not in ("side", "augment", "freeze", "larger")
     }
+    if {"side", "target_size", "backbone", "frame"} & asked.keys():
+        changes["larger"] = None  # it was chosen for another size or shape
     other = "backbone" in asked and not backbone(asked["backbone"]).bundled
-    if "backbone" in asked:
+    if "backbone" in asked and "target_size" in asked:
+        changes["start"] = ""
+    elif "backbone" in asked:
         changes |= {"target_size": backbone(asked["backbone"]).target_size, "start": ""}
     if "side" in asked:
+        if "target_size" in asked:
+            raise InputError("--side and --target-size both say how large the input is: leave one of them out.")
         side = whole("side", asked["side"], "a whole number of pixels from 32 to 512", 32, 512)
         changes["target_size"] = (side, side)
     if "cut" in asked:
@@ -97,8 +105,9 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
     made = recipe.with_(**changes)
     if "freeze" in asked:
         made = _frozen(made, asked["freeze"])
-    if asked.get("larger") and (made.larger is None or {"side", "backbone", "frame"} & asked.keys()):
-        made = made.with_larger()
+    if asked.get("larger") and made.larger is None:
+        height, width = made.target_size
+        made = made.with_larger(width / height)
     if kind == "finetune":
         made = made.with_(fine_tune="always", fine_tune_epochs=made.fine_tune_epochs or FINE_TUNE_EPOCHS)
     if not asked and kind != "finetune":

@@ -33,7 +33,7 @@ def reasons_of(recipe: Recipe, asked: Collection[str]) -> tuple[str, ...]:
     wanted = set(asked)
     if wanted & {"backbone", "weights", "cut"} or not lines[0]:
         lines[0] = _about_backbone(recipe)
-    if wanted & {"backbone", "side", "frame"} or not lines[1]:
+    if wanted & {"backbone", "side", "target_size", "frame"} or not lines[1]:
         lines[1] = f"input {times(recipe.target_size)}, {_FRAMES[recipe.resize]}"
     if recipe.larger is not None:
         lines[1] += f"; and {times(recipe.larger)}, if held-out pictures are told better"

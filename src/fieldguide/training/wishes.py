@@ -101,6 +101,7 @@ class Wishes:
     cut: str | None = None
     maps: str | None = None
     frame: str | None = None
+    target_size: tuple[int, ...] | None = None
     views: int | None = None
     dense: tuple[int, ...] | None = None
     freeze: tuple[str, ...] | None = None
