@@ -97,7 +97,7 @@ def test_the_finding_comes_first(tmp_path: Path) -> None:
     assert "Owl or wren: right for 96.0% of pictures it had not seen" in found.text
     assert "95% confidence interval 90.2\N{EN DASH}98.4%, n=100 test pictures" in found.text
     order = [attributes["id"] for attributes in found.all("h2")]
-    assert order == ["overfitting", "mistakes", "classes", "calibration", "pictures", "making"]
+    assert order == ["overfitting", "mistakes", "unsure", "classes", "calibration", "pictures", "making"]
     assert found.text.index("It overfits") < found.text.index("Does it overfit?")
 
 

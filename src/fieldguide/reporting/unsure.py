@@ -46,9 +46,9 @@ def unsure(score: Score, found: Sequence[Unsure], passed: int, urls: Mapping[str
     if passed:
         beside = f" {counted(passed, 'other')} as close {'is' if passed == 1 else 'are'} among the mistakes above."
     said = (
-        f"{counted(len(found), 'picture')} of {score.n:,} with the least between the two most probable classes, the closest "
-        f"first, right or wrong.{beside} They are worth a look, and pictures like them worth more than others when there "
-        f"are labels to be given.{_worth(score)} All {score.n:,} are in {PREDICTIONS_FILE}: sort it by the column margin."
+        f"The {counted(len(found), 'picture')} with the least between the two most probable classes, of "
+        f"{score.n:,}, the closest first, right or wrong.{beside}{_worth(score)} All {score.n:,} are in "
+        f"{PREDICTIONS_FILE}: sort it by its column margin."
     )
     items = []
     for one in found:
@@ -72,7 +72,10 @@ def _worth(score: Score) -> str:
     count = int(SHARE * score.n)
     order = np.argsort(margins(score.probabilities), kind="stable")
     low, rest = (wilson(int(score.right[rows].sum()), len(rows)) for rows in (order[:count], order[count:]))
-    return f" Of the least sure tenth, {counted(count, 'picture')}, {_figures(low)} were right; of all others {_figures(rest)}."
+    return (
+        f" Of the least sure tenth, {counted(count, 'picture')}, {_figures(low)} were right, of all others "
+        f"{_figures(rest)}."
+    )
 
 
 def _figures(estimate: Estimate) -> str:
