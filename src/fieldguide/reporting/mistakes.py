@@ -90,7 +90,7 @@ def _with_maps(worst: Sequence[Mistake], urls: Mapping[str, str], looked: Looked
 
 
 def _looked_at(mistake: Mistake, urls: Mapping[str, str], looked: Looked) -> str:
-    figures = f"<figure>{_picture(mistake, urls)}<figcaption>as it was taken in</figcaption></figure>"
+    figures = f"<figure>{_picture(mistake, urls)}<figcaption>{file_name(mistake.name)}</figcaption></figure>"
     if mistake.name in looked.maps:
         named, true = looked.maps[mistake.name]
         pixels = looked.pixels[mistake.name]
@@ -103,10 +103,7 @@ def _looked_at(mistake: Mistake, urls: Mapping[str, str], looked: Looked) -> str
                 f'<figure><img src="{url}" alt="{escape(alternative(heat, class_name))}" loading="lazy">'
                 f"<figcaption>for {name(class_name)}, {percent(probability)}{_faint(heat)}</figcaption></figure>"
             )
-    return (
-        f'<li><p class="what">{_told(mistake)}</p><div class="side three">{figures}</div>'
-        f'<p class="file">{file_name(mistake.name)}</p></li>'
-    )
+    return f'<li><p class="what">{_told(mistake)}</p><div class="side three">{figures}</div></li>'
 
 
 def _faint(heat: Heat) -> str:

@@ -13,7 +13,7 @@ from fieldguide.reporting.card import PREDICTIONS_FILE
 from fieldguide.reporting.markup import escape, file_name, interval, name, percent, section
 from fieldguide.words import counted
 
-MOST_SHOWN, FEWEST_SHOWN = 12, 4
+MOST_SHOWN, FEWEST_SHOWN = 10, 4
 SHARE = 0.1  # of all pictures that are called the least sure
 FEWEST_PICTURES = 100  # of which a tenth is worth a figure
 
