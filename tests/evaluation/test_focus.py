@@ -86,7 +86,7 @@ def test_spread_begins_where_it_is_said() -> None:
 
 def test_the_outer_half_is_a_half_and_holds_what_lies_there() -> None:
     assert outer(heat(np.ones((7, 7)))) == pytest.approx(0.5)
-    assert outer(heat(spot(0, 3))) > 0.99
+    assert outer(heat(spot(0, 3))) > 0.95
     assert outer(heat(spot(3, 4))) < 0.01
     assert outer(heat(-np.ones((7, 7)))) == 0
     assert outer(heat(np.ones((3, 11)))) == pytest.approx(0.5), "of maps that are not square too"

@@ -62,8 +62,8 @@ def test_where_nothing_was_spared_nothing_is_claimed() -> None:
 def test_fine_tuning_begins_behind_what_is_kept() -> None:
     run = made(Look(120, 0, 4.0), phases=("head", "fine-tune"), epochs=5)
     assert passes(run)[-1] == (
-        "The 5 epochs of fine-tuning began with what was kept of the layer block5c_add: 500 passes through the part "
-        "before it were spared."
+        "The 5 epochs of fine-tuning began with what was kept of the layer block6a_project_bn: 500 passes through the "
+        "part before it were spared."
     )
     whole = replace(run, recipe=run.recipe.with_(start="pixels"))  # type: ignore[union-attr]
     assert not any("fine-tuning" in line for line in passes(whole))

@@ -93,12 +93,12 @@ def _looked_at(mistake: Mistake, urls: Mapping[str, str], looked: Looked) -> str
     figures = f"<figure>{_picture(mistake, urls)}<figcaption>{file_name(mistake.name)}</figcaption></figure>"
     if mistake.name in looked.maps:
         named, true = looked.maps[mistake.name]
-        pixels = looked.pixels[mistake.name]
+        pixels = shrunk(looked.pixels[mistake.name], MAP_SIDE)
         for heat, class_name, probability in (
             (named, mistake.predicted, mistake.probability),
             (true, mistake.truth, mistake.truth_probability),
         ):
-            url = data_url(shrunk(overlay(pixels, heat), MAP_SIDE))
+            url = data_url(overlay(pixels, heat, side=MAP_SIDE))
             figures += (
                 f'<figure><img src="{url}" alt="{escape(alternative(heat, class_name))}" loading="lazy">'
                 f"<figcaption>for {name(class_name)}, {percent(probability)}{_faint(heat)}</figcaption></figure>"

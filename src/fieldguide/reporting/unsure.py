@@ -46,9 +46,9 @@ def unsure(score: Score, found: Sequence[Unsure], passed: int, urls: Mapping[str
     if passed:
         beside = f" {counted(passed, 'other')} as close {'is' if passed == 1 else 'are'} among the mistakes above."
     said = (
-        f"The {counted(len(found), 'picture')} with the least between the two most probable classes, of "
-        f"{score.n:,}, the closest first, right or wrong.{beside}{_worth(score)} All {score.n:,} are in "
-        f"{PREDICTIONS_FILE}: sort it by its column margin."
+        f"The {counted(len(found), 'picture')}, of {score.n:,}, whose two most probable classes lie closest together, "
+        f"right or wrong, the closest first.{beside}{_worth(score)} All {score.n:,} are in {PREDICTIONS_FILE}: sort it by "
+        "its column margin."
     )
     items = []
     for one in found:
