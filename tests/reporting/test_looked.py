@@ -54,7 +54,7 @@ def guide_of(kind: str) -> Classifier:
 def judged(folder: Path, guide: Classifier, per_class: int = 10) -> tuple[Run, Score]:
     """A run with this classifier, and its true score on small pictures: it has learnt nothing of them."""
     run = run_on(folder, NAMES, per_class)
-    run = replace(run, classifier=guide, recipe=run.recipe.with_(target_size=guide.target_size))  # type: ignore[union-attr]
+    run = replace(run, classifier=guide, recipe=run.recipe.with_(target_size=guide.target_size))
     return run, evaluate(guide, run.parts.test)
 
 

@@ -47,7 +47,7 @@ def test_further_views_are_seen_in_every_step_of_a_fit_and_one_at_a_time_by_hidd
     run = made(Look(360, 0, 9.0))
     run = replace(run, choices=replace(run.choices, views=4))
     assert "with 80 pictures in 4 views and 20 held-out ones, it would have been 10,200 times" in passes(run)[1]
-    dense = replace(run, recipe=run.recipe.with_(dense=(16,)))  # type: ignore[union-attr]
+    dense = replace(run, recipe=run.recipe.with_(dense=(16,)))
     assert "it would have been 3,000 times: 2,640 passes were spared." in passes(dense)[1]
     assert "The fits that chose" not in passes(dense)[1]
 
@@ -65,7 +65,7 @@ def test_fine_tuning_begins_behind_what_is_kept() -> None:
         "The 5 epochs of fine-tuning began with what was kept of the layer block6a_project_bn: 500 passes through the "
         "part before it were spared."
     )
-    whole = replace(run, recipe=run.recipe.with_(start="pixels"))  # type: ignore[union-attr]
+    whole = replace(run, recipe=run.recipe.with_(start="pixels"))
     assert not any("fine-tuning" in line for line in passes(whole))
 
 

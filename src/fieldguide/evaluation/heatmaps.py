@@ -207,8 +207,8 @@ def heat_maps_of_classes(
     for rows in (slice(start, start + turn) for start in range(0, len(pixels), turn)):
         maps = engine.maps(pixels[rows])
         values = [_added_up(maps, trunk, classifier.head, column, method) for column in classes[rows].T]
-        heats = [_heats(*each, trunk.last or LAST_MAP, method) for each in zip(values, classes[rows].T, strict=True)]
-        found += zip(*heats, strict=True)
+        by_class = [_heats(*each, trunk.last or LAST_MAP, method) for each in zip(values, classes[rows].T, strict=True)]
+        found += zip(*by_class, strict=True)
         tell(len(maps[0]))
     return tuple(found)
 

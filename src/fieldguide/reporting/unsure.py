@@ -47,8 +47,8 @@ def unsure(score: Score, found: Sequence[Unsure], passed: int, urls: Mapping[str
         beside = f" {counted(passed, 'other')} as close {'is' if passed == 1 else 'are'} among the mistakes above."
     said = (
         f"The {counted(len(found), 'picture')}, of {score.n:,}, whose two most probable classes lie closest together, "
-        f"right or wrong, the closest first.{beside}{_worth(score)} All {score.n:,} are in {PREDICTIONS_FILE}: sort it by "
-        "its column margin."
+        f"right or wrong, the closest first.{beside}{_worth(score)} All {score.n:,} are in {PREDICTIONS_FILE}: sort it "
+        "by its column margin."
     )
     items = []
     for one in found:
