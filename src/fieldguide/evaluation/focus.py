@@ -92,7 +92,7 @@ def outer(heat: Heat) -> float:
         >>> values = np.zeros((7, 7), np.float32)
         >>> values[3, 3], values[0, 0] = 1, 4
         >>> round(outer(Heat(values, 0, "top_activation", "hirescam")), 2)
-        0.8
+        0.79
     """
     weights = np.maximum(heat.enlarged((2 * _QUARTER, 2 * _QUARTER)), 0).astype(np.float64)
     total = float(weights.sum())
