@@ -28,12 +28,12 @@ def passes(run: Run) -> tuple[str, ...]:
 
 
 def _looks(run: Run, computed: int, kept: int) -> str:
-    known = f"what it sees in {counted(kept, 'picture')} was known from before"
     if not computed:
-        return f"The frozen network was not run at all: {known}."
+        return f"The frozen network was not run at all: all {kept:,} times, what it sees was known from before."
     seconds = sum(look.seconds for look in run.looks if look.computed)
-    said = f"The frozen network was run {counted(computed, 'time')}, once for each picture and view, in {seconds:.1f} s"
-    return f"{said}; {known}." if kept else f"{said}."
+    # At several sizes, or brought there in several ways, a picture is looked at once in each.
+    said = f"The frozen network was run {counted(computed, 'time')}, on no picture twice in one way, in {seconds:.1f} s"
+    return f"{said}; {counted(kept, 'time')} more, what it sees was known from before." if kept else f"{said}."
 
 
 def _head(run: Run, recipe: Recipe, needed: int) -> str:

@@ -30,7 +30,7 @@ class Eye:
     weights: Mapping[str, np.ndarray] | None  # None for the bundled ones
     target_size: tuple[int, int]  # (height, width) of the pictures
     start: str | None = None  # the layer whose activations are kept for training what follows it
-    looks: list[Look] = field(default_factory=list)  # what it has looked at so far
+    looks: list[Look] = field(default_factory=list)  # so far, also of its copies for other sizes
 
     @cached_property
     def engine(self) -> Engine | None:
