@@ -43,8 +43,8 @@ LAYERS: dict[int, str] = {
     "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.doubted reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates "
-    "reporting.card reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks "
-    "reporting.neighbours",
+    "reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked reporting.mistakes "
+    "reporting.unsure reporting.sections reporting.page reporting.looks reporting.neighbours",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "

@@ -143,6 +143,7 @@ def test_the_figures_of_a_run_are_those_worked_by_hand_from_its_predictions(smal
     names = ("horses", "humans")
     for row in rows:
         assert float(row["horses"]) + float(row["humans"]) == pytest.approx(1, abs=2e-6)
+        assert float(row["margin"]) == pytest.approx(abs(float(row["horses"]) - float(row["humans"])), abs=2e-6)
         assert row["predicted"] == max(names, key=lambda name: float(row[name]))
         assert row["label"] == row["file"].split("/")[0]
     right = [row["label"] == row["predicted"] for row in rows]

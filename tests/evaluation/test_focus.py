@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fieldguide.evaluation.focus import SPREAD_BELOW, Focus, focus
+from fieldguide.evaluation.focus import (
+    FEWEST_MAPS,
+    OUTSIDE_FROM,
+    SPREAD_BELOW,
+    Focus,
+    Outside,
+    focus,
+    often_outside,
+    outer,
+    outside,
+)
 from fieldguide.evaluation.heatmaps import Heat
+from fieldguide.intervals import wilson
 
 
 def heat(values: np.ndarray) -> Heat:
@@ -71,3 +82,30 @@ def test_where_nothing_speaks_for_the_class_that_is_said() -> None:
 def test_spread_begins_where_it_is_said() -> None:
     assert Focus("the top", SPREAD_BELOW - 0.01).spread
     assert not Focus("the top", SPREAD_BELOW).spread
+
+
+def test_the_outer_half_is_a_half_and_holds_what_lies_there() -> None:
+    assert outer(heat(np.ones((7, 7)))) == pytest.approx(0.5)
+    assert outer(heat(spot(0, 3))) > 0.95
+    assert outer(heat(spot(3, 4))) < 0.01
+    assert outer(heat(-np.ones((7, 7)))) == 0
+    assert outer(heat(np.ones((3, 11)))) == pytest.approx(0.5), "of maps that are not square too"
+
+
+def test_many_maps_outside_are_told_only_where_they_are_clearly_more_than_half() -> None:
+    middle, edge = heat(spot(4, 4)), heat(spot(0, 4))
+    assert outer(edge) > OUTSIDE_FROM > outer(middle)
+    assert outside([edge, middle]).value == 0.5
+    assert often_outside([edge] * (FEWEST_MAPS - 1)) is None, "too few to say"
+    assert often_outside([edge] * 13 + [middle] * 11) is None, "no more than chance would have"
+    found = often_outside([edge] * 20 + [middle] * 4)
+    assert found == wilson(20, 24)
+
+
+def test_mistakes_outside_are_compared_with_right_answers() -> None:
+    apart, alike = str(Outside(wilson(20, 24), wilson(5, 24))), str(Outside(wilson(20, 24), wilson(18, 23)))
+    assert "In 20 of these 24 mistakes (83.3%, 95% CI 64.1-93.3%)" in apart
+    assert "of 24 right answers drawn at random, in 5 (20.8%, 95% CI 9.2-40.5%)" in apart
+    assert apart.endswith("it may have gone by the background.")
+    assert "of 23 right answers drawn at random, in 18 (" in alike
+    assert "The two do not differ clearly" in alike and "may have gone" not in alike

@@ -17,7 +17,7 @@ from fieldguide.data import decode
 from fieldguide.errors import InputError
 from fieldguide.evaluation import heatmaps as module
 from fieldguide.evaluation.class_maps import METHODS, class_map
-from fieldguide.evaluation.heatmaps import Heat, classifier_heat_maps, heat_map, heat_maps
+from fieldguide.evaluation.heatmaps import Heat, classifier_heat_maps, heat_map, heat_maps, heat_maps_of_classes
 from fieldguide.job import Outcome
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
@@ -128,6 +128,33 @@ def test_more_pictures_than_a_batch_holds_and_none_at_all() -> None:
     assert classifier_heat_maps(guide, pixels[:0], classes=0) == ()
     with pytest.raises(InputError, match="the class is 3; there are 3, counted from 0"):
         classifier_heat_maps(guide, pixels, classes=3)
+
+
+def test_several_classes_of_a_picture_are_as_each_alone_and_progress_is_told() -> None:
+    guide, pixels = backbone_guide(3), noise(5)
+    classes = np.stack([np.arange(5) % 3, (np.arange(5) + 1) % 3], axis=1)
+    told: list[int] = []
+    found = heat_maps_of_classes(guide, pixels, classes=classes, watch=told.append)
+    assert [len(each) for each in found] == [2] * 5
+    assert (told[0], sum(told)) == (0, 5)
+    for place in range(2):
+        alone = classifier_heat_maps(guide, pixels, classes=classes[:, place])
+        np.testing.assert_array_equal(values(tuple(each[place] for each in found)), values(alone))
+        assert [each[place].class_index for each in found] == classes[:, place].tolist()
+
+
+@pytest.mark.keras
+def test_of_a_network_from_scratch_several_classes_are_as_each_alone_too() -> None:
+    """More maps than gradients are taken of at once: the last batch is filled up, and nothing of that comes back."""
+    net = Net("classic", "tiny", target_size=SIDE)
+    weights, head = trained(net)
+    guide, pixels = Classifier(head, ("a", "b"), net=net, weights=weights), noise(9)
+    told: list[int] = []
+    found = heat_maps_of_classes(guide, pixels, classes=np.tile([1, 0], (9, 1)), watch=told.append)
+    assert sum(told) == 9
+    alone = classifier_heat_maps(guide, pixels, classes=1)
+    np.testing.assert_allclose(values(tuple(one for one, _ in found)), values(alone), atol=1e-5)
+    np.testing.assert_allclose(values(tuple(other for _, other in found)), -values(alone), atol=1e-5)
 
 
 def test_the_bundled_backbone_needs_neither_keras_nor_tensorflow() -> None:

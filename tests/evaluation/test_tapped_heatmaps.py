@@ -52,7 +52,7 @@ def test_the_map_sums_to_the_logit(pooling: str, classes: int) -> None:
 @pytest.mark.keras
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_keras_gives_the_same_maps(pooling: str) -> None:
-    trunk, pixels = Trunk(taps=TAPS[:2], cut="block5c_add", pooling=pooling), noise(3, SIDE)
+    trunk, pixels = Trunk(taps=TAPS[:2], cut="block4a_project_bn", pooling=pooling), noise(3, SIDE)
     guide, labels = guide_of(trunk, 3), np.arange(3)
     lite, by_keras = (MapEngine(None, SIDE, trunk, runtime=runtime) for runtime in ("litert", "keras"))
     assert (lite.runtime, by_keras.runtime) == ("litert", "keras")
@@ -96,21 +96,20 @@ def test_gathering_keeps_the_sum_and_the_place() -> None:
 
 
 @pytest.mark.keras
-def test_of_another_backbone_too() -> None:
+@pytest.mark.parametrize(("cut", "taps"), [(None, ()), ("block_6_expand_relu", ("block_3_expand_relu",))])
+def test_of_another_backbone_too(cut: str | None, taps: tuple[str, ...]) -> None:
     from fieldguide.model.bases import base_model, weights_of
 
     pixels, labels = noise(3, SIDE), np.arange(3)
-    cuts = ("block_3_expand_relu", "block_6_expand_relu")
-    weights = weights_of(base_model("mobilenetv2", SIDE, weights="random", seed=1))
-    for taps in ((), cuts):
-        trunk = Trunk("mobilenetv2", taps=taps)
-        sizes = [part.shape[-1] for part in MapEngine(weights, SIDE, trunk).maps(pixels)]
-        assert len(sizes) == len(taps) + 1
-        guide = Classifier(random_head(sum(sizes), 3), "abc", target_size=SIDE, trunk=trunk, weights=weights)
-        found = classifier_heat_maps(guide, pixels, classes=labels)
-        sums = [heat.values.sum(dtype=np.float64) for heat in found]
-        np.testing.assert_allclose(sums, wanted(guide, pixels, labels), atol=1e-3, rtol=1e-4)
-        by_gradients = heat_maps(guide.keras_model, pixels, classes=labels)
-        assert by_gradients[0].values.shape == found[0].values.shape
-        same = np.allclose(by_gradients[0].values, found[0].values, atol=1e-4)
-        assert same == (not taps)  # the last map's gradient knows nothing of the taps
+    weights = weights_of(base_model("mobilenetv2", SIDE, weights="random", cut=cut, seed=1))
+    trunk = Trunk("mobilenetv2", cut=cut, taps=taps)
+    count = MapEngine(weights, SIDE, trunk).feature_count
+    guide = Classifier(random_head(count, 3), "abc", target_size=SIDE, trunk=trunk, weights=weights)
+    found = classifier_heat_maps(guide, pixels, classes=labels)
+    assert {heat.layer for heat in found} == {cut or "last map"}
+    sums = [heat.values.sum(dtype=np.float64) for heat in found]
+    np.testing.assert_allclose(sums, wanted(guide, pixels, labels), atol=1e-3, rtol=1e-4)
+    by_gradients = heat_maps(guide.keras_model, pixels, classes=labels)
+    assert by_gradients[0].values.shape == found[0].values.shape
+    same = np.allclose(by_gradients[0].values, found[0].values, atol=1e-4)
+    assert same == (not taps)  # the last map's gradient knows nothing of the taps

@@ -5,18 +5,18 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from finished_runs import curves, dataset, finished_run, scored
+from finished_runs import curves, finished_run, scored
+from report_pages import Outline, run_on
 from simulated_cases import rising, simulate
 
 from fieldguide.data.check import Finding, Findings
-from fieldguide.data.dataset import Dataset, Skipped
+from fieldguide.data.dataset import Skipped
 from fieldguide.data.split import Leak
 from fieldguide.errors import FileError, InputError, InputTypeError
 from fieldguide.evaluation.ailment import POSSIBLE, UNDERFITTING, Ailment, Figure
@@ -31,63 +31,6 @@ from fieldguide.reporting.sections import covered, why_unmeasured
 from fieldguide.training.fit import Run
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
-VOID = {"meta", "link", "img", "br", "wbr"}
-
-
-class Outline(HTMLParser):
-    """What a page consists of; complains of tags that do not match."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attributes: Sequence[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: Sequence[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.words))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for found, attributes in self.tags if found == tag]
-
-
-def pictures(root: Path, class_names: Sequence[str], per_class: int) -> Dataset:
-    """A data set of real files: plain colours with a circle."""
-    rng = np.random.default_rng(0)
-    paths, labels = [], []
-    for label, name in enumerate(class_names):
-        (root / name).mkdir(parents=True, exist_ok=True)
-        for number in range(per_class):
-            pixels = np.full((60, 80, 3), rng.integers(0, 255, 3), np.uint8)
-            cv2.circle(pixels, (40, 30), 20, rng.integers(0, 255, 3).tolist(), -1)
-            path = root / name / f"{number}.png"
-            path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
-            paths.append(path)
-            labels.append(label)
-    return Dataset(root, tuple(paths), np.array(labels, np.int32), tuple(class_names))
-
-
-def run_on(root: Path, class_names: Sequence[str], per_class: int = 6, **options: object) -> Run:
-    test = pictures(root, class_names, per_class)
-    train = dataset(class_names, np.repeat(np.arange(len(class_names)), 4 * per_class), root)
-    return finished_run(train, test, epochs=curves([0.3, 0.1, 0.2]), **options)  # type: ignore[arg-type]
-
 
 def test_the_finding_comes_first(tmp_path: Path) -> None:
     run = run_on(tmp_path / "birds", ("owl", "wren"), 50)
@@ -97,7 +40,7 @@ def test_the_finding_comes_first(tmp_path: Path) -> None:
     assert "Owl or wren: right for 96.0% of pictures it had not seen" in found.text
     assert "95% confidence interval 90.2\N{EN DASH}98.4%, n=100 test pictures" in found.text
     order = [attributes["id"] for attributes in found.all("h2")]
-    assert order == ["overfitting", "mistakes", "classes", "calibration", "pictures", "making"]
+    assert order == ["overfitting", "mistakes", "unsure", "classes", "calibration", "pictures", "making"]
     assert found.text.index("It overfits") < found.text.index("Does it overfit?")
 
 
@@ -121,6 +64,10 @@ def test_mistakes_are_shown_as_pictures_with_names_and_probabilities(tmp_path: P
     assert "owl/3.png" in found.text
     mistakes = [image for image in found.all("img") if "taken for" in (image["alt"] or "")]
     assert sorted(image["alt"] or "" for image in mistakes) == ["owl, taken for wren", "wren, taken for owl"]
+    maps = [image["alt"] or "" for image in found.all("img") if (image["alt"] or "").startswith("For ")]
+    assert len(maps) == 4
+    assert {"For wren it finds nothing in the picture that speaks for the class."} <= set(maps)  # its weights are 0
+    assert found.text.count(": nothing speaks for it") == 4
     data = base64.b64decode((mistakes[0]["src"] or "").removeprefix("data:image/jpeg;base64,"))
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None and decoded.shape == (224, 224, 3)

@@ -1,14 +1,22 @@
-"""Where in a picture the weight of a heat map lies, in words: for a terminal, and for those who cannot see the map."""
+"""Where in a picture the weight of a heat map lies, in words: for a terminal, and for those who cannot see the map.
+
+Also how much of it lies around the middle, where a background is rather than what a picture is of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fieldguide.evaluation.heatmaps import Heat
+from fieldguide.intervals import Estimate, difference, wilson
+from fieldguide.words import counted
 
 SPREAD_BELOW = 0.4  # share of the weight in the best quarter; of a map that is the same everywhere each has 0.25
+OUTSIDE_FROM = 2 / 3  # share of the weight in the outer half from which a map lies mostly there
+FEWEST_MAPS = 8  # of which "many lie outside" can be said
 _QUARTER = 16  # places on a side of a quarter, of twice as many on a side of the picture
 _PLACES = (
     ("the upper left", "the top", "the upper right"),
@@ -72,3 +80,77 @@ def focus(heat: Heat) -> Focus:
     quarters += sums[np.ix_(starts, starts)]
     row, column = divmod(int(quarters.argmax()), 3)
     return Focus(_PLACES[row][column], round(float(quarters[row, column]) / total, 6))
+
+
+def outer(heat: Heat) -> float:
+    """The share of the weight in the outer half of the picture: a frame around a middle that is as large as it.
+
+    Args:
+        heat: a map. One that is the same everywhere has 0.5 there; one in which nothing speaks for the class has 0.
+
+    Example:
+        >>> values = np.zeros((7, 7), np.float32)
+        >>> values[3, 3], values[0, 0] = 1, 4
+        >>> round(outer(Heat(values, 0, "top_activation", "hirescam")), 2)
+        0.79
+    """
+    weights = np.maximum(heat.enlarged((2 * _QUARTER, 2 * _QUARTER)), 0).astype(np.float64)
+    total = float(weights.sum())
+    if total <= 0:
+        return 0.0
+    edges = np.linspace(0, 1, 2 * _QUARTER + 1)
+    start, end = (1 - 0.5**0.5) / 2, (1 + 0.5**0.5) / 2
+    inside = (
+        np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None) * 2 * _QUARTER
+    )  # of each place
+    return 1 - float(inside @ weights @ inside) / total
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How often the maps of mistakes lie mostly in the outer half of the picture, and those of right answers.
+
+    Example:
+        >>> print(Outside(wilson(20, 24), wilson(5, 24)))
+        In 20 of these 24 mistakes (83.3%, 95% CI 64.1-93.3%) two thirds or more of what spoke for the class ...
+    """
+
+    mistakes: Estimate
+    right: Estimate
+
+    def __str__(self) -> str:
+        told = (
+            f"In {_of(self.mistakes)} of these {counted(self.mistakes.n, 'mistake')} ({_figures(self.mistakes)}) two "
+            "thirds or more of what spoke for the class that was named lies in the outer half of the picture, around "
+            f"its middle; of {counted(self.right.n, 'right answer')} drawn at random, in {_of(self.right)} "
+            f"({_figures(self.right)})."
+        )
+        if difference(self.mistakes, self.right).low > 0:
+            return f"{told} Where it errs, it looked more at what lies around: it may have gone by the background."
+        return (
+            f"{told} The two do not differ clearly: these pictures may have what matters there, or it goes by the "
+            "background in its right answers too."
+        )
+
+
+def often_outside(heats: Sequence[Heat]) -> Estimate | None:
+    """The share of maps that lie mostly in the outer half, where that is clearly more than half of them; else None.
+
+    Args:
+        heats: of pictures that were taken for the class of the map.
+    """
+    found = outside(heats)
+    return found if found.n >= FEWEST_MAPS and found.low > 0.5 else None
+
+
+def outside(heats: Sequence[Heat]) -> Estimate:
+    """The share of maps that lie mostly in the outer half, with Wilson's interval."""
+    return wilson(sum(outer(heat) >= OUTSIDE_FROM for heat in heats), len(heats))
+
+
+def _of(estimate: Estimate) -> str:
+    return f"{round(estimate.value * estimate.n):,}"
+
+
+def _figures(estimate: Estimate) -> str:
+    return estimate.percent.replace(" (", ", ").removesuffix(")")

@@ -9,7 +9,7 @@ Source: see `class_maps`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,13 @@ from fieldguide.model.classifier import Classifier
 from fieldguide.model.engine import MapEngine
 from fieldguide.model.gradients import activation_and_gradient, is_maps, unrolled
 from fieldguide.model.head import Head
+from fieldguide.model.runners import ROWS_PER_TURN
 from fieldguide.model.trunk import Trunk
 
 if TYPE_CHECKING:
     import keras
 
-BATCH = 64
+BATCH = 64  # pictures at a time at the most
 LAST_MAP = "last map"  # of a backbone whose last layer has no name here
 
 
@@ -96,6 +97,7 @@ def heat_maps(
     classes: int | np.ndarray,
     layer: str | None = None,
     method: str = "hirescam",
+    watch: Callable[[int], None] | None = None,
 ) -> tuple[Heat, ...]:
     """What a Keras model looked at in some pictures.
 
@@ -108,6 +110,7 @@ def heat_maps(
         layer: its name or path ("base/mixed7"), one with feature maps; None for the last one. Earlier layers give finer
             maps of less meaning.
         method: "hirescam" or "gradcam".
+        watch: is told after each batch how many pictures it had.
 
     Raises:
         InputTypeError: if the model is of another kind.
@@ -120,7 +123,7 @@ def heat_maps(
     if not is_maps(shape):
         raise InputError(f"the layer {path!r} gives {shape}; expected feature maps (n, height, width, channels).")
     units, signs = units_and_signs(classes, len(pixels), flat.logits.shape[-1])
-    activations, gradients = activation_and_gradient(flat, pixels, layer=path, output=units)
+    activations, gradients = activation_and_gradient(flat, pixels, layer=path, output=units, watch=watch)
     values = signs[:, None, None] * combined(activations, gradients, method=method)
     return _heats(values, classes, path, method)
 
@@ -133,7 +136,8 @@ def classifier_heat_maps(
     The last map that the head reads has the map's resolution. Where it reads earlier ones too, what they add is added
     at the places of the last one, so that the map still sums to the class's logit (without the bias).
 
-    With the bundled backbone neither Keras nor TensorFlow is loaded; other networks are asked through Keras.
+    With the bundled backbone neither Keras nor TensorFlow is loaded; other networks are asked through Keras, and those
+    trained from scratch for gradients.
 
     Args:
         classifier: from `fieldguide.train` or `fieldguide.load`.
@@ -151,20 +155,62 @@ def classifier_heat_maps(
         >>> heat.values.shape, heat.layer
         ((7, 7), 'top_activation')
     """
-    require_method(method)
-    trunk = classifier.trunk
-    if trunk is None or not (trunk.bundled or trunk.taps):
-        return heat_maps(classifier.keras_model, pixels, classes=classes, method=method)
     units_and_signs(classes, len(pixels), classifier.head.kernel.shape[1])  # before the slow work
-    if not len(pixels):
-        return ()
-    indices = np.broadcast_to(np.asarray(classes), len(pixels))
+    each = np.broadcast_to(np.asarray(classes), len(pixels))
+    return tuple(heat for (heat,) in heat_maps_of_classes(classifier, pixels, classes=each[:, None], method=method))
+
+
+def heat_maps_of_classes(
+    classifier: Classifier,
+    pixels: np.ndarray,
+    *,
+    classes: np.ndarray,
+    method: str = "hirescam",
+    watch: Callable[[int], None] | None = None,
+) -> tuple[tuple[Heat, ...], ...]:
+    """What one of fieldguide's classifiers looked at in some pictures for several classes each; see above.
+
+    A pretrained network is run once for each picture, however many classes are asked for.
+
+    Args:
+        classifier: as above.
+        pixels: as above.
+        classes: int (n, classes asked for).
+        method: as above.
+        watch: is told now and then how many pictures are done since; of none where the network has been made.
+
+    Returns:
+        For each picture its maps, in the order of its classes.
+
+    Raises:
+        InputError: as above.
+    """
+    require_method(method)
+    count = classes.shape[1]
+    units_and_signs(classes.ravel(), classes.size, classifier.head.kernel.shape[1])
+    if not classes.size:
+        return ((),) * len(pixels)
+    tell = watch or (lambda _: None)
+    trunk = classifier.trunk
+    if trunk is None:
+        again = np.repeat(pixels, count, axis=0)
+        model = classifier.keras_model
+        tell(0)
+        heats = heat_maps(
+            model, again, classes=classes.ravel(), method=method, watch=lambda done: tell(-(-done // count))
+        )
+        return tuple(heats[start : start + count] for start in range(0, len(heats), count))
     engine = MapEngine(classifier.weights, classifier.target_size, trunk)
-    values = [
-        _added_up(engine.maps(pixels[rows]), trunk, classifier.head, indices[rows], method)
-        for rows in (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
-    ]
-    return _heats(np.concatenate(values), classes, trunk.last or LAST_MAP, method)
+    tell(0)
+    found: list[tuple[Heat, ...]] = []
+    turn = min(BATCH, ROWS_PER_TURN * engine.threads)
+    for rows in (slice(start, start + turn) for start in range(0, len(pixels), turn)):
+        maps = engine.maps(pixels[rows])
+        values = [_added_up(maps, trunk, classifier.head, column, method) for column in classes[rows].T]
+        by_class = [_heats(*each, trunk.last or LAST_MAP, method) for each in zip(values, classes[rows].T, strict=True)]
+        found += zip(*by_class, strict=True)
+        tell(len(maps[0]))
+    return tuple(found)
 
 
 def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.ndarray, method: str) -> np.ndarray:

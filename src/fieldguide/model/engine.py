@@ -172,7 +172,7 @@ class MapEngine(Engine):
         *,
         runtime: str | None = None,
     ) -> None:
-        runtime, rows = chosen_runtime(runtime, None) if trunk.bundled else "keras", ROWS_PER_TURN
+        runtime = chosen_runtime(runtime, None) if trunk.bundled else "keras"
         runners: Sequence[Runner]
         if runtime == "litert" and isinstance(weights, Mapping | None):
             layers, shapes = (*trunk.taps, trunk.last), output_shapes(target_size)
@@ -184,9 +184,8 @@ class MapEngine(Engine):
 
             model = read_maps(feature_model(trunk, target_size, weights), trunk)
             (count,), *self._shapes = (shape[1:] for shape in model.output_shape)
-            rows = rows if trunk.bundled else LARGER_TURN
-            runtime, runners = "keras", [KerasRunner(model, rows)]
-        super().__init__(target_size, count, runtime, runners, rows_per_turn=rows)
+            runtime, runners = "keras", [KerasRunner(model)]
+        super().__init__(target_size, count, runtime, runners)
 
     def maps(self, pixels: np.ndarray) -> list[np.ndarray]:
         """The map after each tap and the last one, float32 (n, h, w, channels), of uint8 pixels.

@@ -57,7 +57,12 @@ class Unrolled:
 
 
 def activation_and_gradient(
-    model: keras.Model | Unrolled, pixels: np.ndarray, *, layer: str | None, output: int | np.ndarray
+    model: keras.Model | Unrolled,
+    pixels: np.ndarray,
+    *,
+    layer: str | None,
+    output: int | np.ndarray,
+    watch: Callable[[int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer's activations for some pictures, and the gradient of one logit of the model with respect to them.
 
@@ -71,6 +76,7 @@ def activation_and_gradient(
         layer: its name, or its path such as "base/mixed7" where it lies inside another model; None for the last one
             with feature maps.
         output: which of the units, or int (n,), one for each picture.
+        watch: is told after each batch how many pictures it had.
 
     Returns:
         float32 activations and float32 gradients, both of the layer's output shape (n, ...).
@@ -106,9 +112,14 @@ def activation_and_gradient(
     # A shortcut around the layer reaches back to the pixels, so the part behind takes them too.
     behind = keras.Model([flat.values[path], flat.pixels], flat.logits)
     step = (_tensorflow_step if backend == "tensorflow" else _jax_step)(before, behind)
-    batches = (slice(start, start + BATCH) for start in range(0, len(pixels), BATCH))
-    found = [step(pixels[rows], outputs[rows]) for rows in batches]
-    activations, gradients = (np.concatenate(part) for part in zip(*found, strict=True))
+    found = []
+    size = min(BATCH, len(pixels))
+    for rows in (np.arange(start, start + size) for start in range(0, len(pixels), size)):
+        # The last batch is filled up with its last picture: batches of one size are compiled once.
+        found.append(step(*(each[np.minimum(rows, len(pixels) - 1)] for each in (pixels, outputs))))
+        if watch is not None:
+            watch(int((rows < len(pixels)).sum()))
+    activations, gradients = (np.concatenate(part)[: len(pixels)] for part in zip(*found, strict=True))
     return activations, gradients
 
 

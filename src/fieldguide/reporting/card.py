@@ -16,6 +16,7 @@ from fieldguide.data.dataset import relative
 from fieldguide.data.decode import BACKGROUND, DECODER_VERSION
 from fieldguide.evaluation.diagnose import Diagnosis
 from fieldguide.evaluation.doubted import doubted
+from fieldguide.evaluation.explain import margins
 from fieldguide.evaluation.metrics import Score
 from fieldguide.evaluation.suspect_table import SUSPECTS_FILE, write_suspects
 from fieldguide.files import write_text
@@ -25,7 +26,8 @@ from fieldguide.training.fit import Run
 from fieldguide.training.record import Epoch
 from fieldguide.version import __version__
 
-CARD_FILE, SKIPPED_FILE = "card.json", "skipped.csv"
+CARD_FILE, SKIPPED_FILE, PREDICTIONS_FILE = "card.json", "skipped.csv", "predictions.csv"
+PREDICTION_COLUMNS = ("file", "part", "label", "predicted", "margin")
 _PACKAGES = (
     "keras",
     "tensorflow",
@@ -128,9 +130,7 @@ def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     if (found := doubted(run)) is not None:
         write_suspects(folder / SUSPECTS_FILE, found.suspects, found.files)
     if score is not None:
-        _write_csv(
-            folder / "predictions.csv", columns(("file", "part", "label", "predicted"), score.class_names), _rows(score)
-        )
+        _write_csv(folder / PREDICTIONS_FILE, columns(PREDICTION_COLUMNS, score.class_names), _rows(score))
 
 
 def _folder_of(run: Run) -> Path:
@@ -142,10 +142,11 @@ def _folder_of(run: Run) -> Path:
 def _rows(score: Score) -> Iterable[Sequence[object]]:
     names = score.class_names
     fold_of = {int(row): number for number, fold in enumerate(score.folds, start=1) for row in fold.rows}
+    lead = margins(score.probabilities)
     for row, name in enumerate(score.names):
         part = f"fold {fold_of[row]}" if score.folds else score.part
         shares = [f"{share:.6f}" for share in score.probabilities[row]]
-        yield [name, part, names[score.labels[row]], names[score.predicted[row]], *shares]
+        yield [name, part, names[score.labels[row]], names[score.predicted[row]], f"{lead[row]:.6f}", *shares]
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

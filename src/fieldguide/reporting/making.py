@@ -11,6 +11,7 @@ from fieldguide.evaluation.suspect_table import SUSPECTS_FILE
 from fieldguide.reporting import plots
 from fieldguide.reporting.card import versions
 from fieldguide.reporting.markup import bullets, details, escape, name, percent, scrolling, section
+from fieldguide.reporting.passes import passes
 from fieldguide.training.fit import Run
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
@@ -19,7 +20,7 @@ RUN_FILES = {
     "card.json": "classes, input size, data fingerprint, all figures of this page, versions",
     "report.html": "this page",
     "history.csv": "the curves",
-    "predictions.csv": "every measured picture with its probabilities",
+    "predictions.csv": "every measured picture with its probabilities, and the margin between its first two classes",
     "skipped.csv": "files that were left out, and why",
 }
 
@@ -88,7 +89,8 @@ def _times(run: Run, total: float) -> str:
         for stage in run.stages
         if stage.seconds >= 0.05
     )
-    return f"<table><tbody>{rows}</tbody></table>"
+    spared = " ".join(escape(line) for line in passes(run))
+    return f"<table><tbody>{rows}</tbody></table>" + (f"<p>{spared}</p>" if spared else "")
 
 
 def _recipe(run: Run) -> str:

@@ -29,8 +29,8 @@ _INSIDE, _EDGE = (255, 255, 255), (20, 20, 20)  # a light line with dark edges s
 _GREY = 0.62  # lightness of the photo that the legend stands for
 
 
-def overlay(pixels: np.ndarray, heat: Heat) -> np.ndarray:
-    """A photo in grey with the heat map over it: uint8 (height, width, 3), at least SIDE pixels on its longer side.
+def overlay(pixels: np.ndarray, heat: Heat, *, side: int = SIDE) -> np.ndarray:
+    """A photo in grey with the heat map over it: uint8 (height, width, 3), enlarged where it is smaller than `side`.
 
     Amber grows from the photo's grey in proportion to the map; what speaks against the class stays grey. A line runs
     around the hottest places that hold half of the weight.
@@ -38,6 +38,7 @@ def overlay(pixels: np.ndarray, heat: Heat) -> np.ndarray:
     Args:
         pixels: the photo, uint8 (h, w, 3) in 0..255, as the classifier took it.
         heat: its map.
+        side: pixels that the longer side has at the least; the line is as thick as it is apt for that.
 
     Raises:
         InputError: if the pixels are of another kind.
@@ -51,7 +52,7 @@ def overlay(pixels: np.ndarray, heat: Heat) -> np.ndarray:
 
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise InputError(f"the photo is {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 3).")
-    factor = max(1.0, SIDE / max(pixels.shape[:2]))
+    factor = max(1.0, side / max(pixels.shape[:2]))
     size = (round(pixels.shape[0] * factor), round(pixels.shape[1] * factor))
     if factor > 1:
         pixels = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -59,7 +60,7 @@ def overlay(pixels: np.ndarray, heat: Heat) -> np.ndarray:
     hottest = float(weights.max())
     strengths = weights / hottest if hottest > 0 else weights
     tinted = scale(strengths, _lightness(pixels))
-    return _outlined(tinted, weights) if hottest > 0 else tinted
+    return _outlined(tinted, weights, side / SIDE) if hottest > 0 else tinted
 
 
 def picture(pixels: np.ndarray, heat: Heat) -> str:
@@ -130,8 +131,14 @@ def scale(strengths: np.ndarray, lightness: np.ndarray) -> np.ndarray:
     return _srgb((1 - cover) * grey + cover * np.array(HOTTEST, np.float32))
 
 
-def _outlined(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The picture with a line around the hottest places that hold half of the weight, drawn at four times the size."""
+def _outlined(picture: np.ndarray, weights: np.ndarray, thickness: float) -> np.ndarray:
+    """The picture with a line around the hottest places that hold half of the weight, drawn at four times the size.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        weights: float32 (height, width).
+        thickness: of the line, as a share of the usual one.
+    """
     import cv2
 
     ordered = np.sort(weights, axis=None)[::-1]
@@ -144,7 +151,7 @@ def _outlined(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
     lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     lines = [line - margin * times for line in lines]
     for colour, width in ((_EDGE, _LINE + 2), (_INSIDE, _LINE - 1)):
-        cv2.drawContours(large, lines, -1, colour, round(width * times), cv2.LINE_AA)
+        cv2.drawContours(large, lines, -1, colour, round(width * thickness * times), cv2.LINE_AA)
     return cv2.resize(large, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 

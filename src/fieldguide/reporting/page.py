@@ -19,16 +19,19 @@ from fieldguide.reporting import sections
 from fieldguide.reporting.diagnosis import evidence
 from fieldguide.reporting.doubted import in_doubt
 from fieldguide.reporting.folds import fold_by_fold
+from fieldguide.reporting.looked import looked
 from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name, sentence
+from fieldguide.reporting.mistakes import mistakes
 from fieldguide.reporting.pictures import spread, thumbnails
 from fieldguide.reporting.style import style as stylesheet
+from fieldguide.reporting.unsure import unsure, unsure_of
 from fieldguide.training.fit import Run
 from fieldguide.training.stores import whole
 from fieldguide.version import __version__
 
 MISTAKES_SHOWN = 24
-MISTAKE_SIDE = 224  # pixels
+MISTAKE_SIDE, UNSURE_SIDE = 224, 192  # pixels
 EXAMPLES_SHOWN = 96  # over all classes
 MOST_OF_A_CLASS = 6
 MOST_CLASSES = 96
@@ -76,12 +79,14 @@ def report(
     if diagnosis is None and score is not None:
         diagnosis = diagnose(run, score)
     worst = worst_errors(score, MISTAKES_SHOWN) if score is not None else ()
+    unsure_ones, passed = unsure_of(score, {one.name for one in worst}) if score is not None else ((), 0)
     source = run.parts.test if len(run.parts.test) else run.parts.train
     shown = _examples_of(source)
     side = EXAMPLE_SIDE if len(shown) <= EXAMPLES_SHOWN // 2 else SMALL_EXAMPLE_SIDE
     sides = {row: side for rows in shown.values() for row in rows}
     # By name: pictures that could not be read any more when the score was made have no row in it.
     row_of = {source.name(row): row for row in range(len(source))}
+    sides |= {row_of[one.name]: UNSURE_SIDE for one in unsure_ones if one.name in row_of}
     sides |= {row_of[mistake.name]: MISTAKE_SIDE for mistake in worst if mistake.name in row_of}
     recipe = run.recipe
     urls = thumbnails(source, sides, target_size=recipe.target_size, resize=recipe.resize)
@@ -96,7 +101,12 @@ def report(
         body.append(fold_by_fold(score.folds))
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
-        body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
+        body += [
+            mistakes(score, worst, urls_by_name, looked(run.classifier, score, worst, source)),
+            unsure(score, unsure_ones, passed, urls_by_name),
+            sections.classes(score),
+            sections.calibration(score),
+        ]
     if (found := doubted(run)) is not None:
         body.append(in_doubt(found, whole(run.parts), target_size=recipe.target_size, resize=recipe.resize))
     body += [

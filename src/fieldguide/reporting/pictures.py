@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -28,28 +28,40 @@ def thumbnails(
     Returns:
         row -> "data:image/jpeg;base64,...". Rows of files that can no longer be read are missing.
     """
-    import cv2
+    found = _read(dataset, sorted(side_of), target_size, resize)
+    return {row: data_url(shrunk(pixels, side_of[row])) for row, pixels in found}
 
-    rows = sorted(side_of)
+
+def read(dataset: Dataset, rows: Iterable[int], *, target_size: tuple[int, int], resize: str) -> dict[int, np.ndarray]:
+    """Pictures as the classifier takes them, uint8 (height, width, 3), by row; see `thumbnails`."""
+    return dict(_read(dataset, sorted(rows), target_size, resize))
+
+
+def _read(
+    dataset: Dataset, rows: list[int], target_size: tuple[int, int], resize: str
+) -> Iterator[tuple[int, np.ndarray]]:
     if not rows:
-        return {}
+        return
     # One class for all: which class lost a picture since is no matter here.
     wanted = Dataset(dataset.root, tuple(dataset.paths[row] for row in rows), np.zeros(len(rows), np.int32), ("all",))
     try:
         store = PixelStore.build(wanted, target_size=target_size, resize=resize)
     except InputError:  # none of the files is there any more
-        return {}
+        return
     row_of = dict(zip(wanted.paths, rows, strict=True))
-    result = {}
     for place, path in enumerate(store.dataset.paths):
-        row = row_of[path]
-        pixels = store.read([place])[0]  # (height, width, 3), RGB
-        factor = min(1.0, side_of[row] / max(pixels.shape[:2]))
-        if factor < 1:
-            size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        result[row] = data_url(pixels)
-    return result
+        yield row_of[path], store.read([place])[0]
+
+
+def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A picture whose longer side has no more than `side` pixels: uint8 (height, width, 3)."""
+    import cv2
+
+    factor = min(1.0, side / max(pixels.shape[:2]))
+    if factor == 1:
+        return pixels
+    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def data_url(pixels: np.ndarray) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
 from fieldguide.evaluation.evidence import where_leaked
-from fieldguide.evaluation.explain import Mistake, most_confused
 from fieldguide.evaluation.folds import on_the_models, trained_accuracy
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
-from fieldguide.intervals import Estimate, wilson
+from fieldguide.intervals import Estimate
 from fieldguide.reporting import plots
 from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.markup import (
     bullets,
     details,
     escape,
-    file_name,
     interval,
     name,
     percent,
@@ -123,41 +120,6 @@ def comparison(run: Run, score: Score) -> str:
     return f'<dl class="strip">{body}{scale}</dl>'
 
 
-def mistakes(score: Score, worst: tuple[Mistake, ...], urls: Mapping[str, str]) -> str:
-    """The most confident mistakes as pictures, and which classes are taken for one another."""
-    wrong = int((~score.right).sum())
-    if not wrong:
-        who = "The models of the folds" if score.folds else "It"
-        said = f"{who} made no mistake on {counted(score.n, 'picture')}."
-        return section("mistakes", "Where it goes wrong", f"<p>{said}</p>" + _confusion(score))
-    if wrong == 1:
-        said = "The one mistake. It may be right, and the label wrong."
-    else:
-        which = f"All {wrong:,}" if len(worst) == wrong else f"{len(worst)} of {wrong:,}"
-        said = f"{which} mistakes, the most confident first. Some may be right, and the label wrong."
-    items = []
-    for mistake in worst:
-        url = urls.get(mistake.name)
-        told = f"{mistake.truth}, taken for {mistake.predicted}"
-        picture = f'<img src="{url}" alt="{escape(told)}" loading="lazy">' if url else "<p>The file is gone.</p>"
-        items.append(
-            f"<li>{picture}<b>{name(mistake.truth)}</b>, taken for {name(mistake.predicted)} "
-            f'({percent(mistake.probability)})<span class="file">{file_name(mistake.name)}</span></li>'
-        )
-    if score.folds:
-        said += " Each picture was judged by the model that had not seen it."
-    body = f'<p>{said} n={score.n:,}.</p><ul class="pictures">{"".join(items)}</ul>'
-    pairs = [pair for pair in most_confused(score, 5) if pair.count > 1]
-    if pairs and len(score.class_names) > 2:
-        lines = [
-            f"{name(pair.truth)} taken for {name(pair.predicted)}: {pair.count:,} of {pair.of:,}, "
-            f'{percent(pair.count / pair.of)} <span class="note">{interval(wilson(pair.count, pair.of))}</span>'
-            for pair in pairs
-        ]
-        body += "<h3>Classes most often confused</h3>" + bullets(lines)
-    return section("mistakes", "Where it goes wrong", body + _confusion(score))
-
-
 def classes(score: Score) -> str:
     """Recall and precision of every class with intervals, the weakest first where there are many."""
     many = len(score.classes) > ROWS_SHOWN
@@ -230,23 +192,6 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
         body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
-
-
-def _confusion(score: Score) -> str:
-    rows = plots.matrix_classes(score.confusion)
-    shown = score.confusion[rows][:, rows]
-    figure = plots.matrix(shown, [score.class_names[row] for row in rows])
-    said = (
-        "Rows are the truth, columns what was answered; green is right. A stronger shade is a larger share of its row."
-    )
-    if len(rows) < len(score.class_names):
-        left_out = int(score.confusion.sum() - shown.sum())
-        said += (
-            f" The {len(rows)} of {len(score.class_names)} classes with the most mistakes are drawn; "
-            f"{counted(left_out, 'picture')} of or taken for the others {'is' if left_out == 1 else 'are'} left out."
-        )
-    drawn = scrolling("Confusion matrix", figure)
-    return f"<h3>Confusion matrix</h3><figure>{drawn}<figcaption>{said}</figcaption></figure>"
 
 
 def _class_table(rows: tuple[ClassScore, ...] | list[ClassScore], floor: float) -> str:

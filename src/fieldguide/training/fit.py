@@ -30,7 +30,7 @@ from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.looking import Eye, Looking
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Answers, Choices, Epoch, Schedule, Stage, Watch
+from fieldguide.training.record import Answers, Choices, Epoch, Look, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
 from fieldguide.training.scratch import Scratched, Training
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -68,6 +68,7 @@ class Run:
     computed: int = 0  # pictures that went through the frozen network now; likewise
     answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
+    looks: tuple[Look, ...] = ()  # of a frozen network, all of them, also those that were only tried
 
     def __str__(self) -> str:
         return (
@@ -296,6 +297,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         decoded=store.decoded,
         computed=sum(each.computed for each in learnt.seen.features),
         answers=learnt.chosen.answers,
+        looks=tuple(eye.looks),
     )
 
 

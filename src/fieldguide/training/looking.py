@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,18 +17,20 @@ from fieldguide.model.engine import Engine, trunk_engine
 from fieldguide.model.trunk import Trunk
 from fieldguide.training import features as frozen
 from fieldguide.training.features import Features
+from fieldguide.training.record import Look
 from fieldguide.training.seen import Seen
 from fieldguide.training.views import AS_IT_IS, View
 
 
 @dataclass(frozen=True, eq=False)
 class Eye:
-    """A frozen trunk with its weights, at one size: its engine is made once for all that it looks at."""
+    """A frozen trunk with its weights, at one size: its engine is made once, and all that it looks at is counted."""
 
     trunk: Trunk
     weights: Mapping[str, np.ndarray] | None  # None for the bundled ones
     target_size: tuple[int, int]  # (height, width) of the pictures
     start: str | None = None  # the layer whose activations are kept for training what follows it
+    looks: list[Look] = field(default_factory=list)  # so far, also of its copies for other sizes
 
     @cached_property
     def engine(self) -> Engine | None:
@@ -39,9 +42,14 @@ class Eye:
 
     def features(self, store: PixelStore, view: View = AS_IT_IS) -> Features:
         """What it sees in some pictures, from the cache where it has seen them before."""
-        return frozen.compute(
-            store, trunk=self.trunk, weights=self.weights, start=self.start, view=view, engine=self.engine
+        engine = self.engine
+        started = time.perf_counter()
+        found = frozen.compute(
+            store, trunk=self.trunk, weights=self.weights, start=self.start, view=view, engine=engine
         )
+        kept = len(set(store.digests)) - found.computed
+        self.looks.append(Look(found.computed, kept, time.perf_counter() - started))
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,6 +103,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
         fine_tuned=False,
         fine_tune_reason="",
         reading=seen.reading,
+        views=seen.views,
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
     return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
@@ -125,6 +126,7 @@ def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ..
         fine_tuned=False,
         fine_tune_reason="",
         reading=seen.reading,
+        views=seen.views,
     )
     right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))
     return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen)

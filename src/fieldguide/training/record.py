@@ -78,6 +78,7 @@ class Choices:
     trained: int = 0  # parameters of the head, and of what was trained of the backbone
     frozen: int = 0  # parameters of the backbone that stayed as they were
     reading: str = ""  # what the head reads, in words
+    views: int = 1  # that it reads of each picture it learns from
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
@@ -91,6 +92,15 @@ class Answers:
     rows: np.ndarray  # int64 (n,), of the pictures of train and then of validation
     labels: np.ndarray  # int (n,)
     probabilities: np.ndarray  # float64 (n, classes), calibrated
+
+
+@dataclass(frozen=True)
+class Look:
+    """One time that a frozen network was to look at some pictures, in one view of them."""
+
+    computed: int  # pictures that went through it
+    kept: int  # different ones of which it was known what it sees, from an earlier run or an earlier look
+    seconds: float  # with the reading of all of it
 
 
 @dataclass(frozen=True)
