@@ -34,6 +34,14 @@ FROM_SCRATCH = {
     "rock_paper_scissors": "**fieldguide train --recipe scratch**, rock-paper-scissors",
     "grey_hands": "the same with `--grayscale --dropout 0.5`",
 }
+TRANSFER = {
+    "trashnet": "six kinds of waste (TrashNet)",
+    "caltech_50": "50 classes of Caltech-101, 24 pictures of each",
+    "cats_vs_dogs_20": "cats and dogs, 20 photos of each",
+    "cats_vs_dogs_50": "cats and dogs, 50 photos of each",
+    "cats_vs_dogs_200": "cats and dogs, 200 photos of each",
+}
+BESIDE = ("fieldguide", "fastai")
 SEEDED = ("scratch", "rock_paper_scissors", "grey_hands")
 ENGINES = {
     "keras_predict": "`keras.Model.predict`",
@@ -160,6 +168,48 @@ def from_scratch(rows: Sequence[Row]) -> str:
         said += f"\nThe classic way takes {_times(ratios[0])} times as long as the short run beside it.\n"
     head = ["", "seconds", "accuracy in training", "accuracy (95% CI)", "pictures"]
     return _section("From random weights", text, head, lines, rows[0]) + said
+
+
+def transfer(rows: Sequence[Row]) -> str:
+    """Each task's mean over the seeds, of both contenders."""
+    lines = []
+    for task, title in TRANSFER.items():
+        of = {name: [row for row in rows if (row["task"], row["contender"]) == (task, name)] for name in BESIDE}
+        if not of["fieldguide"]:
+            continue
+        seeds = {name: {row["seed"]: row for row in of[name]} for name in BESIDE}
+        both = [seed for seed in seeds["fieldguide"] if seed in seeds["fastai"]]
+        ratios = sorted(
+            float(seeds["fastai"][seed]["seconds"]) / float(seeds["fieldguide"][seed]["seconds"]) for seed in both
+        )
+        times = f"{_times(ratios[0])} to {_times(ratios[-1])}" if ratios else ""
+        lines.append([title, *(_over_seeds(of[name]) for name in BESIDE), times])
+    seeds_of = sorted({row["seed"] for row in rows})
+    text = (
+        f"The same backbone, weights and pictures, divided {len(seeds_of)} times (seeds {seeds_of[0]} to "
+        f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies. The mean over the "
+        "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes; the "
+        "intervals of each run are in `benchmarks/results/transfer.csv`."
+    )
+    return _section("Few pictures", text, ["", "fieldguide", "fastai", "times as long"], lines, rows[0])
+
+
+def _over_seeds(rows: Sequence[Row]) -> str:
+    """The mean over the seeds, the least and the most, and how many seeds where it is not each."""
+    if not rows:
+        return ""
+    column = "balanced" if rows[0]["task"] == "trashnet" else "accuracy"
+    values = [100 * float(row[column]) for row in rows]
+    return f"{sum(values) / len(values):.1f}% ({min(values):.1f}-{max(values):.1f}%), {len(values)} seeds"
+
+
+def frozen_cut(rows: Sequence[Row]) -> str:
+    lines = [[row["row"], f"{float(row['seconds']):,.0f}", _times(float(row["times_as_quick"]))] for row in rows]
+    text = (
+        "InceptionV3 at `mixed7`, frozen, with 1,024 hidden units, 20 epochs on 2,000 photos at 150 x 150, random "
+        "weights; whole processes, the classic one extrapolated from two epochs."
+    )
+    return _section("Frozen training at `mixed7`", text, ["", "seconds", "times as quick"], lines, rows[0])
 
 
 def resume_kills(rows: Sequence[Row]) -> str:
@@ -328,6 +378,8 @@ OF_FILES, OF_ARRAYS = "fieldguide_is_times", "flow_is_times"  # columns
 
 SECTIONS: dict[str, Callable[[Sequence[Row]], str]] = {
     "time_to_accuracy": time_to_accuracy,
+    "transfer": transfer,
+    "frozen_cut": frozen_cut,
     "from_scratch": from_scratch,
     "resume_kills": resume_kills,
     "frozen_features": frozen_features,
