@@ -177,18 +177,14 @@ def transfer(rows: Sequence[Row]) -> str:
         of = {name: [row for row in rows if (row["task"], row["contender"]) == (task, name)] for name in BESIDE}
         if not of["fieldguide"]:
             continue
-        seeds = {name: {row["seed"]: row for row in of[name]} for name in BESIDE}
-        both = [seed for seed in seeds["fieldguide"] if seed in seeds["fastai"]]
-        ratios = sorted(
-            float(seeds["fastai"][seed]["seconds"]) / float(seeds["fieldguide"][seed]["seconds"]) for seed in both
-        )
+        ratios = sorted(float(row["times_fieldguide"]) for row in of["fastai"] if row["times_fieldguide"])
         times = f"{_times(ratios[0])} to {_times(ratios[-1])}" if ratios else ""
         lines.append([title, *(_over_seeds(of[name]) for name in BESIDE), times])
     seeds_of = sorted({row["seed"] for row in rows})
     text = (
         f"The same backbone, weights and pictures, divided {len(seeds_of)} times (seeds {seeds_of[0]} to "
         f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies. The mean over the "
-        "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes; the "
+        "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes one after the other; the "
         "intervals of each run are in `benchmarks/results/transfer.csv`."
     )
     return _section("Few pictures", text, ["", "fieldguide", "fastai", "times as long"], lines, rows[0])
