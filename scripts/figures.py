@@ -184,8 +184,8 @@ def transfer(rows: Sequence[Row]) -> str:
     text = (
         f"The same backbone, weights and pictures, divided {len(seeds_of)} times (seeds {seeds_of[0]} to "
         f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies. The mean over the "
-        "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes one after the other; the "
-        "intervals of each run are in `benchmarks/results/transfer.csv`."
+        "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes one after "
+        "the other; the intervals of each run are in `benchmarks/results/transfer.csv`."
     )
     return _section("Few pictures", text, ["", "fieldguide", "fastai", "times as long"], lines, rows[0])
 
