@@ -40,7 +40,14 @@ def finished_run(
     names = train.class_names
     nothing = train.select([])
     parts = Parts(
-        train, nothing, test, np.arange(len(train)), 0, "at random by class, seed 0: 20% to measure", leaks=tuple(leaks)
+        train,
+        nothing,
+        test,
+        np.arange(len(train)),
+        0,
+        "at random by class, seed 0: 20% to measure",
+        leaks=tuple(leaks),
+        shares=(0.0, 0.2),
     )
     head = Head(np.zeros((1280, units_for(len(names))), np.float32), np.zeros(units_for(len(names)), np.float32))
     choices = Choices(

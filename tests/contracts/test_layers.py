@@ -40,7 +40,8 @@ LAYERS: dict[int, str] = {
     "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
     "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
     "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
-    "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
+    "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.shift "
+    "evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.doubted reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates "
     "reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked reporting.mistakes "

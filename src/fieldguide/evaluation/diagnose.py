@@ -17,6 +17,7 @@ from fieldguide.evaluation.doubts import leak_of_all
 from fieldguide.evaluation.fitting import clearly_apart, overfitting_unseen_by
 from fieldguide.evaluation.folds import trained_accuracy
 from fieldguide.evaluation.metrics import Score, weakest_classes
+from fieldguide.evaluation.shift import shift_of
 from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
@@ -148,7 +149,12 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
         on_the_gap = evidence.on_the_gap_of_folds(trained, unseen, gap, overfits)
     else:
         on_the_gap = evidence.on_the_gap(trained, unseen, gap, overfits)
+    shift = shift_of(run, score, unseen)
+    if shift is not None:  # what is lost to another kind of picture is not learnt by heart
+        gap = difference(trained, shift.held_out)
+        overfits = _judge(gap, chance(trained, shift.held_out))
     findings = [
+        shift.evidence if shift else "",
         on_the_gap,
         evidence.on_leaks(run.parts, score, unseen, leaked),
         evidence.on_chance(score),
@@ -159,10 +165,12 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
         evidence.on_calibration(score),
     ]
     return Diagnosis(
-        verdict=_verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it"),
+        verdict=shift.verdict
+        if shift
+        else _verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it"),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
-        advice=tuple(_advice(score, overfits, learnt, bool(leaks), larger)),
+        advice=(*(shift.advice if shift else ()), *_advice(score, overfits, learnt, bool(leaks), larger)),
     )
 
 
