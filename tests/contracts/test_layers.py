@@ -53,7 +53,8 @@ LAYERS: dict[int, str] = {
     "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
     "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving "
     "preprocessing.endless preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
-    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
+    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image "
+    "preprocessing.targets preprocessing.labels",
     9: "__init__ typed flags look_flags sheet_flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
