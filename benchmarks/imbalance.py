@@ -27,7 +27,12 @@ from fieldguide.training.recipe import Recipe
 RESULTS = Path(__file__).resolve().parent / "results" / "imbalance.csv"
 POWERS = (0.0, 0.5, 1.0)
 # Set -> pictures of its largest class and of its smallest one; those between fall in one ratio.
-CASES = {"caltech_50": (24, 3), "trashnet": (300, 12), "cats_vs_dogs": (950, 50), "rock_paper_scissors_places": (300, 15)}
+CASES = {
+    "caltech_50": (24, 3),
+    "trashnet": (300, 12),
+    "cats_vs_dogs": (950, 50),
+    "rock_paper_scissors_places": (300, 15),
+}
 FEWEST_TO_MEASURE = 6  # of a class
 
 

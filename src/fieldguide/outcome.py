@@ -95,6 +95,7 @@ class Outcome:
             reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
         else:
             choices = self.run.choices
+            reasons += [choices.judged_by] if choices.judged_by else []
             reasons += [f"the head reads {choices.reading}"] if choices.reading else []
             reasons += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
             reasons.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")

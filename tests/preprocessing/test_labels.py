@@ -23,9 +23,7 @@ TWO, THREE = {"cats": 4, "dogs": 3}, {"cats": 4, "dogs": 3, "owls": 3}
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    return {
-        len(counts): folder_of(tmp_path_factory.mktemp(f"photos{len(counts)}"), counts) for counts in (TWO, THREE)
-    }
+    return {len(counts): folder_of(tmp_path_factory.mktemp(f"photos{len(counts)}"), counts) for counts in (TWO, THREE)}
 
 
 def model_of(units: int, activation: str | None, loss: Any) -> Any:
@@ -71,7 +69,14 @@ MISFITS = [
     (2, "binary", 2, "softmax", BINARY, ["one number for each picture", "2 output units", "1 sigmoid unit"]),
     (3, "sparse", 1, "sigmoid", BINARY, ["3 classes", "takes 0 and 1", "3 softmax units"]),
     (3, "categorical", 3, "softmax", SPARSE, ["one-hot labels", "takes numbers", "class_mode='sparse'"]),
-    (3, "sparse", 3, "softmax", CATEGORICAL, ["numbers of classes", "takes one-hot labels", "class_mode='categorical'"]),
+    (
+        3,
+        "sparse",
+        3,
+        "softmax",
+        CATEGORICAL,
+        ["numbers of classes", "takes one-hot labels", "class_mode='categorical'"],
+    ),
     (3, "categorical", 4, "softmax", CATEGORICAL, ["3 labels for each picture", "4 output units", "with 3 units"]),
     (3, "sparse", 5, "softmax", SPARSE, ["3 classes, and 5 output units", "with 3 units"]),
     (2, "categorical", 1, "sigmoid", BINARY, ["2 labels for each picture", "1 output unit", "class_mode='binary'"]),

@@ -123,7 +123,9 @@ def _first(data: Any) -> np.ndarray | None:
 
 def _numbers(labels: Any) -> np.ndarray:
     if isinstance(labels, dict) or (isinstance(labels, tuple) and len(labels) and np.ndim(labels[0])):
-        raise InputError("there are labels for several outputs; expected those of one: look at one output after another.")
+        raise InputError(
+            "there are labels for several outputs; expected those of one: look at one output after another."
+        )
     if hasattr(labels, "detach"):
         labels = labels.detach().cpu()
     found = np.asarray(labels)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldguide.augmentation.presets import AUGMENTATIONS, settings_called
+from fieldguide.batches import Mixing
 from fieldguide.bounds import whole
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
@@ -19,10 +20,14 @@ OF_BACKBONES = frozenset(
     {
         *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "fine_tune_epochs"),
         *("fine_tune_rate", "side", "augment", "pooling", "dropout", "epochs", "batch_size", "rate", "patience"),
+        *("judge_by", "class_weights", "sampling", "loss", "gamma", "label_smoothing", "mix"),
     }
 )
 # A wish -> what it is called in a recipe, where that is something else.
-_INSIDE: Mapping[str, str] = MappingProxyType({"frame": "resize", "epochs": "head_epochs", "rate": "head_rate"})
+_INSIDE: Mapping[str, str] = MappingProxyType(
+    {"frame": "resize", "epochs": "head_epochs", "rate": "head_rate", "mix": "mixing"}
+)
+_IN_EPOCHS = ("loss", "gamma", "label_smoothing", "mix")
 _SAID: Mapping[str, str] = MappingProxyType(
     {name: name for name in OF_BACKBONES} | {inside: name for name, inside in _INSIDE.items()}
 )
@@ -81,11 +86,19 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         if asked["augment"] not in AUGMENTATIONS:
             raise InputError(f"augment is {asked['augment']!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         changes["augment"] = settings_called(asked["augment"])
+    if "mix" in asked:
+        changes["mixing"] = Mixing(asked["mix"])
     made = recipe.with_(**changes)
     if "freeze" in asked:
         made = _frozen(made, asked["freeze"])
     if kind == "finetune":
         made = made.with_(fine_tune="always", fine_tune_epochs=made.fine_tune_epochs or FINE_TUNE_EPOCHS)
+    for name in _IN_EPOCHS:
+        if name in asked and not made.trained:
+            raise InputError(
+                f"{name} is {asked[name]!r}, which is for what is trained in epochs, and a head of one layer is fitted "
+                "at once: add --dense 256, or --recipe finetune, or leave it out."
+            )
     if not asked and kind != "finetune":
         return made
     lines = ["as asked for: " + ", ".join(flag(name).removeprefix("--") for name in asked)] if asked else []

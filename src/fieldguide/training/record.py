@@ -61,6 +61,7 @@ class Trial:
     loss: float
     accuracy: float
     chosen: bool
+    balanced: float | None = None  # balanced accuracy, where that counted
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Choices:
     trained: int = 0  # parameters of the head, and of what was trained of the backbone
     frozen: int = 0  # parameters of the backbone that stayed as they were
     reading: str = ""  # what the head reads, in words
+    judged_by: str = ""  # which figure counted and why, in a sentence; "" where it was that of every picture alike
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""

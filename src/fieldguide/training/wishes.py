@@ -40,7 +40,10 @@ _NET: Mapping[str, str] = MappingProxyType(
 _OPTIMISER: Mapping[str, str] = MappingProxyType(
     {"optimiser": "name", "rate": "rate", "schedule": "schedule", "weight_decay": "weight_decay"}
 )
-_OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
+_OWN = (
+    *("epochs", "batch_size", "label_smoothing", "class_weights", "sampling", "loss", "gamma", "average"),
+    "precision",
+)
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
 _OF_SCRATCH = frozenset({*_NET, *_OPTIMISER, *_OWN, *_STOPPING, "side", "augment", "mix", "target"})
 # What a message calls a setting that is wrong -> the wish.
@@ -90,6 +93,9 @@ class Wishes:
     weight_decay: float | None = None
     label_smoothing: float | None = None
     class_weights: float | None = None
+    sampling: str | None = None
+    loss: str | None = None
+    gamma: float | None = None
     average: float | None = None
     patience: int | None = None
     metric: str | None = None
@@ -107,6 +113,7 @@ class Wishes:
     gradual: bool | None = None
     fine_tune_epochs: int | None = None
     fine_tune_rate: float | None = None
+    judge_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -123,6 +130,8 @@ class Wishes:
             raise InputError(f"--augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         if self.patience is None and (self.metric is not None or self.minimum is not None):
             raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
+        if self.gamma is not None and self.loss != "focal":
+            raise InputError("--gamma is of the focal loss: add --loss focal, or leave it out.")
         # Whatever is out of range is refused now, before anything is read.
         if scratch:
             self.apply(ScratchRecipe())
@@ -200,6 +209,8 @@ class Wishes:
         net = replace(before, **of_net)
         changes: dict[str, object] = {name: getattr(self, name) for name in _OWN if getattr(self, name) is not None}
         changes["net"] = net
+        if self.sampling == "balanced" and self.class_weights is None:
+            changes["class_weights"] = 0.0  # which are usual where classes differ, and would even them out twice
         of_optimiser = self._for(_OPTIMISER)
         if "name" in of_optimiser:  # the usual rate of one kind is not that of another
             changes["optimiser"] = Optimiser(**of_optimiser)
