@@ -176,11 +176,11 @@ def test_what_cannot_be_looked_at_is_refused() -> None:
     model = model_of(3, "softmax", SPARSE)
     given = (None, [0, 1, 2])
     with pytest.raises(fg.InputTypeError, match="expected a compiled Keras model"):
-        fg.check_labels("model.keras", given)  # type: ignore[arg-type]
+        fg.check_labels("model.keras", given)
     with pytest.raises(fg.InputError, match="compile it first"):
         fg.check_labels(keras.Sequential([keras.layers.Dense(3)]), given)
     with pytest.raises(fg.InputTypeError, match="each batch once only"):
-        fg.check_labels(model, (batch for batch in ()))
+        fg.check_labels(model, iter([given]))
     with pytest.raises(fg.InputTypeError, match="expected what fit is given"):
         fg.check_labels(model, "photos")
     with pytest.raises(fg.InputError, match="the labels are text"):

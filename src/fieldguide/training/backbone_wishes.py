@@ -12,6 +12,7 @@ from fieldguide.bounds import whole
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
 from fieldguide.model.cuts import PIXELS
+from fieldguide.training.buildable import require_buildable
 from fieldguide.training.flag_names import by_flag, flag
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe, start_of
 from fieldguide.training.recipe_words import reasons_of
@@ -25,7 +26,14 @@ OF_BACKBONES = frozenset(
 )
 # A wish -> what it is called in a recipe, where that is something else.
 _INSIDE: Mapping[str, str] = MappingProxyType(
-    {"frame": "resize", "epochs": "head_epochs", "rate": "head_rate", "mix": "mixing"}
+    {
+        "frame": "resize",
+        "epochs": "head_epochs",
+        "rate": "head_rate",
+        "mix": "mixing",
+        "side": "target_size",
+        "freeze": "start",
+    }
 )
 _IN_EPOCHS = ("loss", "gamma", "label_smoothing", "mix")
 _SAID: Mapping[str, str] = MappingProxyType(
@@ -46,6 +54,22 @@ def transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
     """
     try:
         return _transferred(kind, asked, recipe)
+    except InputError as error:
+        raise InputError(by_flag(str(error), _SAID)) from error
+
+
+def require_backbone(kind: str, asked: Mapping[str, Any]) -> None:
+    """Sees to it that the backbone that was asked for can be made, before any picture is read.
+
+    Args:
+        kind: of the recipe.
+        asked: what was asked for.
+
+    Raises:
+        InputError, FileError, ModelError: as `require_buildable` does; a setting is called by its flag.
+    """
+    try:
+        require_buildable(_transferred(kind, asked, Recipe()))
     except InputError as error:
         raise InputError(by_flag(str(error), _SAID)) from error
 

@@ -47,8 +47,8 @@ def framed(recipe: Recipe, parts: Parts, eye: Eye) -> tuple[Recipe, tuple[Trial,
     for rule in (USUAL, OTHER) if folds else ():
         features = eye.features(store_of(some, recipe.target_size, rule))
         seen = Seen(eye.trunk, eye.weights, some.labels, len(train.class_names), len(rows), (features,))
-        if eye.trunk.taps and eye.trunk.bundled:
-            seen = seen.reading_last(eye.trunk.widths(recipe.target_size)[-1])
+        if eye.trunk.taps:
+            seen = seen.reading_last(eye.last_width)
         what = f"{_WORDS[rule]}, {counted(len(rows), 'picture')}, "
         found[rule] = choose(seen.examples, folds, recipe, what=what, judge=judge)
     if not found:

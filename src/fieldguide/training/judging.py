@@ -1,4 +1,4 @@
-"""Which figure counts where settings are chosen: every picture alike, or, of very unequal classes, every class alike."""
+"""Which figure counts where settings are chosen: of every picture alike, or of every class where they differ much."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def about(counts: Mapping[str, int], judge_by: str) -> str:
     """Which figure counts and why, in a sentence; "" where every picture counts alike and nobody asked.
 
     Example:
-        >>> about({"cats": 950, "dogs": 50}, "auto")
-        "'cats' has 19 times the pictures of 'dogs' (950 and 50): balanced accuracy counts, in which every class is alike"
+        >>> print(about({"cats": 950, "dogs": 50}, "auto"))
+        'cats' has 19 times the pictures of 'dogs' (950 and 50): balanced accuracy counts, in which every class is alike
         >>> about({"cats": 500, "dogs": 490}, "auto")
         ''
     """

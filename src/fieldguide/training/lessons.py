@@ -1,4 +1,4 @@
-"""What a head or the last blocks are shown of fixed activations, epoch by epoch: in which order, mixed, how weighted."""
+"""What a head or the last blocks are shown of kept activations, epoch by epoch: in which order, mixed, weighted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fieldguide.training.recipe import Recipe
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """The batches of a training on activations that are computed once, from the seed, the epoch and their number alone."""
+    """The batches of a training on kept activations: they depend on the seed, the epoch and their number alone."""
 
     labels: np.ndarray  # int (n,), of the pictures that are fitted to
     classes: int

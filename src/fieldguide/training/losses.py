@@ -25,11 +25,11 @@ def require_loss(loss: Any, gamma: Any) -> float:
         >>> require_loss("categorical_crossentropy", 2)
         Traceback (most recent call last):
         fieldguide.errors.InputError: loss is 'categorical_crossentropy'; expected one of cross_entropy, focal: whether
-        it is binary or categorical follows from the number of classes, so that it always fits the labels.
+        it is binary or categorical follows from the number of classes, so that it fits the labels.
     """
     if loss not in LOSSES:
         follows = (
-            ": whether it is binary or categorical follows from the number of classes, so that it always fits the labels"
+            ": whether it is binary or categorical follows from the number of classes, so that it fits the labels"
             if "crossentropy" in str(loss).replace("_", "").lower()
             else ""
         )

@@ -38,7 +38,7 @@ def read(
     if recipe.maps != "auto":
         tried = [(seen, _choose(seen, recipe, folds, judge))]
     else:
-        last = seen.reading_last(recipe.trunk.widths(recipe.target_size)[-1])
+        last = seen.reading_last(seen.last_width)
         tried = [(last, _choose(last, recipe, folds, judge))]
         if not tried[0][1].right.all():
             tried.append((seen, _choose(seen, recipe, folds, judge)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.cuts import PIXELS
-from fieldguide.model.lite0 import CUTS
+from fieldguide.model.lite0 import CUTS, steps_after
 from fieldguide.model.trunk import ALL_BLOCKS, Trunk
 from fieldguide.training.judging import JUDGES
 from fieldguide.training.losses import require_loss
@@ -89,7 +89,9 @@ class Recipe:
     loss: str = "cross_entropy"  # or "focal", of whatever is trained in epochs
     gamma: float = 2.0  # of the focal loss
     label_smoothing: float = 0.0  # share of each label that is spread over all classes, likewise
-    mixing: Mixing = Mixing()  # of the activations that are trained on, likewise: "none" or "mix_up"
+    mixing: Mixing = field(
+        default_factory=Mixing
+    )  # of the activations that are trained on, likewise: "none" or "mix_up"
     seed: int = 0
     reasons: tuple[str, ...] = ()  # one line for each thing that was chosen
 
@@ -124,6 +126,17 @@ class Recipe:
                 f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
                 f"{known.name} was trained at {known.target_size[0]}."
             )
+        if min(self.target_size) < known.smallest_side:
+            raise InputError(
+                f"target_size is {self.target_size}; {known.title} takes pictures of at least {known.smallest_side} "
+                f"pixels on each side, and was trained at {known.target_size[0]}."
+            )
+        if trunk.bundled and self.start != PIXELS:
+            steps_after(self.start)  # refuses a layer that ends no block
+            if trunk.cut is not None and CUTS.index(self.start) >= CUTS.index(trunk.cut):
+                raise InputError(
+                    f"start is {self.start!r}, and the backbone is cut at {trunk.cut!r}: choose a layer before it."
+                )
         if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise InputError(f"penalties is {self.penalties}; expected one or more numbers above 0.")
         least = {

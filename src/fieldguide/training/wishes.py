@@ -14,7 +14,7 @@ from fieldguide.bounds import whole
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
-from fieldguide.training.backbone_wishes import OF_BACKBONES, transferred
+from fieldguide.training.backbone_wishes import OF_BACKBONES, require_backbone, transferred
 from fieldguide.training.flag_names import by_flag, flag
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
@@ -175,6 +175,15 @@ class Wishes:
     def wanted(self) -> dict[str, Any]:
         """What was asked for, by name."""
         return {name: getattr(self, name) for name in self.asked()}
+
+    def require_backbone(self) -> None:
+        """Sees to it that the backbone that was asked for can be made, cut and filled, before any picture is read.
+
+        Raises:
+            InputError, FileError, ModelError: it cannot.
+        """
+        if self.recipe != "scratch":
+            require_backbone(self.recipe, self.wanted())
 
     def recipe_for(self, store: PixelStore, *, seed: int) -> Recipe | ScratchRecipe:
         """The recipe for these training pictures.
