@@ -1,10 +1,11 @@
 """Which rule for choosing a head's settings recognises rare classes best: sets cut to be imbalanced, frozen features.
 
-python benchmarks/imbalance.py SET SET ... [--seeds 5] [--kept FOLDER]
+python benchmarks/imbalance.py SET SET ... [--seeds 5] [--kept FOLDER] [--hidden]
 
 Each SET holds class folders. Its classes are cut to sizes as in `CASES`, the largest one a class that the seed draws;
 what is left measures. Settings of the head, penalty and power of the class weights, are chosen out of fold by each of
-`RULES`, and a head fitted to all of the cut set with them is measured. Rows that are there already are not made again.
+`RULES`, and a head fitted to all of the cut set with them is measured. With --hidden it is a head with a hidden layer,
+trained with each of `WAYS`. Rows that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import measure
 import numpy as np
 from featured import Featured, environment, featured, kept_rows, known
 
+from fieldguide.batches import Mixing
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
-from fieldguide.training.choose import CLOSE_ENOUGH, folds_for
+from fieldguide.model.trunk import BUNDLED
+from fieldguide.training.choose import CLASSES, CLOSE_ENOUGH, folds_for
+from fieldguide.training.dense import fit_dense
+from fieldguide.training.features import Features
 from fieldguide.training.logistic import Examples, class_weights, fit, problem_for
 from fieldguide.training.recipe import Recipe
+from fieldguide.training.seen import Seen
 
 RESULTS = Path(__file__).resolve().parent / "results" / "imbalance.csv"
+RESULTS_HIDDEN = RESULTS.with_name("imbalance_hidden.csv")
 POWERS = (0.0, 0.5, 1.0)
 # Set -> pictures of its largest class and of its smallest one; those between fall in one ratio.
 CASES = {
@@ -34,6 +42,18 @@ CASES = {
     "rock_paper_scissors_places": (300, 15),
 }
 FEWEST_TO_MEASURE = 6  # of a class
+HIDDEN = 256
+# How a hidden layer is trained -> settings of the recipe, and the power of the class weights.
+WAYS: dict[str, tuple[dict[str, Any], float]] = {
+    "plain": ({}, 0.0),
+    "weights, power 0.5": ({}, 0.5),
+    "weights, power 1 (the default)": ({}, 1.0),
+    "balanced sampling": ({"sampling": "balanced"}, 0.0),
+    "focal loss": ({"loss": "focal"}, 0.0),
+    "focal loss, weights": ({"loss": "focal"}, 1.0),
+    "label smoothing 0.1, weights": ({"label_smoothing": 0.1}, 1.0),
+    "mix-up, weights": ({"mixing": Mixing("mix_up", alpha=0.2)}, 1.0),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +124,12 @@ def balanced_accuracy_both(grid: Grid) -> tuple[float, float]:
     return max((grid.best_penalty(power, balanced=True) for power in POWERS), key=grid.balanced_accuracy)
 
 
+def as_trained(grid: Grid) -> tuple[float, float]:
+    """As `fieldguide train` does it: the penalty with all classes weighted alike, weaker weights if they do better."""
+    penalty = grid.best_penalty(1.0, balanced=True)[1]
+    return min(((power, penalty) for power in POWERS), key=lambda key: grid.loss(key, True))
+
+
 def always(power: float) -> Callable[[Grid], tuple[float, float]]:
     return lambda grid: grid.best_penalty(power, balanced=power > 0)
 
@@ -118,6 +144,7 @@ RULES: dict[str, Callable[[Grid], tuple[float, float]]] = {
     "weights by balanced accuracy, penalty by balanced loss": balanced_accuracy_both,
     "always power 0.5, penalty by balanced loss": always(0.5),
     "always power 1, penalty by balanced loss": always(1.0),
+    "penalty at power 1, then weights, by balanced loss (the default)": as_trained,
 }
 
 
@@ -126,15 +153,17 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--kept", type=Path, help="folder for features, to weigh rules again")
+    parser.add_argument("--hidden", action="store_true", help="a head with a hidden layer")
     options = parser.parse_args()
-    rows, fixed = kept_rows(RESULTS), environment(sys.executable)
+    results, measured = (RESULTS_HIDDEN, of_hidden) if options.hidden else (RESULTS, of_rules)
+    rows, fixed = kept_rows(results), environment(sys.executable)
     for folder in options.sets:
         pictures = featured(folder, kept=options.kept)
         for seed in range(options.seeds):
             key = {"set": pictures.name, "seed": str(seed)}
             if not known(rows, key):
                 rows += [{**key, **found, **fixed} for found in measured(pictures, seed)]
-                measure.write_csv(RESULTS, rows)
+                measure.write_csv(results, rows)
                 print(pictures.name, seed, flush=True)
     print(table(rows))
 
@@ -156,7 +185,23 @@ def cut(pictures: Featured, seed: int) -> tuple[Featured, Featured]:
     return own, pictures.select(measuring[~np.isin(pictures.groups[measuring], own.groups)])  # no copy measures
 
 
-def measured(pictures: Featured, seed: int) -> list[dict[str, object]]:
+def of_hidden(pictures: Featured, seed: int) -> list[dict[str, object]]:
+    """A row for each way of training a hidden layer; the epoch is chosen on a fifth of the pictures."""
+    own, test = cut(pictures, seed)
+    classes, count = len(own.class_names), len(own.labels)
+    fold = folds_for(own.labels, own.groups, 0, Recipe(seed=seed))[0][0]
+    features = Features(own.features, 0, tuple(map(str, range(count))), None)
+    seen = Seen(BUNDLED, None, own.labels, classes, count, (features,))
+    rows = []
+    for name, (settings, power) in WAYS.items():
+        recipe = Recipe(dense=(HIDDEN,), seed=seed).with_(**settings)
+        found = fit_dense(seen, fold, recipe=recipe, power=power, judge=CLASSES)
+        stated = softmax(found.head.logits(test.features), fit_temperature(found.logits, own.labels[fold.held]))
+        rows.append({"rule": name, **facts(own, test), "power": power, "penalty": 0.0, **figures(own, test, stated)})
+    return rows
+
+
+def of_rules(pictures: Featured, seed: int) -> list[dict[str, object]]:
     """A row for each rule."""
     own, test = cut(pictures, seed)
     recipe = Recipe(seed=seed)
@@ -172,32 +217,39 @@ def measured(pictures: Featured, seed: int) -> list[dict[str, object]]:
             held = [head.logits(own.features[fold.held]) for head, fold in zip(found[:-1], folds, strict=True)]
             logits[power, penalty], heads[power, penalty] = np.concatenate(held), found[-1]
     grid = Grid(logits, np.concatenate([own.labels[fold.held] for fold in folds]), examples.classes)
-    counts = np.bincount(own.labels, minlength=examples.classes)
-    rare = np.isin(test.labels, np.argsort(counts)[: max(1, examples.classes // 3)])
     rows = []
     for name, rule in RULES.items():
-        chosen = rule(grid)
+        power, penalty = chosen = rule(grid)
         temperature = fit_temperature(grid.logits[chosen], grid.labels)
         stated = softmax(heads[chosen].logits(test.features), temperature)
-        right = stated.argmax(axis=1) == test.labels
-        balanced = class_weights(test.labels, examples.classes, 1.0)
         rows.append(
-            {
-                "rule": name,
-                "classes": examples.classes,
-                "learnt": len(own.labels),
-                "largest": int(counts.max()),
-                "smallest": int(counts.min()),
-                "measured": len(test.labels),
-                "power": chosen[0],
-                "penalty": chosen[1],
-                "accuracy": float(right.mean()),
-                "balanced_accuracy": float((right * balanced).mean()),
-                "recall_of_the_rarest_third": float((right * balanced)[rare].sum() / balanced[rare].sum()),
-                "balanced_loss": float((picture_losses(stated, test.labels) * balanced).mean()),
-            }
+            {"rule": name, **facts(own, test), "power": power, "penalty": penalty, **figures(own, test, stated)}
         )
     return rows
+
+
+def facts(own: Featured, test: Featured) -> dict[str, object]:
+    counts = np.bincount(own.labels)
+    return {
+        "classes": len(own.class_names),
+        "learnt": len(own.labels),
+        "largest": int(counts.max()),
+        "smallest": int(counts.min()),
+        "measured": len(test.labels),
+    }
+
+
+def figures(own: Featured, test: Featured, stated: np.ndarray) -> dict[str, object]:
+    """What was told of the pictures that measure."""
+    classes, right = len(own.class_names), stated.argmax(axis=1) == test.labels
+    rare = np.isin(test.labels, np.argsort(np.bincount(own.labels, minlength=classes))[: max(1, classes // 3)])
+    balanced = class_weights(test.labels, classes, 1.0)
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float((right * balanced).mean()),
+        "recall_of_the_rarest_third": float((right * balanced)[rare].sum() / balanced[rare].sum()),
+        "balanced_loss": float((picture_losses(stated, test.labels) * balanced).mean()),
+    }
 
 
 def table(rows: list[dict[str, object]]) -> str:

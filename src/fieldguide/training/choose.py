@@ -18,7 +18,7 @@ from fieldguide.training.record import Answers, Epoch, Trial
 
 MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried
-POWERS = (0.5, 1.0)
+POWERS = (0.0, 0.5, 1.0)  # of the class weights
 PICTURES, CLASSES = Judge(), Judge(by_classes=True)
 CLOSE_ENOUGH = 1e-3  # gradient at which fits can be compared: their held-out losses hold to three places
 
@@ -97,9 +97,10 @@ def choose(
 ) -> Chosen:
     """The penalty with the lowest held-out loss, and class weights where they help.
 
-    Penalties are tried from the strongest on, until the loss has risen twice. Where every picture counts alike, class
-    weights are taken if they raise the balanced accuracy by more than its standard error; where every class does, those
-    with the lowest loss.
+    Penalties are tried from the strongest on, until the loss has risen twice. Where every picture counts alike, all
+    this is without class weights, which are then taken if they raise the balanced accuracy by more than its standard
+    error. Where every class does, it is with classes weighted alike, and weaker weights are taken if their loss is
+    lower: benchmarks/imbalance.py weighs this against other rules.
 
     Args:
         examples: features and labels.
@@ -111,7 +112,7 @@ def choose(
     """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
     given = 1.0 if recipe.sampling == "balanced" else recipe.class_weights
-    power = given or 0.0
+    power = given if given is not None else 1.0 if judge.by_classes else 0.0
     problems = [problem_for(examples, fold.rows, power) for fold in folds]
     tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
@@ -127,12 +128,14 @@ def choose(
             if len(tried) - np.argmin(losses) > 2:
                 break
     penalty, _, logits, start = min(tried, key=lambda entry: entry[1])
+    alike = "every class alike, " if power == 1 else ""
     trials = [
-        _trial(f"{what}L2 penalty {value:g}", found, truth, judge, value == penalty) for value, _, found, _ in tried
+        _trial(f"{what}{alike}L2 penalty {value:g}", found, truth, judge, value == penalty)
+        for value, _, found, _ in tried
     ]
     counts = np.bincount(examples.labels, minlength=examples.classes)  # the views of a picture change no ratio much
     if given is None and counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(examples, folds, penalty, logits, start, what, judge)
+        power, logits, more = _weighted(examples, folds, penalty, (power, logits), start, what, judge)
         trials += more
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 
@@ -166,24 +169,31 @@ def _weighted(
     examples: Examples,
     folds: Sequence[Fold],
     penalty: float,
-    plain: np.ndarray,
+    first: tuple[float, np.ndarray],
     start: np.ndarray,
     what: str,
     judge: Judge,
 ) -> tuple[float, np.ndarray, list[Trial]]:
-    """The class weights that do best on held-out pictures, 0 for none, their logits and what was tried."""
+    """The class weights that do best on held-out pictures, their logits and what was tried.
+
+    Args:
+        first: the power that is known, and its logits.
+    """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
     tried: list[tuple[float, np.ndarray]] = []  # power, logits
     for power in POWERS:
+        if power == first[0]:
+            continue
         problems = [problem_for(examples, fold.rows, power) for fold in folds]
         heads, _ = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
         tried.append((power, _held_out(heads, examples, folds)))
     if judge.by_classes:
-        best, logits = min([(0.0, plain), *tried], key=lambda entry: judge.loss(entry[1], truth))
+        best, logits = min([first, *tried], key=lambda entry: judge.loss(entry[1], truth))
     else:
         best, logits = max(tried, key=lambda entry: CLASSES.accuracy(entry[1], truth))
-        if CLASSES.accuracy(logits, truth) <= CLASSES.accuracy(plain, truth) + _balanced_error(plain, truth):
-            best, logits = 0.0, plain
+        needed = CLASSES.accuracy(first[1], truth) + _balanced_error(first[1], truth)
+        if CLASSES.accuracy(logits, truth) <= needed:
+            best, logits = first
     trials = [
         _trial(f"{what}class weights to the power {power:g}", found, truth, judge, power == best)
         for power, found in tried
