@@ -109,6 +109,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
         fine_tuned=False,
         fine_tune_reason="",
         reading=seen.reading,
+        by_classes=held_out.judge.by_classes,
         judged_by=held_out.judged_by,
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
@@ -135,6 +136,7 @@ def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ..
         fine_tuned=False,
         fine_tune_reason="",
         reading=seen.reading,
+        by_classes=held_out.judge.by_classes,
         judged_by=held_out.judged_by,
     )
     right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))

@@ -79,6 +79,7 @@ class Choices:
     trained: int = 0  # parameters of the head, and of what was trained of the backbone
     frozen: int = 0  # parameters of the backbone that stayed as they were
     reading: str = ""  # what the head reads, in words
+    by_classes: bool = False  # every class counted alike, and not every picture
     judged_by: str = ""  # which figure counted and why, in a sentence; "" where it was that of every picture alike
 
     def to_dict(self) -> dict[str, object]:
