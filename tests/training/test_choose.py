@@ -239,7 +239,8 @@ def test_where_every_class_counts_alike_the_balanced_loss_chooses() -> None:
     ]
     assert all(trial.balanced is not None for trial in chosen.trials)
     assert chosen.power == 1
-    assert CLASSES.accuracy(chosen.logits, chosen.labels) == max(trial.balanced or 0 for trial in chosen.trials)
+    without = next(trial for trial in chosen.trials if trial.name == "class weights to the power 0")
+    assert CLASSES.accuracy(chosen.logits, chosen.labels) > (without.balanced or 1) + 0.1
     plain = choose(examples, folds, recipe.with_(class_weights=0), judge=CLASSES)
     assert plain.power == 0
     assert len(plain.trials) == 2
