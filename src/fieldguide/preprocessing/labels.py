@@ -83,6 +83,7 @@ def check_labels(model: keras.Model, data: Any) -> str:
 
     Example:
         >>> import keras
+        >>> import numpy as np
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
         >>> model.compile("adam", "sparse_categorical_crossentropy")
         >>> check_labels(model, (np.zeros((5, 4)), np.array([0, 1, 2, 1, 0])))
