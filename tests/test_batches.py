@@ -11,7 +11,7 @@ import pytest
 from fieldguide.augmentation.draws import draw
 from fieldguide.augmentation.settings import Settings
 from fieldguide.augmentation.warp import Warper
-from fieldguide.batches import Batch, Batches, Mixing
+from fieldguide.batches import Batch, Batches, Mixing, as_targets, ordered, repeats, weights_of_classes
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
@@ -160,3 +160,58 @@ def test_an_epoch_that_is_not_finished_leaves_no_thread_waiting(store: PixelStor
 def test_mixing_out_of_range_is_named(settings: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Mixing(**settings)  # type: ignore[arg-type]
+
+
+# Classes of unequal size
+
+
+def test_balanced_every_class_comes_equally_often_and_none_of_its_pictures_more_than_once_more() -> None:
+    labels = np.repeat([0, 1, 2], [60, 9, 4])
+    for seed in range(5):
+        order = ordered(labels, "balanced", np.random.default_rng(seed))
+        assert len(order) == len(labels)
+        counts = np.bincount(labels[order])
+        assert sorted(counts) == [24, 24, 25]
+        times = np.bincount(order, minlength=len(labels))
+        assert times[labels == 0].max() == 1
+        assert np.ptp(times[labels == 1]) <= 1
+        assert np.ptp(times[labels == 2]) <= 1
+    plain = ordered(labels, "plain", np.random.default_rng(0))
+    assert sorted(plain) == list(range(73))
+
+
+def test_over_the_epochs_every_picture_of_a_large_class_comes() -> None:
+    labels = np.repeat([0, 1], [40, 8])
+    orders = [ordered(labels, "balanced", np.random.default_rng((0, epoch))) for epoch in range(12)]
+    assert set(np.concatenate(orders)) == set(range(48))
+    one, other = (set(order[labels[order] == 0]) for order in orders[:2])
+    assert one != other
+
+
+def test_a_picture_that_comes_again_is_varied_anew(store: PixelStore) -> None:
+    labels = store.dataset.labels
+    rows = np.concatenate([np.flatnonzero(labels == 0)[:2], np.flatnonzero(labels == 1)[:14]])
+    settings = {"augment": STRONG, "sampling": "balanced", "batch_size": 4, "seed": 3}
+    batches = Batches(store, rows, labels[rows], 2, **settings)  # type: ignore[arg-type]
+    found = list(batches.epoch(1))
+    rare = np.concatenate([batch.pixels[batch.targets[:, 0] == 0] for batch in found])
+    assert len(rare) == 8
+    assert len({picture.tobytes() for picture in rare}) == 8
+    assert all((batch.weights == 1).all() for batch in found)
+    again = pixels_of(list(batches.epoch(1)))
+    np.testing.assert_array_equal(again, pixels_of(found))
+
+
+def test_what_comes_again_is_counted() -> None:
+    assert repeats(np.array([2, 7, 2, 2, 7])).tolist() == [0, 0, 1, 2, 1]
+    assert repeats(np.zeros(0, np.int64)).tolist() == []
+
+
+def test_targets_and_weights_of_three_classes() -> None:
+    shares = np.eye(3, dtype=np.float32)[[0, 2]]
+    np.testing.assert_allclose(as_targets(shares, 0.3), [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]], atol=1e-6)
+    labels = np.array([0] * 6 + [1] * 3 + [3])
+    weights = weights_of_classes(labels, 4, 1.0)
+    assert weights[2] == 0
+    np.testing.assert_allclose(np.bincount(labels, weights[labels], 4), [10 / 3, 10 / 3, 0, 10 / 3], rtol=1e-6)
+    np.testing.assert_allclose(weights_of_classes(labels, 4, 0.0)[[0, 1, 3]], 1)

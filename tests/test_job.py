@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from fieldguide.evaluation.remedies import Remedy
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome, run_job
 from fieldguide.reporting.card import versions
+from fieldguide.reporting.making import making
+from fieldguide.reporting.sections import comparison
 from fieldguide.training.wishes import Wishes
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
@@ -65,6 +68,19 @@ def test_the_card_says_what_the_classifier_is_and_what_it_is_worth(small_job: Ou
     assert card["versions"] == versions()
     assert card["command"] == f"fieldguide train {small_job.run.parts.train.root} --test 0.25"
     assert {"python", "keras", "numpy", "ai-edge-litert"} <= set(card["versions"])
+
+
+def test_which_figure_counted_in_choices_is_said_with_the_reason(small_job: Outcome) -> None:
+    assert "counted in choices" not in str(small_job)
+    why = "'horses' has 20 times the pictures of 'humans' (40 and 2): balanced accuracy counts"
+    run = replace(small_job.run, choices=replace(small_job.run.choices, by_classes=True, judged_by=why))
+    said = " ".join(str(replace(small_job, run=run)).split())
+    assert why in said
+    assert re.search(r"balanced accuracy \S+% \(95% CI \S+\), which counted in choices", said)
+    assert small_job.score is not None
+    for part in (comparison(run, small_job.score), making(run)):
+        assert why in unescape(part)
+    assert why not in unescape(comparison(small_job.run, small_job.score) + making(small_job.run))
 
 
 def test_all_of_the_time_is_accounted_for(small_job: Outcome) -> None:

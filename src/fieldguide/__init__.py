@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fieldguide.model.predictions import Prediction, Predictions
     from fieldguide.preprocessing.folders import image_dataset_from_directory
     from fieldguide.preprocessing.generator import ImageDataGenerator
+    from fieldguide.preprocessing.labels import check_labels
     from fieldguide.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
     from fieldguide.preprocessing.random_transforms import random_rotation, random_shear, random_shift, random_zoom
     from fieldguide.preprocessing.transforms import (
@@ -105,6 +106,7 @@ _MODULE_OF = {
     "array_to_img": "preprocessing.pictures",
     "cache_size": "cache",
     "check": "data.check",
+    "check_labels": "preprocessing.labels",
     "clear_cache": "cache",
     "compare": "comparison.compare",
     "cross_validate": "evaluation.crossvalidation",

@@ -21,6 +21,81 @@ from fieldguide.parallel import bounded_map
 _AS_THEY_ARE = Settings()
 AHEAD = 3  # batches that are made while another is learnt from
 MIXES = ("none", "mix_up", "cut_mix", "both")
+SAMPLINGS = ("plain", "balanced")
+
+
+def ordered(labels: np.ndarray, sampling: str, rng: np.random.Generator) -> np.ndarray:
+    """The pictures of an epoch in a new order: places among the labels, int64 (n,), as many as there are labels.
+
+    Plain, each comes once. Balanced, each class comes equally often: of a large class fewer pictures than it has,
+    others in each epoch, and those of a small one again and again, each as often as the next or once more.
+
+    Args:
+        labels: int (n,), of the pictures.
+        sampling: "plain" or "balanced".
+        rng: that draws.
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+        >>> np.bincount(labels[ordered(labels, "balanced", np.random.default_rng(0))])
+        array([4, 4])
+    """
+    if sampling == "plain":
+        return rng.permutation(len(labels))
+    present = np.unique(labels)
+    shares = np.full(len(present), len(labels) // len(present))
+    shares[rng.permutation(len(present))[: len(labels) % len(present)]] += 1
+    chosen = []
+    for label, share in zip(present, shares, strict=True):
+        members = np.flatnonzero(labels == label)
+        rounds = [rng.permutation(members) for _ in range(-(-share // len(members)))]
+        chosen.append(np.concatenate(rounds)[:share])
+    return rng.permutation(np.concatenate(chosen))
+
+
+def repeats(places: np.ndarray) -> np.ndarray:
+    """How often each of these came before: int64 (n,).
+
+    Example:
+        >>> repeats(np.array([5, 3, 5, 5]))
+        array([0, 0, 1, 2])
+    """
+    order = np.argsort(places, kind="stable")
+    _, first, size = np.unique(places[order], return_index=True, return_counts=True)
+    found = np.empty(len(places), np.int64)
+    found[order] = np.arange(len(places)) - np.repeat(first, size)
+    return found
+
+
+def as_targets(shares: np.ndarray, smoothing: float = 0.0) -> np.ndarray:
+    """What the output units are to give: float32 (n, classes), or (n, 1) of two classes, the second's probability.
+
+    Args:
+        shares: float32 (n, classes), one-hot or mixed.
+        smoothing: this share of each is spread over all classes.
+
+    Example:
+        >>> as_targets(np.eye(2, dtype=np.float32), 0.5).tolist()
+        [[0.25], [0.75]]
+
+    Source:
+        C. Szegedy et al. (2016), "Rethinking the inception architecture for computer vision", CVPR, section 7 (label
+        smoothing).
+    """
+    classes = shares.shape[1]
+    targets = shares * np.float32(1 - smoothing) + np.float32(smoothing / classes)
+    return targets[:, 1:] if classes == 2 else targets
+
+
+def weights_of_classes(labels: np.ndarray, classes: int, power: float) -> np.ndarray:
+    """The weight of a picture of each class, its frequency to the power of -`power`: float32 (classes,).
+
+    Pictures have the weight 1 on average.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    weights = np.zeros(classes)
+    weights[counts > 0] = counts[counts > 0] ** -power
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -80,7 +155,8 @@ class Batch:
 class Batches:
     """The batches of every epoch. What is in one depends on the seed, the epoch and its number, and on nothing else.
 
-    Every picture comes once in an epoch. Batches differ by one picture in size at the most, so that none is so small
+    Every picture comes once in an epoch, unless classes are balanced: then those of small ones come several times, each
+    time varied anew. Batches differ by one picture in size at the most, so that none is so small
     that its statistics mislead.
 
     Example:
@@ -102,6 +178,7 @@ class Batches:
     mixing: Mixing = Mixing()
     smoothing: float = 0.0  # of the labels: this share is spread over all classes
     power: float = 0.0  # of the class weights: 0 counts every picture alike, 1 every class
+    sampling: str = "plain"  # or "balanced": each class comes equally often
     batch_size: int = 32
     seed: int = 0
     size: tuple[int, int] | None = None  # (height, width) of what comes out; None for the store's own
@@ -112,35 +189,32 @@ class Batches:
         return max(1, round(len(self.rows) / self.batch_size))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of one epoch, counted from 1, made by other threads while the last one is learnt from.
-
-        Source:
-            C. Szegedy et al. (2016), "Rethinking the inception architecture for computer vision", CVPR, section 7
-            (label smoothing).
-        """
-        order = np.random.default_rng((self.seed, number)).permutation(len(self.rows))
-        parts = np.array_split(order, len(self))
+        """The batches of one epoch, counted from 1, made by other threads while the last one is learnt from."""
+        order = ordered(self.labels, self.sampling, np.random.default_rng((self.seed, number)))
+        # A picture that comes again is drawn for as if it were another one.
+        again = repeats(order) * len(self.store)
+        parts = np.array_split(np.arange(len(order)), len(self))
         yield from bounded_map(
-            lambda place: self._made(number, place, np.sort(parts[place])), range(len(parts)), threads=1, ahead=AHEAD
+            lambda place: self._made(number, place, *_by_place(order[parts[place]], again[parts[place]])),
+            range(len(parts)),
+            threads=1,
+            ahead=AHEAD,
         )
 
-    def _made(self, epoch: int, place: int, chosen: np.ndarray) -> Batch:
+    def _made(self, epoch: int, place: int, chosen: np.ndarray, again: np.ndarray) -> Batch:
         """One batch of these places among the rows."""
-        pixels = self._varied(epoch, self.rows[chosen])
-        targets = np.eye(self.classes, dtype=np.float32)[self.labels[chosen]]
-        pixels, targets = self._mixed(epoch, place, pixels, targets)
-        weights = targets @ self._weights  # of a mixed picture, that of both classes by their shares
-        targets = targets * np.float32(1 - self.smoothing) + np.float32(self.smoothing / self.classes)
-        if self.classes == 2:
-            targets = targets[:, 1:]
-        return Batch(pixels, targets, weights)
+        pixels = self._varied(epoch, self.rows[chosen], again)
+        shares = np.eye(self.classes, dtype=np.float32)[self.labels[chosen]]
+        pixels, shares = self._mixed(epoch, place, pixels, shares)
+        weights = shares @ self._weights  # of a mixed picture, that of both classes by their shares
+        return Batch(pixels, as_targets(shares, self.smoothing), weights)
 
-    def _varied(self, epoch: int, rows: np.ndarray) -> np.ndarray:
+    def _varied(self, epoch: int, rows: np.ndarray, again: np.ndarray) -> np.ndarray:
         pixels, size = self.store.read(rows), self.size or self.store.target_size
         settings = self.augment or _AS_THEY_ARE
         if not settings.changed() and size == self.store.target_size:
             return pixels.astype(np.float32)
-        draws = draw(settings, size, rows, seed=self.seed, epoch=epoch)
+        draws = draw(settings, size, rows + again, seed=self.seed, epoch=epoch)
         return self._warper.apply(pixels, draws, settings, size=size)
 
     def _mixed(self, epoch: int, place: int, pixels: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +230,10 @@ class Batches:
     @cached_property
     def _weights(self) -> np.ndarray:
         """The weight of a picture of each class: float32 (classes,)."""
-        counts = np.bincount(self.labels, minlength=self.classes).astype(np.float64)
-        weights = np.zeros(self.classes)
-        weights[counts > 0] = counts[counts > 0] ** -self.power
-        return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+        return weights_of_classes(self.labels, self.classes, self.power)
+
+
+def _by_place(chosen: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in the order in which the store has the pictures."""
+    order = np.argsort(chosen, kind="stable")
+    return chosen[order], again[order]

@@ -48,6 +48,9 @@ _SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         "weight_decay": ("number", "SHARE", "by which weights shrink, times the rate; of adamw and sgd only", "0.05"),
         "label_smoothing": ("number", "SHARE", "of each label, spread over all classes", "0.1"),
         "class_weights": ("number", "POWER", "0 counts every picture alike, 1 every class", "by the imbalance"),
+        "sampling": ("text", "HOW", "plain: each picture once an epoch, balanced: each class equally often", "plain"),
+        "loss": ("text", "NAME", "cross_entropy, or focal: what is told well already counts less", "cross_entropy"),
+        "gamma": ("number", "POWER", "of the focal loss: how much less", "2"),
         "average": ("number", "SHARE", "moving average of the weights; 0 for none", "0.995"),
         "patience": ("whole", "N", "early stopping: end after so many epochs without an improvement", "no"),
         "metric": ("text", "NAME", "of early stopping: val_loss, val_accuracy, loss or accuracy", "val_loss"),
@@ -73,6 +76,12 @@ _BACKBONES: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         "larger": ("flag", "", "try a larger input too, and take it if it helps: two to three times as long", "no"),
         "fine_tune_epochs": ("whole", "N", "of fine-tuning, at the most", "2 to 12, by their number"),
         "fine_tune_rate": ("number", "RATE", "learning rate of fine-tuning, at its peak", "0.0001"),
+        "judge_by": (
+            "text",
+            "WHAT",
+            "what counts alike where settings are chosen: pictures, classes, or auto: classes if they differ much",
+            "auto",
+        ),
     }
 )
 _REFUSED_IN_COMPARE = ("patience", "metric", "minimum", "target")
@@ -132,7 +141,8 @@ def add_train(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group(
         "with a pretrained backbone (in brackets what is taken if nothing is said)",
         "Of the flags below these hold as well: --side, --augment, --pooling, --dropout, --epochs, --rate, "
-        "--batch-size, --patience.",
+        "--batch-size, --patience, --class-weights, --sampling, and for what is trained in epochs --loss, --gamma, "
+        "--label-smoothing, --mix.",
     )
     _add_flags(group, _BACKBONES, {})
     title = "with --recipe scratch (in brackets what is taken if nothing is said)"

@@ -19,7 +19,7 @@ from fieldguide.data.corrections import Corrections
 from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Parts, split
+from fieldguide.data.split import Parts, refuse_untaught, split
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.crossvalidation import cross_validate, refuse_what_cannot_be_folded, require_folds
@@ -92,6 +92,7 @@ def run_job(
     _refuse_beside_folds(asked)
     require_outside(folder if folder is not None else runs_folder(source), source)
     watch = Watch()
+    asked.wishes.require_backbone()
     with watch.stage("reading pictures"):
         data = _pictures(asked)
     _refuse_shares_of_parts(data, validation, test)
@@ -127,6 +128,7 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
 def _pictures(asked: Asked) -> Dataset:
     """The pictures, labelled by their folders and by what was corrected."""
     data = Dataset.from_directory(asked.source)
+    refuse_untaught(data)
     return data if asked.corrections is None else asked.corrections.apply(data)
 
 

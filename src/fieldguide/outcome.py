@@ -95,6 +95,7 @@ class Outcome:
             reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
         else:
             choices = self.run.choices
+            reasons += [choices.judged_by] if choices.judged_by else []
             reasons += [f"the head reads {choices.reading}"] if choices.reading else []
             reasons += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
             reasons.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")
@@ -106,12 +107,13 @@ class Outcome:
             return [_line("Result", why_unmeasured(self.run)), *self._verdict()]
         before, after = score.calibration_error_before, score.calibration_error
         scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
+        counts = ", which counted in choices" if self.run.choices.by_classes else ""
         lines = [
             _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
             *([_line("", on_the_spread(score.folds))] if score.folds else []),
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
-            _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
+            _line("", f"balanced accuracy {score.balanced_accuracy.percent}{counts}"),
             _line("", f"calibration error {scaled}"),
         ]
         return lines + self._verdict()

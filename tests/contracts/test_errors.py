@@ -303,7 +303,7 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     ),
     (parts_and_classes, r"mixed holds both parts \(train\) and other folders \(cats\): move the others away"),
     (the_same_part_twice, r"twice holds the same part twice \(train, val, valid\): merge them"),
-    (nothing_to_train_on, r"class 'dogs' has no picture to train on in .*divided: add some to its train folder"),
+    (nothing_to_train_on, r"class 'dogs' is in test only \(divided/test/dogs\): .* into divided/train/dogs, or move"),
     (corrections_of_others, r"c\.csv was made for other pictures: cats/0\.jpg in photos is another picture now\. Look"),
     (corrections_of_another_kind, r"diary\.csv begins with 'dear diary'; expected corrections, which"),
     (lambda place: ["train", "photos", "--corrections", "lost.csv"], r"cannot read lost\.csv: it does not exist"),

@@ -29,13 +29,14 @@ LAYERS: dict[int, str] = {
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
     "model.predictions model.note model.archive model.classifier",
-    5: "training.recipe training.record training.views training.features training.embeddings training.logistic "
-    "training.choose training.seen training.looking training.reading training.stores training.framing "
-    "training.dense training.layerwise training.finetune training.phases training.enlarging "
-    "training.optimiser training.stopping training.checkpoint training.precision training.logs training.usual "
-    "training.scratch_recipe training.learner training.watching training.origin training.scratch "
-    "training.rates training.flag_names training.recipe_words training.backbone_wishes training.wishes "
-    "training.arguments training.saving training.fit",
+    5: "training.judging training.losses training.recipe training.buildable training.record training.views "
+    "training.features training.embeddings training.logistic training.choose training.seen training.looking "
+    "training.reading training.stores training.framing training.lessons training.dense training.layerwise "
+    "training.finetune training.phases training.enlarging training.optimiser training.stopping training.checkpoint "
+    "training.precision training.logs training.usual training.scratch_recipe training.learner "
+    "training.watching training.origin training.scratch training.rates training.flag_names "
+    "training.recipe_words training.backbone_wishes training.wishes training.arguments training.saving "
+    "training.fit",
     6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.metrics "
     "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
     "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
@@ -55,7 +56,8 @@ LAYERS: dict[int, str] = {
     "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
     "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving "
     "preprocessing.endless preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
-    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image",
+    "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image "
+    "preprocessing.targets preprocessing.labels",
     9: "__init__ typed flags look_flags sheet_flags cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras

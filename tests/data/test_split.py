@@ -242,7 +242,7 @@ def test_a_leak_into_the_measuring_part_counts(
 def test_a_class_without_pictures_to_train_on_is_refused(tmp_path: Path) -> None:
     root = divided(tmp_path, "train", "test")
     folder_of(root / "test", {"c": 2}, first_seed=300)
-    with pytest.raises(InputError, match=r"class 'c' has no picture to train on in .*: add some to its train folder"):
+    with pytest.raises(InputError, match=r"class 'c' is in test only \(.*test/c\): nothing can be learnt of it; put"):
         split(store_of(root))
 
 

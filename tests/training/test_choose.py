@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from fieldguide.calibration import fit_temperature, log_loss, softmax
-from fieldguide.training.choose import MANY_PICTURES, Fold, choose, folds_for, learning_curve, loss_and_accuracy
+from fieldguide.training.choose import (
+    CLASSES,
+    MANY_PICTURES,
+    Fold,
+    choose,
+    folds_for,
+    learning_curve,
+    loss_and_accuracy,
+)
 from fieldguide.training.logistic import Examples, fit, problem_for
 from fieldguide.training.recipe import Recipe
 
@@ -217,6 +225,37 @@ def test_class_weights_are_taken_where_they_help_a_rare_class() -> None:
     assert balanced(chosen.logits, chosen.labels) > balanced(unweighted, chosen.labels) + 0.1
     assert plain.accuracy > 0.9  # what weighting costs in plain accuracy is seen in the trials
     assert chosen.trials[-1].accuracy < plain.accuracy
+
+
+def test_where_every_class_counts_alike_the_balanced_loss_chooses() -> None:
+    examples, recipe = clouds((300, 20), distance=1.5), Recipe(penalties=(0.3, 0.03))
+    folds, _ = folds_for(examples.labels, np.arange(320), 0, recipe)
+    chosen = choose(examples, folds, recipe, judge=CLASSES)
+    assert [trial.name for trial in chosen.trials] == [
+        "every class alike, L2 penalty 0.3",
+        "every class alike, L2 penalty 0.03",
+        "class weights to the power 0",
+        "class weights to the power 0.5",
+    ]
+    assert all(trial.balanced is not None for trial in chosen.trials)
+    assert chosen.power == 1
+    without = next(trial for trial in chosen.trials if trial.name == "class weights to the power 0")
+    assert CLASSES.accuracy(chosen.logits, chosen.labels) > (without.balanced or 1) + 0.1
+    plain = choose(examples, folds, recipe.with_(class_weights=0), judge=CLASSES)
+    assert plain.power == 0
+    assert len(plain.trials) == 2
+    assert CLASSES.loss(plain.logits, plain.labels) > CLASSES.loss(chosen.logits, chosen.labels)
+
+
+def test_balanced_sampling_of_all_pictures_at_once_is_weights_by_class() -> None:
+    examples = clouds((120, 30))
+    folds, _ = folds_for(examples.labels, np.arange(150), 0, ONE_PENALTY)
+    sampled, weighted = (
+        choose(examples, folds, ONE_PENALTY.with_(**setting))
+        for setting in ({"sampling": "balanced"}, {"class_weights": 1})
+    )
+    assert sampled.power == weighted.power == 1
+    np.testing.assert_array_equal(sampled.logits, weighted.logits)
 
 
 def test_class_weights_are_left_where_they_do_not_help() -> None:

@@ -87,8 +87,27 @@ def test_the_bundled_one_can_be_cut_too(parts: Parts, tmp_path: Path) -> None:
     assert run.choices.frozen == sum(np.prod(shape) for shape in weight_shapes("block4c_add").values()) < 500_000
 
 
+@pytest.mark.parametrize("maps", ["all", "auto"])
+def test_every_map_of_another_backbone_may_be_read(parts: Parts, tmp_path: Path, maps: str) -> None:
+    recipe = Recipe("mobilenet_v2", weights="random", target_size=(32, 32), penalties=(0.1,), folds=2, maps=maps)
+    kept = tmp_path / "run" if maps == "auto" else None
+    run = train(parts, recipe=recipe.with_(resize="auto" if maps == "auto" else "crop"), folder=kept)
+    names = {trial.name.split(",")[0] for trial in run.choices.trials}
+    assert names >= ({"all maps", "last map"} if maps == "auto" else {"L2 penalty 0.1"})
+    guide, taps = run.classifier, ("block_2_add", "block_5_add", "block_12_add")
+    assert guide.trunk is not None
+    assert guide.trunk.taps == taps if maps == "all" else guide.trunk.taps in ((), taps)
+    # 24, 32, 96 channels after the stages, and 1,280 of the last map.
+    assert guide.head.inputs == 1280 + (24 + 32 + 96 if guide.trunk.taps else 0)
+    if kept is not None:
+        back = load(kept)
+        assert back.trunk == guide.trunk
+        pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+        np.testing.assert_allclose(back.probabilities(pixels), guide.probabilities(pixels), atol=1e-4)
+
+
 def test_a_layer_that_there_is_not_is_told_before_pictures_are_seen(parts: Parts) -> None:
     with pytest.raises(InputError, match=r"MobileNetV2 has no layer 'block_2_ad'.*such as block_2_add"):
         train(parts, recipe=RECIPE.with_(cut="block_2_ad", start="pixels"))
-    with pytest.raises(InputError, match="mobilenet_v2 has no layer 'block_77'"):
+    with pytest.raises(InputError, match="MobileNetV2 up to block_2_add has no layer 'block_77'"):
         train(parts, recipe=RECIPE.with_(start="block_77"))

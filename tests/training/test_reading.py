@@ -30,7 +30,7 @@ def features(values: np.ndarray) -> Features:
 
 def seen(*views: np.ndarray) -> Seen:
     labels = (np.arange(COUNT) // 3) % 2
-    return Seen(ALL_BLOCKS, None, labels, 2, COUNT, tuple(map(features, views)))
+    return Seen(ALL_BLOCKS, None, labels, 2, COUNT, tuple(map(features, views)), last_width=1280)
 
 
 def telling(columns: slice, strength: float = 1.0, seed: int = 0) -> np.ndarray:

@@ -109,6 +109,8 @@ def split(
         raise InputError(
             f"validation is {validation} and test is {test}; expected shares from 0 to 1 that leave some to train on."
         )
+    if isinstance(data, Dataset | PixelStore):
+        refuse_untaught(data if isinstance(data, Dataset) else data.dataset)  # before the first picture is read
     store = store_of("data", data)
     twins = twins or find_twins(store)
     dataset = store.dataset
@@ -197,6 +199,30 @@ def _leaks(dataset: Dataset, part_of: np.ndarray, twins: Twins, names: Sequence[
                 Leak(dataset.name(origin), names[part_of[origin]], dataset.name(int(row)), names[part_of[row]])
             )
     return tuple(leaks)
+
+
+def refuse_untaught(dataset: Dataset) -> None:
+    """Sees to it that in a folder that came divided each class has pictures to learn from.
+
+    Raises:
+        InputError: a class is in its validation or test part only; it is named, with its folder and what to do.
+    """
+    if dataset.given is None:
+        return
+    taught = np.unique(dataset.labels[dataset.given == 0])
+    untaught = np.setdiff1d(dataset.labels, taught)
+    if not len(taught) or not len(untaught):
+        return
+    row = int(np.flatnonzero(dataset.labels == untaught[0])[0])
+    name, part = dataset.class_names[untaught[0]], PARTS[dataset.given[row]]
+    there = dataset.root / dataset.paths[row].relative_to(dataset.root).parts[0] / name
+    train = dataset.root / dataset.paths[int(np.argmax(dataset.given == 0))].relative_to(dataset.root).parts[0] / name
+    more = len(untaught) - 1
+    others = f", and so are {more:,} more" if more > 1 else ", and so is one more" if more else ""
+    raise InputError(
+        f"class '{name}' is in {part} only ({there}){others}: nothing can be learnt of it; put pictures of it into "
+        f"{train}, or move {there} away."
+    )
 
 
 def _refuse_small_classes(dataset: Dataset) -> None:

@@ -46,7 +46,7 @@ class Shift:
     def advice(self) -> tuple[str, ...]:
         """What helps against it."""
         return (
-            "Put pictures like those it will be used on into train: a few dozen of each class may do more than a setting.",
+            "Put pictures like those it will be used on into train, if only a few dozen of each class.",
             "See what differs between the parts: background, light, camera, size. The maps beside the mistakes help.",
         )
 

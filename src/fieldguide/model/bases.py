@@ -8,7 +8,7 @@ import math
 import operator
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from fieldguide.model.blueprint import Blueprint, Stored, blueprint, weight_path
 from fieldguide.model.cuts import RGB_TO_BGR, require_cut_of, train_only_after
 from fieldguide.model.lite0 import read_weights
 from fieldguide.model.parameters import require_weights
-from fieldguide.model.weight_files import ENDINGS, read_base_weights
+from fieldguide.model.weight_files import ENDINGS, read_base_weights, require_base_weights
 
 if TYPE_CHECKING:
     import keras
@@ -74,6 +74,42 @@ def base_model(
     model = plan.model(spec.name)
     _fill(model, values)
     return train_only_after(model, None)
+
+
+def require_base(
+    name: str,
+    target_size: tuple[int, int],
+    *,
+    weights: str | Path | Mapping[str, np.ndarray] | None,
+    cut: str | None = None,
+    layers: Sequence[str] = (),
+) -> None:
+    """Sees to it that `base_model` can make a base, and may be cut at further layers: nothing of it is made.
+
+    Args:
+        name, target_size, weights, cut: as `base_model` takes them; ImageNet weights that are not there are downloaded.
+        layers: up to `cut`, at which it is to be cut as well.
+
+    Raises:
+        InputError: there is no such base or layer, or it cannot take pictures of this size.
+        FileError: the weights cannot be downloaded, or the file cannot be read.
+        ModelError: the file's weights are not those of this base.
+    """
+    spec = backbone(name)
+    size = _required_size(spec, target_size)
+    _require_kind(weights)
+    plan, title = blueprint(spec, size), spec.title
+    if cut is not None:
+        require_cut_of(plan.layers, cut, title)
+        plan, title = plan.until(cut), f"{title} up to {cut}"
+    for layer in layers:
+        require_cut_of(plan.layers, layer, title)
+    if isinstance(weights, Mapping):
+        require_weights(weights, {weight.path: weight.shape for weight in plan.stored})
+    elif weights == IMAGENET and not spec.bundled:
+        imagenet_file(spec)
+    elif weights not in (None, RANDOM, IMAGENET):
+        require_base_weights(weights, plan, spec.title)
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:

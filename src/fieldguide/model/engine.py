@@ -219,10 +219,11 @@ class BaseEngine(Engine):
         *,
         cut: str | None = None,
     ) -> None:
-        from fieldguide.model.trunk_model import feature_model
+        from fieldguide.model.trunk_model import feature_model, last_width
 
         maps = () if cut is None else (cut,)
         model = feature_model(trunk, target_size, weights, maps=maps)
+        self.last_width = last_width(model, trunk)  # features that come of the last map
         shapes = [shape[1:] for shape in model.output_shape] if maps else [model.output_shape[1:]]
         runner = KerasRunner(model, LARGER_TURN)
         super().__init__(

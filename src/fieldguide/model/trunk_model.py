@@ -106,6 +106,16 @@ def read_maps(model: keras.Model, trunk: Trunk) -> keras.Model:
     return keras.Model(model.input, [model.output, *maps])
 
 
+def last_width(model: keras.Model, trunk: Trunk) -> int:
+    """How many of the features come of the last map.
+
+    Args:
+        model: what `feature_model` returned.
+        trunk: that it is of.
+    """
+    return int(model.get_layer(_pool_name(trunk)).output.shape[-1])
+
+
 def tail_model(base: keras.Model, trunk: Trunk, start: str) -> tuple[keras.Model, int]:
     """The last part of a trunk, from the activation after the layer `start` to features, its layers those of `base`.
 

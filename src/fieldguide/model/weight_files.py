@@ -10,6 +10,7 @@ import io
 import math
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,23 @@ def read_base_weights(path: str | Path, base: Blueprint, title: str) -> dict[str
         FileError: if the file cannot be read.
         ModelError: if it is damaged, or its weights are not those of this base.
     """
+    with _opened(path, base) as store:
+        layout = _best(path, store, base, title)
+        return {wanted.weight.path: _read(path, store, wanted) for wanted in layout}
+
+
+def require_base_weights(path: str | Path, base: Blueprint, title: str) -> None:
+    """Sees to it that a file has the weights of a base, by their names and shapes: none of them is read.
+
+    Args and errors: as of `read_base_weights`.
+    """
+    with _opened(path, base) as store:
+        _best(path, store, base, title)
+
+
+@contextmanager
+def _opened(path: str | Path, base: Blueprint) -> Iterator[h5py.File]:
+    """The weights of a file; whatever is wrong with it inside of the block is said of the file."""
     import h5py
 
     with explained(path, "read the weights"), Path(path).open("rb") as file:
@@ -62,7 +80,7 @@ def read_base_weights(path: str | Path, base: Blueprint, title: str) -> dict[str
         try:
             # From an open file: HDF5 itself would follow a description that leads it to other files.
             with h5py.File(content, "r") as store:
-                return _best(path, store, base, title)
+                yield store
         except ModelError:
             raise
         except (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
@@ -72,14 +90,14 @@ def read_base_weights(path: str | Path, base: Blueprint, title: str) -> dict[str
             ) from error
 
 
-def _best(path: str | Path, store: h5py.File, base: Blueprint, title: str) -> dict[str, np.ndarray]:
-    """What the first layout that fits gives; if none does, the error of the one that fits longest."""
+def _best(path: str | Path, store: h5py.File, base: Blueprint, title: str) -> list[_Wanted]:
+    """The first layout that fits; if none does, the error of the one that fits longest."""
     most, trouble = -1, f"it holds no layers that {title} has"
     layouts = [*_old_layouts(path, store, base)] or [*_new_layouts(store, base)]
     for layout in layouts:
         wrong = next(((count, text) for count, text in enumerate(_troubles(path, store, layout)) if text), None)
         if wrong is None:
-            return {wanted.weight.path: _read(path, store, wanted) for wanted in layout}
+            return layout
         if wrong[0] > most:
             most, trouble = wrong
     raise ModelError(f"{path} does not fit {title}: {trouble}. Name a file with the weights of {title}.")

@@ -13,6 +13,7 @@ from fieldguide.reporting.card import versions
 from fieldguide.reporting.markup import bullets, details, escape, name, percent, scrolling, section
 from fieldguide.reporting.passes import passes
 from fieldguide.training.fit import Run
+from fieldguide.training.record import Trial
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 RUN_FILES = {
@@ -31,6 +32,8 @@ SCRATCH_FILES = {
     "asked.json": "what was asked for, so that it can be resumed",
     "checkpoints": "a folder: where the training stands, so that epochs can be added",
 }
+
+_BALANCED_HEAD = '<th scope="col" class="number">balanced accuracy</th>'
 
 
 def making(run: Run, command: str | None = None, *, measured: bool = True) -> str:
@@ -62,24 +65,34 @@ def _choices(run: Run) -> str:
             f"<p>Temperature {choices.temperature:.2f}. Class weights: power {choices.class_weight_power:g} "
             "(0: every picture counts alike; 1: every class).</p>"
         )
+    balanced = any(trial.balanced is not None for trial in choices.trials)
     rows = "".join(
         f'<tr><th scope="row">{escape(trial.name)}</th><td class="number">{trial.loss:.4f}</td>'
-        f'<td class="number">{percent(trial.accuracy)}</td><td>{"chosen" if trial.chosen else ""}</td></tr>'
+        f'<td class="number">{percent(trial.accuracy)}</td>'
+        + (f'<td class="number">{_balanced(trial)}</td>' if balanced else "")
+        + f"<td>{'chosen' if trial.chosen else ''}</td></tr>"
         for trial in choices.trials
     )
     head = (
         '<tr><th scope="col">setting</th><th scope="col" class="number">loss</th>'
-        '<th scope="col" class="number">accuracy</th><th scope="col"></th></tr>'
+        '<th scope="col" class="number">accuracy</th>'
+        f"{_BALANCED_HEAD if balanced else ''}"
+        '<th scope="col"></th></tr>'
     )
     table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
     return (
         f"<p>Chosen {escape(choices.how)}. The accuracy there, {choices.held_out.percent.replace('-', '&ndash;')}, "
         "chose, so it is not quoted as the result.</p>"
+        + (f"<p>Which figure counts: {escape(choices.judged_by)}.</p>" if choices.judged_by else "")
         + scrolling("Settings that were tried", table)
         + f"<p>Temperature {choices.temperature:.2f}. Class weights: power {choices.class_weight_power:g} "
         "(0: every picture counts alike; 1: every class).</p>"
         f"<p>Fine-tuning: {'yes' if choices.fine_tuned else 'no'}; {escape(choices.fine_tune_reason.rstrip('.'))}.</p>"
     )
+
+
+def _balanced(trial: Trial) -> str:
+    return "" if trial.balanced is None else percent(trial.balanced)
 
 
 def _times(run: Run, total: float) -> str:

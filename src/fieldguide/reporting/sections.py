@@ -117,7 +117,9 @@ def comparison(run: Run, score: Score) -> str:
         for label, known, n in rows
     )
     scale = f'<dd class="scale" aria-hidden="true"><span>{100 * floor:.0f}%</span><span>100%</span></dd>'
-    return f'<dl class="strip">{body}{scale}</dl>'
+    by = run.choices.judged_by
+    why = f'<p class="note">{escape(by[:1].upper() + by[1:])}.</p>' if run.choices.by_classes else ""
+    return f'<dl class="strip">{body}{scale}</dl>{why}'
 
 
 def classes(score: Score) -> str:

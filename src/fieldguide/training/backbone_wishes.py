@@ -7,35 +7,36 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldguide.augmentation.presets import AUGMENTATIONS, settings_called
+from fieldguide.batches import Mixing
 from fieldguide.bounds import whole
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone
 from fieldguide.model.cuts import PIXELS
+from fieldguide.training.buildable import require_buildable
 from fieldguide.training.flag_names import by_flag, flag
 from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe, start_of
 from fieldguide.training.recipe_words import reasons_of
 
 OF_BACKBONES = frozenset(
     {
-        *(
-            "backbone",
-            "weights",
-            "cut",
-            "maps",
-            "pooling",
-            "frame",
-            "side",
-            "target_size",
-            "larger",
-            "views",
-            "augment",
-        ),
-        *("dense", "dropout", "epochs", "rate", "batch_size", "patience"),
+        *("backbone", "weights", "cut", "maps", "pooling", "frame", "side", "target_size", "larger"),
+        *("views", "augment", "dense", "dropout", "epochs", "rate", "batch_size", "patience"),
         *("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate"),
+        *("judge_by", "class_weights", "sampling", "loss", "gamma", "label_smoothing", "mix"),
     }
 )
 # A wish -> what it is called in a recipe, where that is something else.
-_INSIDE: Mapping[str, str] = MappingProxyType({"frame": "resize", "epochs": "head_epochs", "rate": "head_rate"})
+_INSIDE: Mapping[str, str] = MappingProxyType(
+    {
+        "frame": "resize",
+        "epochs": "head_epochs",
+        "rate": "head_rate",
+        "mix": "mixing",
+        "side": "target_size",
+        "freeze": "start",
+    }
+)
+_IN_EPOCHS = ("loss", "gamma", "label_smoothing", "mix")
 _SAID: Mapping[str, str] = MappingProxyType(
     {name: name for name in OF_BACKBONES} | {inside: name for name, inside in _INSIDE.items()}
 )
@@ -55,7 +56,28 @@ def transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
     try:
         return _transferred(kind, asked, recipe)
     except InputError as error:
-        raise InputError(by_flag(str(error), _SAID)) from error
+        raise InputError(by_flag(str(error), _said(asked))) from error
+
+
+def require_backbone(kind: str, asked: Mapping[str, Any]) -> None:
+    """Sees to it that the backbone that was asked for can be made, before any picture is read.
+
+    Args:
+        kind: of the recipe.
+        asked: what was asked for.
+
+    Raises:
+        InputError, FileError, ModelError: as `require_buildable` does; a setting is called by its flag.
+    """
+    try:
+        require_buildable(_transferred(kind, asked, Recipe()))
+    except InputError as error:
+        raise InputError(by_flag(str(error), _said(asked))) from error
+
+
+def _said(asked: Mapping[str, Any]) -> Mapping[str, str]:
+    """What a message calls a setting that is wrong -> the wish that set it."""
+    return {**_SAID, "target_size": "target_size"} if "target_size" in asked else _SAID
 
 
 def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
@@ -102,6 +124,8 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         if asked["augment"] not in AUGMENTATIONS:
             raise InputError(f"augment is {asked['augment']!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         changes["augment"] = settings_called(asked["augment"])
+    if "mix" in asked:
+        changes["mixing"] = Mixing(asked["mix"])
     made = recipe.with_(**changes)
     if "freeze" in asked:
         made = _frozen(made, asked["freeze"])
@@ -110,6 +134,12 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         made = made.with_larger(width / height)
     if kind == "finetune":
         made = made.with_(fine_tune="always", fine_tune_epochs=made.fine_tune_epochs or FINE_TUNE_EPOCHS)
+    for name in _IN_EPOCHS:
+        if name in asked and not made.trained:
+            raise InputError(
+                f"{name} is {asked[name]!r}, which is for what is trained in epochs, and a head of one layer is fitted "
+                "at once: add --dense 256, or --recipe finetune, or leave it out."
+            )
     if not asked and kind != "finetune":
         return made
     lines = ["as asked for: " + ", ".join(flag(name).removeprefix("--") for name in asked)] if asked else []

@@ -11,13 +11,15 @@ from fieldguide import console
 from fieldguide.calibration import fit_temperature, picture_losses, softmax
 from fieldguide.data.split import assign
 from fieldguide.model.head import Head
+from fieldguide.training.judging import Judge
 from fieldguide.training.logistic import Examples, fit, problem_for
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answers, Epoch, Trial
 
 MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried
-POWERS = (0.5, 1.0)
+POWERS = (0.0, 0.5, 1.0)  # of the class weights
+PICTURES, CLASSES = Judge(), Judge(by_classes=True)
 CLOSE_ENOUGH = 1e-3  # gradient at which fits can be compared: their held-out losses hold to three places
 
 
@@ -90,19 +92,28 @@ def folds_for(labels: np.ndarray, groups: np.ndarray, validation: int, recipe: R
     return kept, f"out of fold: {len(kept)} times a part of the {count:,} training pictures was held out"
 
 
-def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe, *, what: str = "") -> Chosen:
-    """The penalty with the lowest held-out loss, and class weights where they raise the balanced accuracy.
+def choose(
+    examples: Examples, folds: Sequence[Fold], recipe: Recipe, *, what: str = "", judge: Judge = PICTURES
+) -> Chosen:
+    """The penalty with the lowest held-out loss, and class weights where they help.
 
-    Penalties are tried from the strongest on, until the loss has risen twice.
+    Penalties are tried from the strongest on, until the loss has risen twice. Where every picture counts alike, all
+    this is without class weights, which are then taken if they raise the balanced accuracy by more than its standard
+    error. Where every class does, it is with classes weighted alike, and weaker weights are taken if their loss is
+    lower: benchmarks/imbalance.py weighs this against other rules.
 
     Args:
         examples: features and labels.
         folds: from `folds_for`.
-        recipe: for the penalties.
+        recipe: for the penalties, and for class weights that are given. Balanced sampling is the same as weights by
+            class here, where all pictures are fitted to at once.
         what: the head reads, for the names of the trials.
+        judge: says which held-out loss is the lowest.
     """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
-    problems = [problem_for(examples, fold.rows, 0.0) for fold in folds]
+    given = 1.0 if recipe.sampling == "balanced" else recipe.class_weights
+    power = given if given is not None else 1.0 if judge.by_classes else 0.0
+    problems = [problem_for(examples, fold.rows, power) for fold in folds]
     tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
     with console.progress("Choosing settings", len(recipe.penalties)) as bar:
@@ -111,22 +122,27 @@ def choose(examples: Examples, folds: Sequence[Fold], recipe: Recipe, *, what: s
                 examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH, watch=lambda _: bar.advance(0)
             )
             logits = _held_out(heads, examples, folds)
-            tried.append((penalty, loss_and_accuracy(logits, truth)[0], logits, start))
+            tried.append((penalty, judge.loss(logits, truth), logits, start))
             bar.advance()
             losses = [loss for _, loss, *_ in tried]
             if len(tried) - np.argmin(losses) > 2:
                 break
     penalty, _, logits, start = min(tried, key=lambda entry: entry[1])
+    alike = "every class alike, " if power == 1 else ""
     trials = [
-        Trial(f"{what}L2 penalty {value:g}", loss, loss_and_accuracy(found, truth)[1], value == penalty)
-        for value, loss, found, _ in tried
+        _trial(f"{what}{alike}L2 penalty {value:g}", found, truth, judge, value == penalty)
+        for value, _, found, _ in tried
     ]
-    power = 0.0
     counts = np.bincount(examples.labels, minlength=examples.classes)  # the views of a picture change no ratio much
-    if counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(examples, folds, penalty, logits, start, what)
+    if given is None and counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
+        power, logits, more = _weighted(examples, folds, penalty, (power, logits), start, what, judge)
         trials += more
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
+
+
+def _trial(name: str, logits: np.ndarray, truth: np.ndarray, judge: Judge, chosen: bool) -> Trial:
+    balanced = judge.accuracy(logits, truth) if judge.by_classes else None
+    return Trial(name, *loss_and_accuracy(logits, truth), chosen, balanced)
 
 
 def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float) -> tuple[tuple[Epoch, ...], Head]:
@@ -150,24 +166,37 @@ def learning_curve(examples: Examples, fold: Fold, penalty: float, power: float)
 
 
 def _weighted(
-    examples: Examples, folds: Sequence[Fold], penalty: float, plain: np.ndarray, start: np.ndarray, what: str
+    examples: Examples,
+    folds: Sequence[Fold],
+    penalty: float,
+    first: tuple[float, np.ndarray],
+    start: np.ndarray,
+    what: str,
+    judge: Judge,
 ) -> tuple[float, np.ndarray, list[Trial]]:
-    """The class weights with the best held-out balanced accuracy, if they raise it by more than its standard error."""
-    classes = examples.classes
+    """The class weights that do best on held-out pictures, their logits and what was tried.
+
+    Args:
+        first: the power that is known, and its logits.
+    """
     truth = np.concatenate([examples.labels[fold.held] for fold in folds])
-    tried = []  # power, logits, balanced accuracy
+    tried: list[tuple[float, np.ndarray]] = []  # power, logits
     for power in POWERS:
+        if power == first[0]:
+            continue
         problems = [problem_for(examples, fold.rows, power) for fold in folds]
         heads, _ = fit(examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH)
-        logits = _held_out(heads, examples, folds)
-        tried.append((power, logits, _balanced(logits, truth, classes)))
-    needed = _balanced(plain, truth, classes) + _balanced_error(plain, truth, classes)
-    best, logits, most = max(tried, key=lambda entry: entry[2])
-    if most <= needed:
-        best, logits = 0.0, plain
+        tried.append((power, _held_out(heads, examples, folds)))
+    if judge.by_classes:
+        best, logits = min([first, *tried], key=lambda entry: judge.loss(entry[1], truth))
+    else:
+        best, logits = max(tried, key=lambda entry: CLASSES.accuracy(entry[1], truth))
+        needed = CLASSES.accuracy(first[1], truth) + _balanced_error(first[1], truth)
+        if CLASSES.accuracy(logits, truth) <= needed:
+            best, logits = first
     trials = [
-        Trial(f"{what}class weights to the power {power:g}", *loss_and_accuracy(found, truth), power == best)
-        for power, found, _ in tried
+        _trial(f"{what}class weights to the power {power:g}", found, truth, judge, power == best)
+        for power, found in tried
     ]
     return best, logits, trials
 
@@ -191,18 +220,9 @@ def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
     return float((softmax(logits).argmax(axis=1) == labels).mean())
 
 
-def _recalls(logits: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    right = softmax(logits).argmax(axis=1) == labels
-    counts = np.bincount(labels, minlength=classes)
-    present = counts > 0
-    return np.bincount(labels, right, classes)[present] / counts[present], counts[present]
-
-
-def _balanced(logits: np.ndarray, labels: np.ndarray, classes: int) -> float:
-    return float(_recalls(logits, labels, classes)[0].mean())
-
-
-def _balanced_error(logits: np.ndarray, labels: np.ndarray, classes: int) -> float:
+def _balanced_error(logits: np.ndarray, labels: np.ndarray) -> float:
     """The standard error of the balanced accuracy."""
-    recalls, counts = _recalls(logits, labels, classes)
+    right = softmax(logits).argmax(axis=1) == labels
+    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    recalls = np.bincount(place, right) / counts
     return float(np.sqrt((recalls * (1 - recalls) / counts).sum()) / len(recalls))

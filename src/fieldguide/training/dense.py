@@ -11,8 +11,10 @@ import numpy as np
 
 from fieldguide import console
 from fieldguide.model.head import Head, units_for
-from fieldguide.training.choose import Fold, loss_and_accuracy
-from fieldguide.training.logistic import class_weights
+from fieldguide.training.choose import PICTURES, Fold, loss_and_accuracy
+from fieldguide.training.judging import Judge
+from fieldguide.training.lessons import Lessons
+from fieldguide.training.losses import loss_of
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
 from fieldguide.training.seen import Seen
@@ -32,7 +34,7 @@ class Dense:
     logits: np.ndarray  # float32 (held, units) of the fold's held-out pictures
 
 
-def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0) -> Dense:
+def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0, judge: Judge = PICTURES) -> Dense:
     """A head with the recipe's hidden layers, at the epoch with the lowest held-out loss.
 
     Adam's rate falls along a cosine; dropout is before the last layer. Order, views and dropout depend on the seed and
@@ -41,8 +43,10 @@ def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0) -> 
     Args:
         seen: what the frozen trunk sees in the pictures.
         fold: pictures to fit to, and pictures that choose the epoch.
-        recipe: for the widths, dropout, epochs, rate, patience, batch size and seed.
+        recipe: for the widths, dropout, epochs, rate, patience, batch size and seed, and for the loss, sampling, mixing
+            and label smoothing.
         power: of the class weights.
+        judge: says which held-out loss is the lowest.
 
     Source:
         D. P. Kingma, J. Ba (2015), "Adam: A method for stochastic optimization", ICLR. N. Srivastava et al. (2014),
@@ -51,44 +55,38 @@ def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0) -> 
     import keras
 
     labels, count = seen.labels, len(fold.fitted)
-    weights = class_weights(labels[fold.fitted], seen.classes, power)
+    lessons = Lessons(labels[fold.fitted], seen.classes, recipe, power)
     inputs, units = seen.features[0].values.shape[1] - seen.first_column, units_for(seen.classes)
     model = _model(inputs, units, recipe)
-    batches = -(-count // recipe.batch_size)
-    steps = max(1, recipe.head_epochs * batches)
+    steps = max(1, recipe.head_epochs * len(lessons))
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(recipe.head_rate, steps)),
-        keras.losses.BinaryCrossentropy(from_logits=True)
-        if units == 1
-        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss_of(units, recipe.loss, recipe.gamma),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     best: tuple[float, Head, np.ndarray] | None = None
     epochs: list[Epoch] = []
-    with console.progress("Training the head", recipe.head_epochs * batches) as bar:
+    judged: list[float] = []
+    with console.progress("Training the head", recipe.head_epochs * len(lessons)) as bar:
         for number in range(1, recipe.head_epochs + 1):
-            rng = np.random.default_rng((recipe.seed, number))
-            order, view_of = rng.permutation(count), rng.integers(seen.views, size=count)
-            for start in range(0, count, recipe.batch_size):
-                rows = np.sort(order[start : start + recipe.batch_size])
-                pictures = fold.fitted[rows]
-                model.train_on_batch(
-                    seen.values(pictures, view_of[rows]),
-                    labels[pictures][:, None].astype(np.float32),
-                    sample_weight=weights[rows],
-                )
+            view_of = np.random.default_rng((recipe.seed, number, seen.views)).integers(seen.views, size=count)
+            for place, rows in enumerate(lessons.batches(number)):
+                values = [seen.values(fold.fitted[rows], view_of[rows])]
+                (shown,), targets, weights = lessons.shown(number, place, rows, values)
+                model.train_on_batch(shown, targets, sample_weight=weights)
                 bar.advance()
             head = head_of(model)
             logits, fitted = _logits(head, seen, fold.held), _logits(head, seen, fold.fitted)
             loss, accuracy = loss_and_accuracy(fitted, labels[fold.fitted])
             val_loss, val_accuracy = loss_and_accuracy(logits, labels[fold.held])
             epochs.append(Epoch("head", number, loss, accuracy, val_loss, val_accuracy, n=count, val_n=len(fold.held)))
-            if best is None or val_loss < best[0]:
-                best = (val_loss, head, logits)
-            elif not math.isfinite(val_loss) or number - _best(epochs) >= recipe.patience:
+            judged.append(judge.loss(logits, labels[fold.held]))
+            if best is None or judged[-1] < best[0]:
+                best = (judged[-1], head, logits)
+            elif not math.isfinite(judged[-1]) or number - best_epoch(judged) >= recipe.patience:
                 break
     assert best is not None
-    place = _best(epochs) - 1
+    place = best_epoch(judged) - 1
     epochs[place] = replace(epochs[place], chosen=True)
     return Dense(best[1], tuple(epochs), best[2])
 
@@ -138,6 +136,6 @@ def _logits(head: Head, seen: Seen, pictures: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _best(epochs: Sequence[Epoch]) -> int:
-    """The number of the epoch with the lowest held-out loss."""
-    return min(epochs, key=lambda epoch: epoch.val_loss if math.isfinite(epoch.val_loss) else math.inf).epoch
+def best_epoch(losses: Sequence[float]) -> int:
+    """The number of the epoch with the lowest of these losses."""
+    return 1 + int(np.argmin([loss if math.isfinite(loss) else math.inf for loss in losses]))

@@ -42,7 +42,7 @@ def enlarged(learnt: Learnt, looking: Looking, recipe: Recipe, held_out: HeldOut
     eye = replace(looking.eye, target_size=other.target_size)
     again = Looking(eye, whole_store(looking.parts, other.target_size, other.resize), looking.parts, looking.augment)
     found = fit_head(again.seen(1 if other.views_if_better else other.views), again, other, held_out)
-    better = held_out_loss(found.chosen) < held_out_loss(learnt.chosen)
+    better = held_out_loss(found.chosen, held_out.judge) < held_out_loss(learnt.chosen, held_out.judge)
     trials = (
         *_named(learnt.choices.trials, recipe.target_size, taken=not better),
         *_named(found.choices.trials, other.target_size, taken=better),

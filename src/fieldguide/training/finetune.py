@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from fieldguide import console
 from fieldguide.model.cuts import train_only_after
 from fieldguide.model.head import Head
 from fieldguide.model.trunk_model import map_model, tail_model, weights_of
-from fieldguide.training.choose import Fold, loss_and_accuracy
-from fieldguide.training.dense import dense_layers, head_of
+from fieldguide.training.choose import PICTURES, Fold, loss_and_accuracy
+from fieldguide.training.dense import best_epoch, dense_layers, head_of
+from fieldguide.training.judging import Judge
 from fieldguide.training.layerwise import Pace, layerwise_adam, paces_of
-from fieldguide.training.logistic import class_weights
+from fieldguide.training.lessons import Lessons
+from fieldguide.training.losses import loss_of
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Epoch
 from fieldguide.training.seen import Seen
@@ -42,7 +43,7 @@ class Tuned:
     frozen: int  # parameters of the trunk that stayed as they were
 
 
-def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float) -> Tuned:
+def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float, judge: Judge = PICTURES) -> Tuned:
     """Trunk and head after training what follows the layer `recipe.start`, at the epoch with the lowest held-out loss.
 
     Batch norms stay in inference mode. Adam's rate rises linearly, then falls along a cosine; of lower stages it is
@@ -53,8 +54,10 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
         seen: what the frozen part sees in the pictures, with the activations where training starts.
         fold: rows to fit to, and rows that choose the epoch.
         head: fitted on the frozen features of the fold's rows; training starts from it.
-        recipe: for target size, epochs, rate, patience, batch size and seed.
+        recipe: for target size, epochs, rate, patience, batch size and seed, and for the loss, sampling, mixing and
+            label smoothing.
         power: of the class weights.
+        judge: says which held-out loss is the lowest.
 
     Source:
         I. Loshchilov, F. Hutter (2017), "SGDR: Stochastic gradient descent with warm restarts", ICLR (cosine).
@@ -62,34 +65,33 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
     base, model, known = _trainable(head, seen, recipe)
     labels = seen.labels
     targets, held_targets = labels[fold.fitted], labels[fold.held]
-    weights = class_weights(targets, seen.classes, power)
-    batches = -(-len(fold.fitted) // recipe.batch_size)
-    _compile(model, recipe, head.kernel.shape[1], batches, _stages(base, seen, recipe.start))
+    lessons = Lessons(targets, seen.classes, recipe, power)
+    _compile(model, recipe, head.kernel.shape[1], len(lessons), _stages(base, seen, recipe.start))
     best: tuple[float, list[np.ndarray], np.ndarray] | None = None
     epochs: list[Epoch] = []
-    with console.progress("Fine-tuning", recipe.fine_tune_epochs * batches) as bar:
+    judged: list[float] = []
+    with console.progress("Fine-tuning", recipe.fine_tune_epochs * len(lessons)) as bar:
         for number in range(1, recipe.fine_tune_epochs + 1):
             view_of = np.random.default_rng((recipe.seed, number, seen.views)).integers(seen.views, size=len(targets))
-            for rows in _shuffled(len(targets), recipe, number):
-                model.train_on_batch(
-                    _inputs(seen, fold.fitted[rows], view_of[rows], known),
-                    targets[rows][:, None].astype(np.float32),
-                    sample_weight=weights[rows],
-                )
+            for place, rows in enumerate(lessons.batches(number)):
+                inputs = _inputs(seen, fold.fitted[rows], view_of[rows], known)
+                shown, wanted, weights = lessons.shown(number, place, rows, inputs)
+                model.train_on_batch(shown, wanted, sample_weight=weights)
                 bar.advance()
             logits = _forward(model, seen, fold.held, known)
             fitted = _forward(model, seen, fold.fitted, known)
             epochs.append(_epoch(number, fitted, targets, logits, held_targets))
-            if best is None or epochs[-1].val_loss < best[0]:
-                best = (epochs[-1].val_loss, model.get_weights(), logits)
-            elif number - _best_place(epochs) >= recipe.patience:
+            judged.append(judge.loss(logits, held_targets))
+            if best is None or judged[-1] < best[0]:
+                best = (judged[-1], model.get_weights(), logits)
+            elif number - best_epoch(judged) >= recipe.patience:
                 break
     assert best is not None
     model.set_weights(best[1])
     trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     values = weights_of(base, seen.trunk)
     frozen = sum(value.size for value in values.values()) + head.size - trained
-    place = _best_place(epochs)
+    place = best_epoch(judged)
     epochs[place - 1] = replace(epochs[place - 1], chosen=True)
     return Tuned(values, head_of(model), tuple(epochs), best[2], trained, frozen)
 
@@ -125,11 +127,6 @@ def _stages(base: keras.Model, seen: Seen, start: str) -> list[list[str]]:
 def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int, stages: list[list[str]]) -> None:
     import keras
 
-    loss = (
-        keras.losses.BinaryCrossentropy(from_logits=True)
-        if units == 1
-        else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
     steps = recipe.fine_tune_epochs * batches
     warm_up = round(WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -137,13 +134,8 @@ def _compile(model: keras.Model, recipe: Recipe, units: int, batches: int, stage
     )
     paces = paces_of(model, stages, steps, gradual=recipe.gradual)
     optimiser = layerwise_adam(rate, paces) if {*paces} != {Pace(1.0, 0)} else keras.optimizers.Adam(rate)
+    loss = loss_of(units, recipe.loss, recipe.gamma)
     model.compile(optimiser, loss, jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
-
-
-def _shuffled(count: int, recipe: Recipe, epoch: int) -> Iterator[np.ndarray]:
-    order = np.random.default_rng((recipe.seed, epoch)).permutation(count)
-    for start in range(0, count, recipe.batch_size):
-        yield np.sort(order[start : start + recipe.batch_size])
 
 
 def _inputs(seen: Seen, pictures: np.ndarray, views: np.ndarray, known: int) -> list[np.ndarray]:
@@ -167,8 +159,3 @@ def _epoch(number: int, logits: np.ndarray, labels: np.ndarray, held: np.ndarray
     loss, accuracy = loss_and_accuracy(logits, labels)
     val_loss, val_accuracy = loss_and_accuracy(held, held_labels)
     return Epoch("fine-tune", number, loss, accuracy, val_loss, val_accuracy, n=len(labels), val_n=len(held_labels))
-
-
-def _best_place(epochs: list[Epoch]) -> int:
-    """The number of the epoch with the lowest held-out loss."""
-    return min(epochs, key=lambda epoch: epoch.val_loss).epoch

@@ -24,6 +24,7 @@ from fieldguide.model.trunk_model import map_model, weights_of
 from fieldguide.place import require_outside, require_run_outside
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training.arguments import require_free, require_parts, require_recipe, require_resumable
+from fieldguide.training.buildable import require_buildable
 from fieldguide.training.enlarging import enlarged
 from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
@@ -137,6 +138,8 @@ def train(
     require_parts(parts)
     require_recipe(recipe)
     refuse_unknown(logs)
+    if isinstance(recipe, Recipe):
+        require_buildable(recipe)
     require_resumable(recipe, folder, resume=resume, logs=logs)
     if folder is not None:
         folder = path_of("folder", folder, "runs/first")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fieldguide.data.split import Parts
 from fieldguide.training.choose import Chosen, choose, folds_for
+from fieldguide.training.judging import judge_for
 from fieldguide.training.looking import Eye
 from fieldguide.training.reading import clearly_better
 from fieldguide.training.recipe import Recipe
@@ -40,21 +43,25 @@ def framed(recipe: Recipe, parts: Parts, eye: Eye) -> tuple[Recipe, tuple[Trial,
     some = train.select(rows)
     folds, _ = folds_for(some.labels, parts.groups[rows], 0, recipe)
     found: dict[str, Chosen] = {}
+    judge = judge_for(train.counts, recipe.judge_by)
     for rule in (USUAL, OTHER) if folds else ():
         features = eye.features(store_of(some, recipe.target_size, rule))
         seen = Seen(eye.trunk, eye.weights, some.labels, len(train.class_names), len(rows), (features,))
-        if eye.trunk.taps and eye.trunk.bundled:
-            seen = seen.reading_last(eye.trunk.widths(recipe.target_size)[-1])
-        found[rule] = choose(seen.examples, folds, recipe, what=f"{_WORDS[rule]}, {counted(len(rows), 'picture')}, ")
+        if eye.trunk.taps:
+            seen = seen.reading_last(eye.last_width)
+        what = f"{_WORDS[rule]}, {counted(len(rows), 'picture')}, "
+        found[rule] = choose(seen.examples, folds, recipe, what=what, judge=judge)
     if not found:
         return recipe.with_(resize=USUAL), ()
-    better = clearly_better(found[OTHER].logits, found[USUAL].logits, found[USUAL].labels)
+    better = clearly_better(found[OTHER].logits, found[USUAL].logits, found[USUAL].labels, judge)
     rule = OTHER if better else USUAL
-    one, other = (float(found[each].right.mean()) for each in (rule, USUAL if better else OTHER))
+    of = (found[each] for each in (rule, USUAL if better else OTHER))
+    one, other = (judge.accuracy(each.logits, each.labels) for each in of)
+    alike = ", every class alike" if judge.by_classes else ""
     reason = (
-        f"{_WORDS[rule]}: {100 * one:.1f}% of {counted(len(rows), 'training picture')} right out of fold, "
+        f"{_WORDS[rule]}: {100 * one:.1f}% of {counted(len(rows), 'training picture')} right out of fold{alike}, "
         f"{_WORDS[USUAL if better else OTHER].split(',')[0]} {100 * other:.1f}%"
     )
     trials = [trial for each in found.values() for trial in each.trials if trial.chosen]
-    kept = tuple(Trial(trial.name, trial.loss, trial.accuracy, chosen=False) for trial in trials)
+    kept = tuple(replace(trial, chosen=False) for trial in trials)
     return recipe.with_(resize=rule, reasons=(*recipe.reasons[:2], reason, *recipe.reasons[2:])), kept

@@ -13,6 +13,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.model.build import body_weights, dropout_seeds, head_of, scratch_model
 from fieldguide.model.head import Head, units_for
 from fieldguide.training.checkpoint import Arrays
+from fieldguide.training.losses import loss_of
 from fieldguide.training.precision import accelerated
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
@@ -45,7 +46,8 @@ class Learner:
         self._model = scratch_model(recipe.net, units_for(classes), seed=recipe.seed, precision=precision)
         self._seeds = dropout_seeds(self._model)
         self._optimiser: Any = _scaled(recipe.optimiser.build(), precision)
-        _compile(self._model, self._optimiser, units_for(classes))
+        loss = loss_of(units_for(classes), recipe.loss, recipe.gamma)
+        _compile(self._model, self._optimiser, loss, units_for(classes))
         self._optimiser.build(self._model.trainable_variables)
         self._averaged: list[np.ndarray] | None = None
         self._steps = 0
@@ -173,14 +175,10 @@ def _scaled(optimiser: Any, precision: str) -> Any:
     return keras.optimizers.LossScaleOptimizer(optimiser) if precision == "mixed_float16" else optimiser
 
 
-def _compile(model: keras.Model, optimiser: Any, units: int) -> None:
+def _compile(model: keras.Model, optimiser: Any, loss: Any, units: int) -> None:
     import keras
 
-    loss: keras.losses.Loss
-    if units == 1:
-        loss, right = keras.losses.BinaryCrossentropy(from_logits=True), _right_of_two
-    else:
-        loss, right = keras.losses.CategoricalCrossentropy(from_logits=True), _right
+    right = _right_of_two if units == 1 else _right
     # XLA on a processor takes ten times as long for convolutions.
     jit = False if keras.backend.backend() == "tensorflow" and not accelerated() else "auto"
     model.compile(optimiser, loss, weighted_metrics=[], metrics=[right], jit_compile=jit)

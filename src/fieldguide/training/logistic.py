@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldguide.batches import weights_of_classes
 from fieldguide.model.head import Head, units_for
 
 MOST_ITERATIONS = 200
@@ -73,10 +74,7 @@ def problem_for(examples: Examples, rows: np.ndarray, power: float) -> Problem:
 
 def class_weights(labels: np.ndarray, classes: int, power: float) -> np.ndarray:
     """The weight of each picture by the frequency of its class to the power of -`power`: float32 (n,), 1 on average."""
-    counts = np.bincount(labels, minlength=classes)
-    of_class = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)
-    weights = of_class[labels]
-    return (weights / weights.mean()).astype(np.float32)
+    return weights_of_classes(labels, classes, power)[labels]
 
 
 def fit(

@@ -13,7 +13,7 @@ from fieldguide.augmentation.settings import Settings
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.model.cuts import PIXELS
-from fieldguide.model.engine import Engine, trunk_engine
+from fieldguide.model.engine import BaseEngine, Engine, trunk_engine
 from fieldguide.model.trunk import Trunk
 from fieldguide.training import features as frozen
 from fieldguide.training.features import Features
@@ -39,6 +39,13 @@ class Eye:
             return None
         cut = None if self.start == PIXELS else self.start
         return trunk_engine(self.trunk, self.weights, self.target_size, cut=cut)
+
+    @property
+    def last_width(self) -> int:
+        """How many of the features come of the last map."""
+        if isinstance(self.engine, BaseEngine):
+            return self.engine.last_width
+        return self.trunk.widths(self.target_size)[-1]
 
     def features(self, store: PixelStore, view: View = AS_IT_IS) -> Features:
         """What it sees in some pictures, from the cache where it has seen them before."""
@@ -76,4 +83,5 @@ class Looking:
             classes=len(parts.train.class_names),
             learnt=len(parts.train),
             features=tuple(self.view(number) for number in range(views)),
+            last_width=self.eye.last_width,
         )

@@ -50,7 +50,11 @@ def refuse_changes(folder: Path | None, before: Mapping[str, Any], now: Mapping[
         InputError: something has changed; the message says what.
     """
     found = _changed_pictures(before, now)
-    found += changes({name: before[name] for name in _SETTINGS}, {name: now[name] for name in _SETTINGS})
+    had = {name: before[name] for name in _SETTINGS}
+    usual = plain(ScratchRecipe().to_dict())
+    # Earlier versions knew of fewer settings, and did as is usual now.
+    had["recipe"] = {name: usual[name] for name in now["recipe"] if name not in had["recipe"]} | had["recipe"]
+    found += changes(had, {name: now[name] for name in _SETTINGS})
     if not found and before["rows"] != now["rows"]:
         found = ["other pictures of the same parts are learnt from or looked at after each epoch"]
     if found:

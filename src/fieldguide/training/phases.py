@@ -15,9 +15,10 @@ from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import weight_shapes
-from fieldguide.training.choose import Chosen, Fold, folds_for, learning_curve
+from fieldguide.training.choose import PICTURES, Chosen, Fold, folds_for, learning_curve
 from fieldguide.training.dense import fit_dense
 from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
+from fieldguide.training.judging import Judge, about, judge_for
 from fieldguide.training.logistic import fit, problem_for
 from fieldguide.training.looking import Looking
 from fieldguide.training.reading import clearly_better, read
@@ -25,6 +26,8 @@ from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Choices, Epoch, Trial
 from fieldguide.training.seen import Seen
 from fieldguide.words import counted
+
+IMBALANCED_POWER = 1.0  # of the class weights of hidden layers, where every class counts alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class HeldOut:
     folds: tuple[Fold, ...]
     how: str
     objection: str  # to fine-tuning, before anything is known of the head; empty where there is none
+    judge: Judge = PICTURES  # says what is better
+    judged_by: str = ""  # which figure that is and why, in a sentence; "" where it goes without saying
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +76,8 @@ def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
         objection = f"not tried: {held} are too few to show that it helps"
     elif len(np.unique(labels[folds[0].fitted])) < len(parts.train.class_names):
         objection = "not tried: a class has too few pictures to hold some out and still learn from others"
-    return HeldOut(labels, folds, how, objection)
+    counts = parts.train.counts
+    return HeldOut(labels, folds, how, objection, judge_for(counts, recipe.judge_by), about(counts, recipe.judge_by))
 
 
 def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...] = ()) -> Learnt:
@@ -87,7 +93,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
     count = seen.learnt
     if recipe.dense:
         return _dense(seen.with_more(recipe.views, looking.view), recipe, held_out, tried)
-    seen, chosen, trials = read(seen, recipe, held_out.folds, looking.view)
+    seen, chosen, trials = read(seen, recipe, held_out.folds, looking.view, held_out.judge)
     epochs, head = learning_curve(seen.examples, seen.folds(held_out.folds[:1])[0], chosen.penalty, chosen.power)
     if len(held_out.folds[0].fitted) < count:
         head = _fitted(seen, np.arange(count), chosen)
@@ -104,6 +110,8 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
         fine_tune_reason="",
         reading=seen.reading,
         views=seen.views,
+        by_classes=held_out.judge.by_classes,
+        judged_by=held_out.judged_by,
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
     return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
@@ -112,21 +120,26 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
 def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...]) -> Learnt:
     """A head with hidden layers, trained on the first fold and kept as what that holds out has judged it."""
     fold = held_out.folds[0]
-    found = fit_dense(seen, fold, recipe=recipe)
+    power = recipe.class_weights
+    if power is None:
+        power = IMBALANCED_POWER if held_out.judge.by_classes and recipe.sampling != "balanced" else 0.0
+    found = fit_dense(seen, fold, recipe=recipe, power=power, judge=held_out.judge)
     held = seen.labels[fold.held]
-    chosen = Chosen(0.0, 0.0, (), (fold,), found.logits, held)
+    chosen = Chosen(0.0, power, (), (fold,), found.logits, held)
     best = next(epoch for epoch in found.epochs if epoch.chosen)
     choices = Choices(
         how=f"on {len(held):,} pictures that were held out",
         trials=tried,
         penalty=0.0,
-        class_weight_power=0.0,
+        class_weight_power=power,
         temperature=chosen.temperature,
         held_out=wilson(int(chosen.right.sum()), len(held)),
         fine_tuned=False,
         fine_tune_reason="",
         reading=seen.reading,
         views=seen.views,
+        by_classes=held_out.judge.by_classes,
+        judged_by=held_out.judged_by,
     )
     right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))
     return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen)
@@ -147,26 +160,29 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
     The held-out pictures are those of the first fold. A tuned network is not fitted to them: it is kept as it was
     judged.
     """
-    wrong = 1 - learnt.choices.held_out.value
+    wrong = 1 - held_out.judge.accuracy(learnt.chosen.logits, learnt.chosen.labels)
     if held_out.objection:
         return _without(learnt, held_out.objection)
     always = recipe.fine_tune == "always"
+    alike = ", every class alike" if held_out.judge.by_classes else ""
     if wrong < ROOM_TO_GAIN and not always:
         return _without(
             learnt,
-            f"not tried: the head errs on {100 * wrong:.1f}% of the held-out pictures, and below "
+            f"not tried: the head errs on {100 * wrong:.1f}% of the held-out pictures{alike}, and below "
             f"{100 * ROOM_TO_GAIN:.0f}% they are too few to show a gain",
         )
-    labels, chosen, fold = held_out.labels, learnt.chosen, held_out.folds[0]
+    labels, chosen, fold, judge = held_out.labels, learnt.chosen, held_out.folds[0], held_out.judge
     head = learnt.head if recipe.dense else _fitted(learnt.seen, fold.fitted, chosen)
-    tuned = fine_tune(learnt.seen, fold, head, recipe=recipe, power=chosen.power)
+    tuned = fine_tune(learnt.seen, fold, head, recipe=recipe, power=chosen.power, judge=judge)
     before = chosen.logits if recipe.dense else head.logits(learnt.seen.examples.features[fold.held])
     truth = labels[fold.held]
-    was, now = (wilson(int((softmax(x).argmax(axis=1) == truth).sum()), len(truth)) for x in (before, tuned.logits))
-    if not (np.isfinite(tuned.logits).all() if always else clearly_better(tuned.logits, before, truth)):
+    now = wilson(int((softmax(tuned.logits).argmax(axis=1) == truth).sum()), len(truth))
+    figure = "balanced accuracy" if judge.by_classes else "accuracy"
+    went = " to ".join(f"{100 * judge.accuracy(logits, truth):.1f}%" for logits in (before, tuned.logits))
+    if not (np.isfinite(tuned.logits).all() if always else clearly_better(tuned.logits, before, truth, judge)):
         reason = (
-            f"tried and dropped: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, and the loss did not fall clearly"
+            f"tried and dropped: on the {len(truth):,} held-out pictures {figure} went from {went}, and the loss did "
+            "not fall clearly"
         )
         return replace(
             _without(learnt, reason), epochs=(*learnt.epochs, *(replace(e, chosen=False) for e in tuned.epochs))
@@ -180,8 +196,8 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
         trained=tuned.trained,
         frozen=tuned.frozen,
         fine_tune_reason=(
-            f"kept: on the {len(truth):,} held-out pictures accuracy went from {100 * was.value:.1f}% to "
-            f"{100 * now.value:.1f}%, {'as asked for' if always else 'and the loss fell clearly'}"
+            f"kept: on the {len(truth):,} held-out pictures {figure} went from {went}, "
+            f"{'as asked for' if always else 'and the loss fell clearly'}"
         ),
     )
     return Learnt(

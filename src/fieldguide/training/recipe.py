@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
+from fieldguide.batches import SAMPLINGS, Mixing
+from fieldguide.bounds import number
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
@@ -17,9 +19,11 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.cuts import PIXELS
-from fieldguide.model.lite0 import CUTS
+from fieldguide.model.lite0 import CUTS, steps_after
 from fieldguide.model.trunk import ALL_BLOCKS, Trunk
-from fieldguide.words import counted, times
+from fieldguide.training.judging import JUDGES
+from fieldguide.training.losses import require_loss
+from fieldguide.words import counted, shortened, times
 
 # Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
 FINE_TUNE_PASSES = 12_000
@@ -77,6 +81,19 @@ class Recipe:
     fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
     batch_size: int = 32
+    # Whose held-out loss and accuracy choose: every one of the "pictures" alike, of the "classes", or "auto": of the
+    # classes where the largest has three times the pictures of the smallest one or more.
+    judge_by: str = "auto"
+    # Power of the class weights: 0 counts every picture alike, 1 every class; None: chosen of a head without hidden
+    # layers, and of one with them by the imbalance.
+    class_weights: float | None = None
+    sampling: str = "plain"  # or "balanced": each class comes equally often
+    loss: str = "cross_entropy"  # or "focal", of whatever is trained in epochs
+    gamma: float = 2.0  # of the focal loss
+    label_smoothing: float = 0.0  # share of each label that is spread over all classes, likewise
+    mixing: Mixing = field(
+        default_factory=Mixing
+    )  # of the activations that are trained on, likewise: "none" or "mix_up"
     seed: int = 0
     reasons: tuple[str, ...] = ()  # one line for each thing that was chosen
 
@@ -111,6 +128,17 @@ class Recipe:
                 f"target_size is {self.target_size}; expected (height, width), each from 32 to 512 pixels; "
                 f"{known.name} was trained at {known.target_size[0]}."
             )
+        if min(self.target_size) < known.smallest_side:
+            raise InputError(
+                f"target_size is {self.target_size}; {known.title} takes pictures of at least {known.smallest_side} "
+                f"pixels on each side, and was trained at {known.target_size[0]}."
+            )
+        if trunk.bundled and self.start != PIXELS:
+            steps_after(self.start)  # refuses a layer that ends no block
+            if trunk.cut is not None and CUTS.index(self.start) >= CUTS.index(trunk.cut):
+                raise InputError(
+                    f"start is {self.start!r}, and the backbone is cut at {trunk.cut!r}: choose a layer before it."
+                )
         if self.larger is not None:
             self._require_larger(self.larger)
         if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
@@ -131,6 +159,7 @@ class Recipe:
         object.__setattr__(self, "target_size", tuple(operator.index(side) for side in self.target_size))
         if self.fine_tune not in FINE_TUNING:
             raise InputError(f"fine_tune is {self.fine_tune!r}; expected one of {', '.join(FINE_TUNING)}.")
+        self._check_imbalance()
         for name in ("fine_tune_rate", "head_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a number between 0 and 1.")
@@ -159,6 +188,34 @@ class Recipe:
         height = math.sqrt(LARGER * math.prod(self.target_size) / shape)
         height, width = (min(LARGEST, WHOLE_STEPS * round(side / WHOLE_STEPS)) for side in (height, shape * height))
         return self.with_(larger=(height, width))
+
+    def _check_imbalance(self) -> None:
+        """That what concerns unequal classes and the loss is in range and goes together."""
+        if self.judge_by not in JUDGES:
+            raise InputError(f"judge_by is {shortened(self.judge_by)}; expected one of {', '.join(JUDGES)}.")
+        if self.sampling not in SAMPLINGS:
+            raise InputError(f"sampling is {shortened(self.sampling)}; expected one of {', '.join(SAMPLINGS)}.")
+        if self.class_weights is not None:
+            power = number("class_weights", self.class_weights, "a number from 0 to 1", lambda power: 0 <= power <= 1)
+            object.__setattr__(self, "class_weights", power)
+            if power and self.sampling == "balanced":
+                raise InputError(
+                    f"class_weights is {power:g} and sampling balanced, which would even the classes out twice: leave "
+                    "out one of them."
+                )
+        object.__setattr__(self, "gamma", require_loss(self.loss, self.gamma))
+        share = number("label_smoothing", self.label_smoothing, "a number from 0 to below 1", lambda one: 0 <= one < 1)
+        object.__setattr__(self, "label_smoothing", share)
+        if not isinstance(self.mixing, Mixing) or self.mixing.kind not in ("none", "mix_up"):
+            raise InputError(
+                f"mixing is {shortened(self.mixing)}; expected fg.Mixing('mix_up') or none: what a frozen backbone has "
+                "made of pictures is mixed, of which no boxes can be cut."
+            )
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything is trained in epochs: hidden layers or the last blocks; one layer alone is fitted."""
+        return bool(self.dense or self.fine_tune_epochs)
 
     @property
     def trunk(self) -> Trunk:

@@ -37,11 +37,16 @@ def reasons_of(recipe: Recipe, asked: Collection[str]) -> tuple[str, ...]:
         lines[1] = f"input {times(recipe.target_size)}, {_FRAMES[recipe.resize]}"
     if recipe.larger is not None:
         lines[1] += f"; and {times(recipe.larger)}, if held-out pictures are told better"
-    if recipe.dense or not lines[2]:
+    in_epochs = {"sampling", "class_weights", "loss", "gamma", "label_smoothing", "mix"}
+    if recipe.dense or wanted & {"sampling", "class_weights"} or not lines[2]:
         lines[2] = _about_head(recipe)
     if wanted & {"maps", "views", "dense", "cut", "backbone", "pooling", "augment"} or not lines[3]:
         lines[3] = _about_reading(recipe)
-    if wanted & {"freeze", "fine_tune_epochs", "cut", "backbone"} or recipe.fine_tune == "always" or not lines[4]:
+    if (
+        wanted & {"freeze", "fine_tune_epochs", "cut", "backbone", *in_epochs}
+        or recipe.fine_tune == "always"
+        or not lines[4]
+    ):
         lines[4] = _about_fine_tuning(recipe)
     return tuple(lines)
 
@@ -54,10 +59,23 @@ def _about_backbone(recipe: Recipe) -> str:
 
 def _about_head(recipe: Recipe) -> str:
     if not recipe.dense:
-        return "head: one layer, its L2 penalty chosen on held-out pictures"
+        weights = {None: "", 0.0: ", every picture alike", 1.0: ", every class alike"}
+        power = 1.0 if recipe.sampling == "balanced" else recipe.class_weights
+        alike = weights.get(power, f", classes weighted to the power {power}")
+        same = " (balanced sampling, of a fit to all pictures at once)" if recipe.sampling == "balanced" else ""
+        return f"head: one layer, its L2 penalty chosen on held-out pictures{alike}{same}"
     widths = " and ".join(f"{width:,}" for width in recipe.dense)
     dropout = f", dropout {recipe.dropout:g}" if recipe.dropout else ""
-    return f"head: {widths} hidden units{dropout}, up to {counted(recipe.head_epochs, 'epoch')}"
+    return f"head: {widths} hidden units{dropout}, up to {counted(recipe.head_epochs, 'epoch')}{_about_loss(recipe)}"
+
+
+def _about_loss(recipe: Recipe) -> str:
+    """What is unusual of the loss and the classes in whatever is trained in epochs."""
+    found = [f"focal loss with gamma {recipe.gamma:g}"] if recipe.loss == "focal" else []
+    found += [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
+    found += ["activations mixed with one another"] if recipe.mixing.kind != "none" else []
+    found += ["each class equally often"] if recipe.sampling == "balanced" else []
+    return "".join(f", {each}" for each in found)
 
 
 def _about_reading(recipe: Recipe) -> str:
@@ -77,4 +95,5 @@ def _about_fine_tuning(recipe: Recipe) -> str:
     what = "all of the backbone" if recipe.start == PIXELS else f"what follows {recipe.start}"
     when = "as asked for" if recipe.fine_tune == "always" else "if held-out pictures show that it helps"
     gradual = ", stage by stage" if recipe.gradual else ""
-    return f"fine-tuning of {what}{gradual}, up to {counted(recipe.fine_tune_epochs, 'epoch')}, {when}"
+    loss = "" if recipe.dense else _about_loss(recipe)
+    return f"fine-tuning of {what}{gradual}{loss}, up to {counted(recipe.fine_tune_epochs, 'epoch')}, {when}"

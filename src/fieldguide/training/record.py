@@ -61,6 +61,7 @@ class Trial:
     loss: float
     accuracy: float
     chosen: bool
+    balanced: float | None = None  # balanced accuracy, where that counted
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Choices:
     frozen: int = 0  # parameters of the backbone that stayed as they were
     reading: str = ""  # what the head reads, in words
     views: int = 1  # that it reads of each picture it learns from
+    by_classes: bool = False  # every class counted alike, and not every picture
+    judged_by: str = ""  # which figure counted and why, in a sentence; "" where it was that of every picture alike
 
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""

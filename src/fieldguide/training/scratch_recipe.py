@@ -12,7 +12,7 @@ import numpy as np
 
 from fieldguide.augmentation.presets import preset_called, preset_named, settings_called
 from fieldguide.augmentation.settings import Settings
-from fieldguide.batches import Batches, Mixing
+from fieldguide.batches import SAMPLINGS, Batches, Mixing
 from fieldguide.bounds import number, whole
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
@@ -20,6 +20,7 @@ from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
+from fieldguide.training.losses import require_loss
 from fieldguide.training.optimiser import USUAL_PATIENCE, Optimiser
 from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.usual import (
@@ -54,6 +55,10 @@ class ScratchRecipe:
         batch_size: pictures that are learnt from at once.
         label_smoothing: share of each label that is spread over all classes.
         class_weights: 0 counts every picture alike, 1 every class.
+        sampling: "plain"; or "balanced": each class comes equally often in an epoch, pictures of small ones
+            several times, each time varied anew.
+        loss: "cross_entropy"; or "focal", in which pictures that are told well already count less.
+        gamma: of the focal loss: how much less.
         margin: pictures are kept so many times as large as what the network sees of them, so that crops stay sharp.
         growth: pairs of a share of the epochs, up to which the network sees smaller pictures, and their share of its
             input's sides; the shares of epochs rise. Most is learnt from small pictures, which are quick; only networks
@@ -86,6 +91,9 @@ class ScratchRecipe:
     batch_size: int = 32
     label_smoothing: float = 0.1
     class_weights: float = 0.0
+    sampling: str = "plain"
+    loss: str = "cross_entropy"
+    gamma: float = 2.0
     margin: float = 1.0
     growth: tuple[tuple[float, float], ...] = ()
     average: float = 0.995
@@ -113,6 +121,14 @@ class ScratchRecipe:
             object.__setattr__(self, name, share)
         power = number("class_weights", self.class_weights, "a number from 0 to 1", lambda power: 0 <= power <= 1)
         object.__setattr__(self, "class_weights", power)
+        if self.sampling not in SAMPLINGS:
+            raise InputError(f"sampling is {shortened(self.sampling)}; expected one of {', '.join(SAMPLINGS)}.")
+        if power and self.sampling == "balanced":
+            raise InputError(
+                f"class_weights is {power:g} and sampling balanced, which would even the classes out twice: leave out "
+                "one of them."
+            )
+        object.__setattr__(self, "gamma", require_loss(self.loss, self.gamma))
         expected = f"a number from 1 to {MOST_MARGIN:g}, such as 1.25"
         margin = number("margin", self.margin, expected, lambda margin: 1 <= margin <= MOST_MARGIN)
         object.__setattr__(self, "margin", margin)
@@ -266,6 +282,7 @@ class ScratchRecipe:
             mixing=self.mixing,
             smoothing=self.label_smoothing,
             power=self.class_weights,
+            sampling=self.sampling,
             batch_size=self.batch_size,
             seed=self.seed,
         )
@@ -284,6 +301,8 @@ class ScratchRecipe:
             f"network {self.net}",
             f"augmentation {varied}{mixed}",
             f"{self.optimiser}, batches of {self.batch_size}, up to {counted(self.epochs, 'epoch')}",
+            *([f"focal loss, gamma {self.gamma:g}"] if self.loss == "focal" else []),
+            *(["each class comes equally often"] if self.sampling == "balanced" else []),
         ]
 
     def to_dict(self) -> dict[str, object]:

@@ -28,6 +28,7 @@ class Seen:
     classes: int
     learnt: int  # how many of the first pictures are learnt from
     features: tuple[Features, ...]  # of the first view for all pictures and more, of each further one for those learnt
+    last_width: int = 0  # how many of the features come of the last map, where there are others too
     first_column: int = 0  # of the features, from which on the head reads them
 
     @property

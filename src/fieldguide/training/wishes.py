@@ -14,7 +14,7 @@ from fieldguide.bounds import whole
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
-from fieldguide.training.backbone_wishes import OF_BACKBONES, transferred
+from fieldguide.training.backbone_wishes import OF_BACKBONES, require_backbone, transferred
 from fieldguide.training.flag_names import by_flag, flag
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
@@ -40,7 +40,10 @@ _NET: Mapping[str, str] = MappingProxyType(
 _OPTIMISER: Mapping[str, str] = MappingProxyType(
     {"optimiser": "name", "rate": "rate", "schedule": "schedule", "weight_decay": "weight_decay"}
 )
-_OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
+_OWN = (
+    *("epochs", "batch_size", "label_smoothing", "class_weights", "sampling", "loss", "gamma", "average"),
+    "precision",
+)
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
 _OF_SCRATCH = frozenset({*_NET, *_OPTIMISER, *_OWN, *_STOPPING, "side", "augment", "mix", "target"})
 # What a message calls a setting that is wrong -> the wish.
@@ -90,6 +93,9 @@ class Wishes:
     weight_decay: float | None = None
     label_smoothing: float | None = None
     class_weights: float | None = None
+    sampling: str | None = None
+    loss: str | None = None
+    gamma: float | None = None
     average: float | None = None
     patience: int | None = None
     metric: str | None = None
@@ -109,6 +115,7 @@ class Wishes:
     larger: bool | None = None
     fine_tune_epochs: int | None = None
     fine_tune_rate: float | None = None
+    judge_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -125,6 +132,8 @@ class Wishes:
             raise InputError(f"--augment is {self.augment!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         if self.patience is None and (self.metric is not None or self.minimum is not None):
             raise InputError("--metric and --minimum are for early stopping: say with --patience how long it waits.")
+        if self.gamma is not None and self.loss != "focal":
+            raise InputError("--gamma is of the focal loss: add --loss focal, or leave it out.")
         # Whatever is out of range is refused now, before anything is read.
         if scratch:
             self.apply(ScratchRecipe())
@@ -169,6 +178,15 @@ class Wishes:
         """What was asked for, by name."""
         return {name: getattr(self, name) for name in self.asked()}
 
+    def require_backbone(self) -> None:
+        """Sees to it that the backbone that was asked for can be made, cut and filled, before any picture is read.
+
+        Raises:
+            InputError, FileError, ModelError: it cannot.
+        """
+        if self.recipe != "scratch":
+            require_backbone(self.recipe, self.wanted())
+
     def recipe_for(self, store: PixelStore, *, seed: int) -> Recipe | ScratchRecipe:
         """The recipe for these training pictures.
 
@@ -202,6 +220,8 @@ class Wishes:
         net = replace(before, **of_net)
         changes: dict[str, object] = {name: getattr(self, name) for name in _OWN if getattr(self, name) is not None}
         changes["net"] = net
+        if self.sampling == "balanced" and self.class_weights is None:
+            changes["class_weights"] = 0.0  # which are usual where classes differ, and would even them out twice
         of_optimiser = self._for(_OPTIMISER)
         if "name" in of_optimiser:  # the usual rate of one kind is not that of another
             changes["optimiser"] = Optimiser(**of_optimiser)
