@@ -28,7 +28,7 @@ LAYERS: dict[int, str] = {
     4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
-    "model.predictions model.note model.archive model.classifier",
+    "model.predictions model.rules model.note model.archive model.classifier",
     5: "training.recipe training.record training.views training.features training.embeddings training.logistic "
     "training.choose training.seen training.looking training.reading training.stores training.framing "
     "training.dense training.layerwise training.finetune training.phases training.optimiser training.stopping "

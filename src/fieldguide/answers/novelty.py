@@ -16,7 +16,7 @@ are better on one set and worse on others, and the latter fails where a new clas
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,10 @@ from fieldguide.words import counted
 FALSE_ALARMS = 0.05
 RANK = 64  # directions that are kept; twice as many tell no more, and leave room for half the pictures
 MOST_BYTES = 1_000_000  # of what is kept
+MOST_FEATURES = 15_625  # of a picture: of more, fewer than 16 directions could be kept
 FOLDS = 5
 VERSION = 1  # raise it when what is kept changes its meaning
+BASIS_PICTURES = 1_000  # that tell the directions: so many, and more take longer and tell no others
 _SPARE = 16  # directions more than wanted, so that the wanted ones are found well
 _PASSES = 4
 _BLOCK = 4096  # pictures at a time
@@ -53,7 +55,7 @@ class Novelty:
         array([False,  True])
         >>> print(novelty)
         a picture is unlike anything it learnt from if its score is above 0...: at most 5 of 100 pictures like the 200
-        that were held out, in turns, are taken for such
+        that were held out are taken for such
     """
 
     basis: np.ndarray  # float16 (features, rank): directions in which the learnt pictures lie
@@ -69,38 +71,67 @@ class Novelty:
         labels: np.ndarray,
         *,
         groups: np.ndarray | None = None,
+        held: np.ndarray | None = None,
         false_alarms: float = FALSE_ALARMS,
         seed: int = 0,
     ) -> Novelty:
-        """The rule for these pictures, with a threshold from scores of pictures that were held out in turns.
+        """The rule for these pictures, with a threshold from scores of pictures that were held out.
+
+        Features of pictures that the network itself has learnt from lie closer together than those of new ones. Such
+        pictures set no threshold: where there are any, `held` says which are not.
 
         Args:
             features: float (n, features), of the pictures that were learnt from.
             labels: int (n,), 0 or larger. Where not all pictures can be kept, each class keeps its share or more.
             groups: (n,): pictures with the same number are copies: held out together, and counted as one.
+            held: bool (n,), pictures that the network has not learnt from, where it has from the others: they set the
+                threshold, and new pictures are compared with the others. None where the network learnt from none of
+                them: then each is held out in turn.
             false_alarms: share of the pictures like these that may be called unlike, between 0 and 1.
             seed: of the choice of pictures.
 
         Raises:
-            InputError: if the numbers do not fit together, features are not finite, or the share is out of range.
+            InputError: if the numbers do not fit together, features are not finite or too many, or the share is out
+                of range.
 
         Source:
             Y. Sun, Y. Ming, X. Zhu, Y. Li (2022), "Out-of-distribution detection with deep nearest neighbors", ICML.
         """
         rate = number("false_alarms", false_alarms, "a share between 0 and 1, such as 0.05", lambda one: 0 < one < 1)
-        rows = _directions_of(_features(features))
+        rows = _features(features)
+        if rows.shape[1] > MOST_FEATURES:
+            raise InputError(
+                f"pictures came with {rows.shape[1]:,} features; expected {MOST_FEATURES:,} at the most, of which "
+                "enough can be kept to tell pictures apart: pool them."
+            )
         truth = stated_labels(labels, len(rows), int(np.max(labels, initial=0)) + 1)
         groups = np.arange(len(rows)) if groups is None else np.asarray(groups)
         if groups.shape != truth.shape:
             raise InputError(f"groups have shape {groups.shape} for {len(rows):,} pictures; expected one number each.")
+        if held is not None:
+            return cls._split(rows, truth, groups, np.asarray(held), rate, seed)
         fold_of = assign(truth, groups, [1 / FOLDS] * FOLDS, seed=seed)
         scores = np.full(len(rows), math.inf)
         for fold in np.unique(fold_of):
-            held, fitted = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+            out, fitted = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
             if len(fitted):
-                scores[held] = _scores(rows[held], *_learnt(rows, truth, fitted, seed))
+                scores[out] = _scores(rows[out], *_learnt(rows, truth, fitted, seed))
         basis, references = _learnt(rows, truth, np.arange(len(rows)), seed)
         threshold, n = upper(scores, rate, groups)
+        return cls(basis, references, threshold, rate, n)
+
+    @classmethod
+    def _split(
+        cls, rows: np.ndarray, truth: np.ndarray, groups: np.ndarray, held: np.ndarray, rate: float, seed: int
+    ) -> Novelty:
+        """The rule with references of the pictures that are not held, and a threshold of those that are."""
+        if held.shape != truth.shape or held.dtype != bool or held.all() or not held.any():
+            raise InputError(
+                f"held is {held.dtype} of shape {held.shape} with {np.count_nonzero(held):,} set, for {len(rows):,} "
+                "pictures; expected one truth value each, some of them true and some not."
+            )
+        basis, references = _learnt(rows, truth, np.flatnonzero(~held), seed)
+        threshold, n = upper(_scores(rows[held], basis, references), rate, groups[held])
         return cls(basis, references, threshold, rate, n)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
@@ -118,7 +149,7 @@ class Novelty:
                 f"pictures came with {rows.shape[1]:,} features; expected {len(self.basis):,}, of the same network as "
                 "those that were learnt from."
             )
-        return _scores(_directions_of(rows), self.basis, self.references)
+        return _scores(rows, self.basis, self.references)
 
     def unlike(self, features: np.ndarray) -> np.ndarray:
         """Which pictures are unlike anything that was learnt from: bool (n,).
@@ -151,8 +182,7 @@ class Novelty:
             )
         return (
             f"a picture is unlike anything it learnt from if its score is above {self.threshold:.3f}: at most "
-            f"{100 * self.false_alarms:g} of 100 pictures like the {self.n:,} that were held out, in turns, are taken "
-            "for such"
+            f"{100 * self.false_alarms:g} of 100 pictures like the {self.n:,} that were held out are taken for such"
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -194,7 +224,7 @@ def _features(features: np.ndarray) -> np.ndarray:
         raise InputError(f"features are {rows.dtype} of shape {rows.shape}; expected floats (pictures, features).")
     if not np.isfinite(rows).all():
         raise InputError("some features are not finite; expected numbers: the network has diverged.")
-    return rows.astype(np.float32)
+    return rows.astype(np.float32, copy=False)
 
 
 def _directions_of(rows: np.ndarray) -> np.ndarray:
@@ -207,9 +237,16 @@ def _learnt(rows: np.ndarray, labels: np.ndarray, fitted: np.ndarray, seed: int)
     width = rows.shape[1]
     rank = min(RANK, len(fitted), width, MOST_BYTES // (4 * width))
     most = MOST_BYTES // (2 * rank) - width - 64  # 64 for the numbers
-    basis = _basis(rows[fitted], rank, seed).astype(np.float16)
+    telling = fitted[_chosen(labels[fitted], BASIS_PICTURES, seed)]
+    basis = _basis(_directions_of(rows[telling]), rank, seed).astype(np.float16)
     kept = fitted[_chosen(labels[fitted], most, seed)]
-    return basis, (rows[kept] @ basis.astype(np.float32)).astype(np.float16)
+    return basis, np.concatenate(list(_projected(rows[kept], basis))).astype(np.float16)
+
+
+def _projected(rows: np.ndarray, basis: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows at length 1 as they lie in the directions of the basis: float32 (n, rank), in blocks."""
+    wide = basis.astype(np.float32)
+    return (_directions_of(rows[start : start + _BLOCK]) @ wide for start in range(0, len(rows), _BLOCK))
 
 
 def _basis(rows: np.ndarray, rank: int, seed: int) -> np.ndarray:
@@ -239,9 +276,8 @@ def _chosen(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 
 def _scores(rows: np.ndarray, basis: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """The squared distance of each row, which is of length 1, to the nearest reference: float32 (n,)."""
-    wide, known = basis.astype(np.float32), references.astype(np.float32)
+    """The squared distance of each row, brought to length 1, to the nearest reference: float32 (n,)."""
+    known = references.astype(np.float32)
     lengths = np.square(known).sum(axis=1)
-    blocks = [rows[start : start + _BLOCK] @ wide for start in range(0, len(rows), _BLOCK)]
-    nearest = [(lengths - 2 * block @ known.T).min(axis=1) for block in blocks]
+    nearest = [(lengths - 2 * block @ known.T).min(axis=1) for block in _projected(rows, basis)]
     return np.concatenate([np.zeros(0, np.float32), *nearest]) + 1

@@ -1,4 +1,4 @@
-"""One plain answer for each picture: a class, two or three that it may be, not sure, or unlike all that was learnt."""
+"""One plain answer for each picture: a class, two or three that it may be, not sure, or unlike all it learnt from."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def replies(
         >>> for reply in replies(stated, named, ["horses", "cows", "sheep"], unlike=unlike):
         ...     print(reply)
         horses 97%
-        horses or cows
+        not sure: horses or cows
         not sure
         unlike anything it learnt from
     """
@@ -83,4 +83,4 @@ def _reply(stated: np.ndarray, named: list[int], class_names: Sequence[str], str
     # All classes of three or more leave nothing ruled out; of two, both are as short as any other words.
     if not names or len(names) > MOST_NAMED or len(names) == len(class_names) > 2:
         return Reply(UNSURE, names, probability, "not sure")
-    return Reply(SEVERAL, names, probability, f"{', '.join(names[:-1])} or {names[-1]}")
+    return Reply(SEVERAL, names, probability, f"not sure: {', '.join(names[:-1])} or {names[-1]}")
