@@ -33,9 +33,11 @@ LAYERS: dict[int, str] = {
     "training.choose training.seen training.looking training.reading training.stores training.framing "
     "training.dense training.layerwise training.finetune training.phases training.optimiser training.stopping "
     "training.checkpoint training.precision training.logs training.usual training.scratch_recipe training.learner "
-    "training.watching training.origin training.scratch training.rates training.flag_names training.recipe_words "
+    "training.watching training.origin training.scratch training.promises training.rates training.flag_names "
+    "training.recipe_words "
     "training.backbone_wishes training.wishes training.arguments training.saving training.fit",
-    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.metrics "
+    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.replied "
+    "evaluation.metrics "
     "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
     "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
     "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "

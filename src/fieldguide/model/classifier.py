@@ -93,7 +93,7 @@ class Classifier:
             temperature: that `head` was cooled by.
             seen: marks of the pictures it learnt from; None if it learnt from none.
             naming: fitted on pictures that it did not learn from, stated at this temperature.
-            novelty: fitted on the features that the head takes.
+            novelty: fitted on the features that the head takes, or on the last ones of them.
 
         Raises:
             InputError: if the head does not fit the classes, or head, weights, size or novelty do not fit the network.
@@ -112,10 +112,10 @@ class Classifier:
         self.temperature = temperature
         self.seen = np.zeros(0, np.uint64) if seen is None else np.unique(seen)
         self.naming = naming
-        if novelty is not None and len(novelty.basis) != head.inputs:
+        if novelty is not None and len(novelty.basis) > head.inputs:
             raise InputError(
                 f"novelty was fitted on {len(novelty.basis):,} features of a picture, and the head takes "
-                f"{head.inputs:,}: fit it on those."
+                f"{head.inputs:,}: fit it on the last ones of those."
             )
         self.novelty = novelty
 
@@ -183,10 +183,21 @@ class Classifier:
         features = self.engine.features(pixels)
         shares = self.head.probabilities(features)
         named = None if self.naming is None else self.naming.sets(shares)
-        unlike = None if self.novelty is None else self.novelty.unlike(features).tolist()
+        strange = self.unlike(features)
+        unlike = None if strange is None else strange.tolist()
         for row, share in enumerate(shares):
             classes = None if named is None else self._by_probability(share, named[row])
             yield share, classes, None if unlike is None else unlike[row]
+
+    def unlike(self, features: np.ndarray) -> np.ndarray | None:
+        """Which pictures are unlike all that it learnt from, bool (n,); None where it cannot tell.
+
+        Args:
+            features: float32 (n, features), what the engine computes of them.
+        """
+        if self.novelty is None:
+            return None
+        return self.novelty.unlike(features[:, -len(self.novelty.basis) :])
 
     def _by_probability(self, share: np.ndarray, named: np.ndarray) -> tuple[str, ...]:
         """The named classes, the likeliest first."""
@@ -273,10 +284,10 @@ def load(path: str | Path) -> Classifier:
     _compare_readers(path, note)
     head, weights = _sound(path, archive.read_weights(path), note)
     novelty = archive.read_novelty(path, note)
-    if novelty is not None and len(novelty.basis) != head.inputs:
+    if novelty is not None and len(novelty.basis) > head.inputs:
         raise ModelError(
             f"{path} is damaged: what it knows of the pictures it learnt from is of {len(novelty.basis):,} features, "
-            f"and its network has {head.inputs:,}. Copy it again, or train it again."
+            f"and its network has {head.inputs:,} only. Copy it again, or train it again."
         )
     return Classifier(
         head,

@@ -19,6 +19,7 @@ OF_BACKBONES = frozenset(
     {
         *("backbone", "weights", "cut", "maps", "frame", "views", "dense", "freeze", "gradual", "fine_tune_epochs"),
         *("fine_tune_rate", "side", "augment", "pooling", "dropout", "epochs", "batch_size", "rate", "patience"),
+        "error_rate",
     }
 )
 # A wish -> what it is called in a recipe, where that is something else.

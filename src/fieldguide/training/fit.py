@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.looking import Eye, Looking
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
+from fieldguide.training.promises import Origins, Promises, promises_of, promises_of_net
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answers, Choices, Epoch, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
@@ -67,6 +68,7 @@ class Run:
     computed: int = 0  # pictures that went through the frozen network now; likewise
     answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
+    promises: Promises = field(default_factory=Promises)  # the classifier's own, and why it has none
 
     def __str__(self) -> str:
         return (
@@ -85,6 +87,7 @@ class Run:
             "fingerprint": self.fingerprint,
             "weights": self.weights_note,
             "agreement": self.agreement,
+            "promises": self.promises.to_dict(),
         }
 
 
@@ -188,7 +191,9 @@ def _from_scratch(
                 _classifier_of(training.result(), recipe, parts, store).save(place / MODEL_FILE)
             raise
         found = training.result()
-    classifier = _classifier_of(found, recipe, parts, store)
+    with watch.stage("promises"):
+        promises = promises_of_net(found, training.watched, recipe, store, Origins.of(parts, store))
+    classifier = _classifier_of(found, recipe, parts, store, promises)
     agreement = None
     if place is not None:
         with watch.stage("saving"):
@@ -218,10 +223,13 @@ def _from_scratch(
         decoded=store.decoded,
         computed=len(store),
         schedules=training.schedules,
+        promises=promises,
     )
 
 
-def _classifier_of(found: Scratched, recipe: ScratchRecipe, parts: Parts, store: PixelStore) -> Classifier:
+def _classifier_of(
+    found: Scratched, recipe: ScratchRecipe, parts: Parts, store: PixelStore, promises: Promises | None = None
+) -> Classifier:
     """The classifier that a training from random weights has come to."""
     return Classifier(
         found.head.cooled(found.temperature),
@@ -231,6 +239,8 @@ def _classifier_of(found: Scratched, recipe: ScratchRecipe, parts: Parts, store:
         weights=found.weights,
         temperature=found.temperature,
         seen=store.marks[: len(parts.train) + len(parts.validation)],
+        naming=promises.naming if promises else None,
+        novelty=promises.novelty if promises else None,
     )
 
 
@@ -262,6 +272,8 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         learnt = fit_head(seen, looking, recipe, held_out, tried)
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
+    with watch.stage("promises"):
+        promises = promises_of(learnt, Origins.of(parts, store), recipe)
     classifier = Classifier(
         learnt.head.cooled(learnt.choices.temperature),
         parts.train.class_names,
@@ -271,6 +283,8 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         weights=learnt.weights,
         temperature=learnt.choices.temperature,
         seen=store.marks[: len(parts.train) + len(parts.validation)],
+        naming=promises.naming,
+        novelty=promises.novelty,
     )
     agreement = None
     if place is not None:
@@ -291,6 +305,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         decoded=store.decoded,
         computed=sum(each.computed for each in learnt.seen.features),
         answers=learnt.chosen.answers,
+        promises=promises,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from fieldguide.answers.naming import ERROR_RATE
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
+from fieldguide.bounds import number
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.decode import RESIZE_RULES
@@ -75,6 +77,8 @@ class Recipe:
     fine_tune_rate: float = 1e-4  # learning rate of Adam at its peak
     patience: int = 3  # epochs without a lower validation loss before fine-tuning stops
     batch_size: int = 32
+    # Share of new pictures of the same kind whose class may stay unnamed, and of those that may be called unlike all.
+    error_rate: float = ERROR_RATE
     seed: int = 0
     reasons: tuple[str, ...] = ()  # one line for each thing that was chosen
 
@@ -130,6 +134,7 @@ class Recipe:
         for name in ("fine_tune_rate", "head_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a number between 0 and 1.")
+        object.__setattr__(self, "error_rate", error_rate_of(self.error_rate))
 
     @property
     def trunk(self) -> Trunk:
@@ -194,6 +199,20 @@ class Recipe:
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
         return {**asdict(self), "augment": self.augment.changed() if self.views > 1 else None}
+
+
+def error_rate_of(rate: object) -> float:
+    """The share of answers that may be wrong, seen to be one.
+
+    Raises:
+        InputError: it is no number, or out of range.
+
+    Example:
+        >>> error_rate_of(1.5)
+        Traceback (most recent call last):
+        fieldguide.errors.InputError: error_rate is 1.5; expected a share above 0 and below 0.5, such as 0.05.
+    """
+    return number("error_rate", rate, "a share above 0 and below 0.5, such as 0.05", lambda share: 0 < share < 0.5)
 
 
 def _whole(number: object, smallest: int, largest: float = math.inf) -> bool:

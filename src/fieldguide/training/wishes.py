@@ -40,7 +40,7 @@ _NET: Mapping[str, str] = MappingProxyType(
 _OPTIMISER: Mapping[str, str] = MappingProxyType(
     {"optimiser": "name", "rate": "rate", "schedule": "schedule", "weight_decay": "weight_decay"}
 )
-_OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision")
+_OWN = ("epochs", "batch_size", "label_smoothing", "class_weights", "average", "precision", "error_rate")
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
 _OF_SCRATCH = frozenset({*_NET, *_OPTIMISER, *_OWN, *_STOPPING, "side", "augment", "mix", "target"})
 # What a message calls a setting that is wrong -> the wish.
@@ -107,6 +107,7 @@ class Wishes:
     gradual: bool | None = None
     fine_tune_epochs: int | None = None
     fine_tune_rate: float | None = None
+    error_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
