@@ -43,7 +43,8 @@ LAYERS: dict[int, str] = {
     "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
     "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
-    "reporting.doubted reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates "
+    "reporting.doubted reporting.replied reporting.marks reporting.folds reporting.curves reporting.comparing "
+    "reporting.rates "
     "reporting.card reporting.making reporting.diagnosis reporting.sections reporting.page reporting.looks "
     "reporting.neighbours",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "

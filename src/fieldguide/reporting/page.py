@@ -22,6 +22,7 @@ from fieldguide.reporting.folds import fold_by_fold
 from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name, sentence
 from fieldguide.reporting.pictures import spread, thumbnails
+from fieldguide.reporting.replied import when_it_does_not_know
 from fieldguide.reporting.style import style as stylesheet
 from fieldguide.training.fit import Run
 from fieldguide.training.stores import whole
@@ -97,6 +98,7 @@ def report(
     if score is not None:
         urls_by_name = {source.name(row): url for row, url in urls.items()}
         body += [sections.mistakes(score, worst, urls_by_name), sections.classes(score), sections.calibration(score)]
+    body.append(when_it_does_not_know(run, score))
     if (found := doubted(run)) is not None:
         body.append(in_doubt(found, whole(run.parts), target_size=recipe.target_size, resize=recipe.resize))
     body += [
