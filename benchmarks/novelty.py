@@ -108,7 +108,7 @@ def measured(pictures: Featured, shown: np.ndarray, seed: int) -> Iterator[dict[
             "low": false.low if own else "",
             "high": false.high if own else "",
             "found": float(alarms[new].mean()) if own else "",
-            "bytes": sum(array.nbytes for array in novelty.to_arrays().values()) if own else "",
+            "bytes": novelty.bytes if own else "",
         }
 
 

@@ -161,9 +161,9 @@ def calibration_error(bins: np.ndarray) -> Estimate:
     The figure is biased upwards: chance alone makes a gap in every bin. The interval allows for that. From below it
     takes off what chance would make, on average, of the bins whose gaps it can explain; and each bin's gap may be as
     far from what was found as the Wilson interval of its share allows, so that the interval stays wide where all
-    pictures were right. Simulated with 13 to 200 pictures, calibrated or up to 25 points too sure, it holds the truth
-    in 91% to 100% of cases. A bootstrap over pictures is no help: its resamples are biased once more, so that it holds
-    the truth in none of the cases where the percentages are right, and in a sixth where all pictures are.
+    pictures were right. Simulated with 13 to 7,500 pictures, calibrated or up to 25 points too sure, it holds the truth
+    in 93% to 100% of cases. A bootstrap over pictures does not: its resamples are biased once more, so that it held the
+    truth in none of the cases where the percentages were right, and of 13 pictures, nearly all right, in a sixth.
 
     Args:
         bins: from `reliability_bins`.
@@ -184,9 +184,11 @@ def calibration_error(bins: np.ndarray) -> Estimate:
     low, high = (np.array([getattr(share, side) for share in shares]) for side in ("low", "high"))
     weights, gaps = held / held.sum(), np.abs(stated - observed)
     to_ends = np.abs(stated - low), np.abs(stated - high)
-    chance = (low <= stated) & (stated <= high)  # may have made all of the gap
+    tail = (1 - LEVEL) / 2
+    error = (high - low) / 2 / NormalDist().inv_cdf(1 - tail)
+    # Chance may have made all of a gap: of many bins, one or another lies far off.
+    chance = ((low <= stated) & (stated <= high)) | (gaps <= NormalDist().inv_cdf(1 - tail / len(bins)) * error)
     smallest, largest = np.where(chance, 0.0, np.minimum(*to_ends)), np.maximum(*to_ends)
-    error = (high - low) / 2 / NormalDist().inv_cdf(0.5 + LEVEL / 2)
     made = float((weights * np.where(chance, math.sqrt(2 / math.pi) * error, 0.0)).sum())  # the mean of |N(0, error)|
     value = float((weights * gaps).sum())
     below, above = (math.sqrt(float(np.square(weights * (gaps - end)).sum())) for end in (smallest, largest))

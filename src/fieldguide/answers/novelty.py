@@ -16,7 +16,7 @@ are better on one set and worse on others, and the latter fails where a new clas
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from fieldguide.answers.quantile import needed, upper
 from fieldguide.answers.stated import stated_labels
 from fieldguide.bounds import number
 from fieldguide.data.split import assign
-from fieldguide.errors import InputError, ModelError
+from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
 
@@ -34,7 +34,6 @@ RANK = 64  # directions that are kept; twice as many tell no more, and leave roo
 MOST_BYTES = 1_000_000  # of what is kept
 MOST_FEATURES = 15_625  # of a picture: of more, fewer than 16 directions could be kept
 FOLDS = 5
-VERSION = 1  # raise it when what is kept changes its meaning
 BASIS_PICTURES = 1_000  # that tell the directions: so many, and more take longer and tell no others
 _SPARE = 16  # directions more than wanted, so that the wanted ones are found well
 _PASSES = 4
@@ -185,36 +184,10 @@ class Novelty:
             f"{100 * self.false_alarms:g} of 100 pictures like the {self.n:,} that were held out are taken for such"
         )
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """What there is to keep, as plain arrays of floats, at most 1 MB."""
-        numbers = np.array([VERSION, self.threshold, self.false_alarms, self.n], np.float64)
-        return {"basis": self.basis, "references": self.references, "numbers": numbers}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Novelty:
-        """The rule that `to_arrays` wrote down.
-
-        Args:
-            arrays: by name.
-
-        Raises:
-            ModelError: if arrays are missing or do not fit, or are of a newer version.
-        """
-        missing = [name for name in ("basis", "references", "numbers") if name not in arrays]
-        if missing:
-            raise ModelError(f"of what is known of novelty {', '.join(missing)} is missing: train again.")
-        basis, references, numbers = (np.asarray(arrays[name]) for name in ("basis", "references", "numbers"))
-        if numbers.shape != (4,) or basis.ndim != 2 or references.shape[1:] != basis.shape[1:]:
-            raise ModelError(
-                f"what is known of novelty has shapes {basis.shape}, {references.shape} and {numbers.shape}, which do "
-                "not fit together: it is damaged; train again."
-            )
-        version, threshold, false_alarms, n = numbers.tolist()
-        if version != VERSION:
-            raise ModelError(
-                f"what is known of novelty is of version {version:g}; expected {VERSION}: update fieldguide."
-            )
-        return cls(basis.astype(np.float16), references.astype(np.float16), threshold, false_alarms, int(n))
+    @property
+    def bytes(self) -> int:
+        """Of what is kept: at most 1 MB."""
+        return int(self.basis.nbytes + self.references.nbytes)
 
 
 def _features(features: np.ndarray) -> np.ndarray:
@@ -236,7 +209,7 @@ def _learnt(rows: np.ndarray, labels: np.ndarray, fitted: np.ndarray, seed: int)
     """Basis and references of the fitted rows, float16, in as many bytes as there may be."""
     width = rows.shape[1]
     rank = min(RANK, len(fitted), width, MOST_BYTES // (4 * width))
-    most = MOST_BYTES // (2 * rank) - width - 64  # 64 for the numbers
+    most = MOST_BYTES // (2 * rank) - width
     telling = fitted[_chosen(labels[fitted], BASIS_PICTURES, seed)]
     basis = _basis(_directions_of(rows[telling]), rank, seed).astype(np.float16)
     kept = fitted[_chosen(labels[fitted], most, seed)]
