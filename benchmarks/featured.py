@@ -67,8 +67,9 @@ def featured(folder: Path, *, kept: Path | None = None) -> Featured:
     dataset = Dataset.from_directory(folder)
     store = PixelStore.build(dataset)
     recipe = Recipe.auto(store)
-    if (recipe.target_size, recipe.resize) != (store.target_size, store.resize):
-        store = PixelStore.build(dataset, target_size=recipe.target_size, resize=recipe.resize)
+    resize = "crop" if recipe.resize == "auto" else recipe.resize
+    if (recipe.target_size, resize) != (store.target_size, store.resize):
+        store = PixelStore.build(dataset, target_size=recipe.target_size, resize=resize)
     own = store.dataset
     given = np.zeros(len(store), bool) if own.given is None else own.given > own.given.min()
     values = features.compute(store).values

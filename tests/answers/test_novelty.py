@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fieldguide.answers.novelty import MOST_BYTES, MOST_FEATURES, Novelty, _basis, _chosen
+from fieldguide.answers.novelty import FOLDS, MOST_BYTES, MOST_FEATURES, Novelty, _basis, _chosen, _folds
 from fieldguide.answers.quantile import needed, upper
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
@@ -86,15 +86,26 @@ def test_the_directions_are_those_of_a_full_decomposition() -> None:
 
 
 def test_copies_are_held_out_together() -> None:
-    """Each picture is there five times; its copies in the other folds would make everything look near."""
     learnt, labels = seen(60, 10)
     copies = np.repeat(np.arange(60), 5)
     together = Novelty.fit(learnt[copies], labels[copies], groups=copies)
-    apart = Novelty.fit(learnt[copies], labels[copies])
-    new = seen(1000, 11)[0]
     assert together.n == 60
-    assert apart.measured(new).value > 0.9
-    assert together.measured(new).value < 0.15
+    assert together.measured(seen(1000, 11)[0]).value < 0.15
+    fold_of = _folds(learnt[copies], labels[copies], copies // 2, seed=0)
+    assert all(len(np.unique(fold_of[copies // 2 == group])) == 1 for group in range(30))
+    assert len(np.unique(fold_of)) == FOLDS
+
+
+def test_a_new_series_of_a_known_class_is_nothing_new() -> None:
+    """Pictures of a class come in series, of one animal each: random ones held out would each meet their own series."""
+    rng = np.random.default_rng(24)
+    centres = np.random.default_rng(5).normal(size=(3, 96)) + 1
+    series = centres[np.arange(60) % 3] + 0.5 * rng.normal(size=(60, 96))  # the last half of them are not learnt from
+    rows = (np.repeat(series, 20, axis=0) + 0.05 * rng.normal(size=(1200, 96))).astype(np.float32)
+    labels = np.repeat(np.arange(60) % 3, 20)
+    novelty = Novelty.fit(rows[:600], labels[:600])
+    assert novelty.measured(rows[600:]).value < 0.2
+    assert novelty.unlike(seen(500, 2, classes=(5, 6))[0]).mean() > 0.9
 
 
 def test_too_few_pictures_raise_no_alarm_and_say_so() -> None:
@@ -154,7 +165,7 @@ def test_of_a_network_that_learnt_from_some_the_others_set_the_threshold() -> No
     rows, truth = np.concatenate([by_heart, held]), np.concatenate([labels, held_labels])
     novelty = Novelty.fit(rows, truth, held=np.arange(600) >= 300)
     assert novelty.n == 300
-    assert 0.01 < novelty.measured(seen(2000, 21)[0]).value < 0.08
+    assert novelty.measured(seen(2000, 21)[0]).value < 0.08
     assert Novelty.fit(by_heart, labels).measured(seen(2000, 21)[0]).value > 0.5
     assert novelty.unlike(seen(500, 22, classes=(5, 6))[0]).mean() > 0.9
     copies = np.concatenate([np.arange(300), 300 + np.arange(300) // 5])

@@ -24,7 +24,6 @@ import numpy as np
 from fieldguide.answers.quantile import needed, upper
 from fieldguide.answers.stated import stated_labels
 from fieldguide.bounds import number
-from fieldguide.data.split import assign
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
@@ -34,9 +33,12 @@ RANK = 64  # directions that are kept; twice as many tell no more, and leave roo
 MOST_BYTES = 1_000_000  # of what is kept
 MOST_FEATURES = 15_625  # of a picture: of more, fewer than 16 directions could be kept
 FOLDS = 5
+KINDS = 10  # of pictures in a class, that are held out as a whole
+KIND_RANK = 32  # directions that tell them
 BASIS_PICTURES = 1_000  # that tell the directions: so many, and more take longer and tell no others
 _SPARE = 16  # directions more than wanted, so that the wanted ones are found well
 _PASSES = 4
+_ROUNDS = 15
 _BLOCK = 4096  # pictures at a time
 _SHORTEST = 1e-12  # features that are all zero are like nothing
 
@@ -85,7 +87,7 @@ class Novelty:
             groups: (n,): pictures with the same number are copies: held out together, and counted as one.
             held: bool (n,), pictures that the network has not learnt from, where it has from the others: they set the
                 threshold, and new pictures are compared with the others. None where the network learnt from none of
-                them: then each is held out in turn.
+                them: then all are held out in turns.
             false_alarms: share of the pictures like these that may be called unlike, between 0 and 1.
             seed: of the choice of pictures.
 
@@ -107,30 +109,16 @@ class Novelty:
         groups = np.arange(len(rows)) if groups is None else np.asarray(groups)
         if groups.shape != truth.shape:
             raise InputError(f"groups have shape {groups.shape} for {len(rows):,} pictures; expected one number each.")
-        if held is not None:
-            return cls._split(rows, truth, groups, np.asarray(held), rate, seed)
-        fold_of = assign(truth, groups, [1 / FOLDS] * FOLDS, seed=seed)
+        telling = np.ones(len(rows), bool) if held is None else _truths(held, len(rows))
+        learnt = telling if held is None else ~telling
+        fold_of = _folds(rows, truth, groups, seed)
         scores = np.full(len(rows), math.inf)
-        for fold in np.unique(fold_of):
-            out, fitted = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
-            if len(fitted):
+        for fold in range(FOLDS):
+            out, fitted = np.flatnonzero(telling & (fold_of == fold)), np.flatnonzero(learnt & (fold_of != fold))
+            if len(out) and len(fitted):
                 scores[out] = _scores(rows[out], *_learnt(rows, truth, fitted, seed))
-        basis, references = _learnt(rows, truth, np.arange(len(rows)), seed)
-        threshold, n = upper(scores, rate, groups)
-        return cls(basis, references, threshold, rate, n)
-
-    @classmethod
-    def _split(
-        cls, rows: np.ndarray, truth: np.ndarray, groups: np.ndarray, held: np.ndarray, rate: float, seed: int
-    ) -> Novelty:
-        """The rule with references of the pictures that are not held, and a threshold of those that are."""
-        if held.shape != truth.shape or held.dtype != bool or held.all() or not held.any():
-            raise InputError(
-                f"held is {held.dtype} of shape {held.shape} with {np.count_nonzero(held):,} set, for {len(rows):,} "
-                "pictures; expected one truth value each, some of them true and some not."
-            )
-        basis, references = _learnt(rows, truth, np.flatnonzero(~held), seed)
-        threshold, n = upper(_scores(rows[held], basis, references), rate, groups[held])
+        basis, references = _learnt(rows, truth, np.flatnonzero(learnt), seed)
+        threshold, n = upper(scores[telling], rate, groups[telling])
         return cls(basis, references, threshold, rate, n)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
@@ -203,6 +191,51 @@ def _features(features: np.ndarray) -> np.ndarray:
 def _directions_of(rows: np.ndarray) -> np.ndarray:
     """The rows at length 1: how bright or rich in contrast a picture is, is no matter of what it shows."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
+
+
+def _truths(held: np.ndarray, count: int) -> np.ndarray:
+    """Which pictures are held, bool (count,), seen to be some of them and not all."""
+    held = np.asarray(held)
+    if held.shape != (count,) or held.dtype != bool or held.all() or not held.any():
+        raise InputError(
+            f"held is {held.dtype} of shape {held.shape} with {np.count_nonzero(held):,} set, for {count:,} pictures; "
+            "expected one truth value each, some of them true and some not."
+        )
+    return held
+
+
+def _folds(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """A fold for each picture, int (n,): the pictures of a class that are alike come into one, and so do copies.
+
+    So a picture that is held out meets none of its own series, animal or place, as a new one of its class will not.
+    """
+    rng = np.random.default_rng((seed, 24))
+    telling = _chosen(labels, BASIS_PICTURES, seed)
+    basis = _basis(_directions_of(rows[telling]), min(KIND_RANK, len(telling), rows.shape[1]), seed)
+    found = np.concatenate(list(_projected(rows, basis)))
+    fold_of = np.zeros(len(rows), np.int64)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        kinds = min(KINDS, len(own))
+        place = (np.arange(kinds) + rng.integers(FOLDS)) % FOLDS
+        fold_of[own] = rng.permutation(place)[_nearest_means(found[own], kinds, rng)]
+    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    return fold_of[first][number.reshape(-1)]
+
+
+def _nearest_means(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The nearest of so many means of each row, int (n,), the means being those of the rows nearest to them.
+
+    Source:
+        S. Lloyd (1982), "Least squares quantization in PCM", IEEE Transactions on Information Theory 28 (k-means).
+    """
+    means = rows[rng.choice(len(rows), count, replace=False)]
+    for _ in range(_ROUNDS):
+        nearest = (np.square(means).sum(axis=1) - 2 * rows @ means.T).argmin(axis=1)
+        sizes = np.bincount(nearest, minlength=count)
+        sums = np.stack([np.bincount(nearest, column, count) for column in rows.T], axis=1)
+        means = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], means)
+    return np.asarray((np.square(means).sum(axis=1) - 2 * rows @ means.T).argmin(axis=1))
 
 
 def _learnt(rows: np.ndarray, labels: np.ndarray, fitted: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
