@@ -105,15 +105,13 @@ class Outcome:
         score = self.score
         if score is None:
             return [_line("Result", why_unmeasured(self.run)), *self._verdict()]
-        before, after = score.calibration_error_before.value, score.calibration_error
-        scaled = f"{after}, {before:.3f} without temperature" if score.temperature != 1 else str(after)
         lines = [
             _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
             *([_line("", on_the_spread(score.folds))] if score.folds else []),
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}"),
-            _line("", f"calibration error {scaled}"),
+            _line("", f"calibration error {score.calibration_error}"),
             *(_line("", line) for line in (on_the_promises(score.replied) if score.replied else [])[:1]),
         ]
         return lines + self._verdict()

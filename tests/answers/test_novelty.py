@@ -163,13 +163,14 @@ def test_of_a_network_that_learnt_from_some_the_others_set_the_threshold() -> No
     by_heart = (0.1 * learnt + 0.9 * centres[labels]).astype(np.float32)
     held, held_labels = seen(300, 20)
     rows, truth = np.concatenate([by_heart, held]), np.concatenate([labels, held_labels])
-    novelty = Novelty.fit(rows, truth, held=np.arange(600) >= 300)
+    before = np.concatenate([learnt, held])  # as the network saw them before it learnt
+    novelty = Novelty.fit(rows, truth, held=np.arange(600) >= 300, alike=before)
     assert novelty.n == 300
     assert novelty.measured(seen(2000, 21)[0]).value < 0.08
     assert Novelty.fit(by_heart, labels).measured(seen(2000, 21)[0]).value > 0.5
     assert novelty.unlike(seen(500, 22, classes=(5, 6))[0]).mean() > 0.9
     copies = np.concatenate([np.arange(300), 300 + np.arange(300) // 5])
-    assert Novelty.fit(rows, truth, groups=copies, held=np.arange(600) >= 300).n == 60
+    assert Novelty.fit(rows, truth, groups=copies, held=np.arange(600) >= 300, alike=before).n == 60
 
 
 @pytest.mark.parametrize("held", [np.zeros(40, bool), np.ones(40, bool), np.zeros(3, bool), np.zeros(40)])

@@ -21,11 +21,11 @@ def test_every_picture_has_one_kind_of_answer() -> None:
     named = sets("x...", "x...", "xx..", ".xx.", "xxxx", ".x..")
     unlike = np.array([False, False, False, False, False, True])
     found = replied(named, unlike, np.array([0, 1, 1, 0, 3, 1]), np.array([0, 0, 0, 1, 3, 1]), NAMES, PROMISED)
-    assert [(one.kind, one.share.value * 6, one.right.value) for one in found.kinds] == [
-        ("one", pytest.approx(2), 0.5),
-        ("several", pytest.approx(2), 0.5),
-        ("unsure", pytest.approx(1), 1.0),
-        ("unlike", pytest.approx(1), 1.0),
+    assert [(one.kind, round(one.share.value * 6, 6), one.right.value) for one in found.kinds] == [
+        ("one", 2, 0.5),
+        ("several", 2, 0.5),
+        ("unsure", 1, 1.0),
+        ("unlike", 1, 1.0),
     ]
     assert sum(one.right.n for one in found.kinds) == 6
     assert found.coverage is not None
@@ -44,7 +44,8 @@ def test_broken_promises_are_said_class_by_class() -> None:
     assert not found.coverage.kept
     assert not found.alarms_kept
     assert on_the_promises(found) == [
-        "true class named 50.0% (95% CI 43.1-56.9%), promised 95%; one alone for 100.0%",
+        "true class named 50.0% (95% CI 43.1-56.9%), promised 95%",
+        "  one class alone named 100.0% (95% CI 98.1-100.0%)",
         "  less often of elm: 0.0% (95% CI 0.0-3.7%)",
         "called unlike all it learnt from 30.0% (95% CI 24.1-36.7%), promised 5% at most",
     ]

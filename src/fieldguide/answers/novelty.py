@@ -73,6 +73,7 @@ class Novelty:
         *,
         groups: np.ndarray | None = None,
         held: np.ndarray | None = None,
+        alike: np.ndarray | None = None,
         false_alarms: float = FALSE_ALARMS,
         seed: int = 0,
     ) -> Novelty:
@@ -88,6 +89,8 @@ class Novelty:
             held: bool (n,), pictures that the network has not learnt from, where it has from the others: they set the
                 threshold, and new pictures are compared with the others. None where the network learnt from none of
                 them: then all are held out in turns.
+            alike: float (n, any), by which it is told which pictures of a class are of one kind; None for the features,
+                where the network has not learnt from them.
             false_alarms: share of the pictures like these that may be called unlike, between 0 and 1.
             seed: of the choice of pictures.
 
@@ -111,7 +114,7 @@ class Novelty:
             raise InputError(f"groups have shape {groups.shape} for {len(rows):,} pictures; expected one number each.")
         telling = np.ones(len(rows), bool) if held is None else _truths(held, len(rows))
         learnt = telling if held is None else ~telling
-        fold_of = _folds(rows, truth, groups, seed)
+        fold_of = _folds(rows if alike is None else _features(alike), truth, groups, seed)
         scores = np.full(len(rows), math.inf)
         for fold in range(FOLDS):
             out, fitted = np.flatnonzero(telling & (fold_of == fold)), np.flatnonzero(learnt & (fold_of != fold))

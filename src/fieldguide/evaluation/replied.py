@@ -160,13 +160,14 @@ def on_the_promises(found: Replied) -> list[str]:
     Example:
         >>> named = np.array([[True, False], [True, True]] * 10)
         >>> found = replied(named, None, np.zeros(20, int), np.zeros(20, int), ["cats", "dogs"], (0.95, None))
-        >>> on_the_promises(found)
-        ['true class named 100.0% (95% CI 83.9-100.0%), promised 95%; one alone for 50.0%']
+        >>> print("\n".join(on_the_promises(found)))
+        true class named 100.0% (95% CI 83.9-100.0%), promised 95%
+          one class alone named 50.0% (95% CI 29.9-70.1%)
     """
     lines = []
     if (kept := found.coverage) is not None:
-        often = f"true class named {kept.share.percent}, promised {100 * kept.promised:g}%"
-        lines.append(f"{often}; one alone for {100 * kept.single.value:.1f}%")
+        lines.append(f"true class named {kept.share.percent}, promised {100 * kept.promised:g}%")
+        lines.append(f"  one class alone named {kept.single.percent}")
         lines += [f"  less often of {one.name}: {one.share.percent}" for one in kept.falling_short[:MOST_SHORT]]
     if found.false_alarms is not None and found.promised_alarms is not None:
         most = f"{100 * found.promised_alarms:g}%"

@@ -27,6 +27,7 @@ from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answers
 from fieldguide.training.scratch import Scratched
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.training.seen import Seen
 from fieldguide.training.watching import Watched
 from fieldguide.words import counted
 
@@ -88,20 +89,24 @@ def promises_of(learnt: Learnt, origins: Origins, recipe: Recipe) -> Promises:
     naming, why = _naming(learnt.held, origins, recipe.error_rate)
     seen = learnt.seen
     if learnt.tuned is None:
-        features, held = seen.features[0].values[: seen.learnt], None
-        rows = np.arange(seen.learnt)
+        rows, held, alike = np.arange(seen.learnt), None, None
+        features = _of_last_map(seen, recipe, seen.features[0].values[: seen.learnt, seen.first_column :])
     else:
         own = learnt.held.rows[~origins.leaked[learnt.held.rows]]
         rows = np.concatenate([learnt.tuned.fitted, own])
         held = np.arange(len(rows)) >= len(learnt.tuned.fitted)
-        features = learnt.tuned.features_of(rows)
-    if seen.trunk.taps and seen.trunk.bundled:  # of others it is not known here where their last map begins
-        features = features[:, -seen.trunk.widths(recipe.target_size)[-1] :]
-    else:
-        features = features[:, seen.first_column if learnt.tuned is None else 0 :]
-    labels, groups = seen.labels[rows], origins.groups[rows]
-    novelty, besides = _novelty(features, labels, groups, held, recipe.error_rate, recipe.seed)
+        features = _of_last_map(seen, recipe, learnt.tuned.features_of(rows))
+        alike = _of_last_map(seen, recipe, seen.values(rows, np.zeros(len(rows), np.int64)))
+    about = Compared(features, seen.labels[rows], origins.groups[rows], held, alike)
+    novelty, besides = _novelty(about, recipe.error_rate, recipe.seed)
     return Promises(naming, novelty, (*why, *besides))
+
+
+def _of_last_map(seen: Seen, recipe: Recipe, features: np.ndarray) -> np.ndarray:
+    """Of the features that a head reads, those of the last map."""
+    if seen.trunk.taps and seen.trunk.bundled:  # of others it is not known here where their last map begins
+        return features[:, -seen.trunk.widths(recipe.target_size)[-1] :]
+    return features
 
 
 def promises_of_net(
@@ -130,7 +135,9 @@ def promises_of_net(
         features = np.zeros((len(rows), recipe.net.features), np.float32)
     else:
         features = compute_once(store.select(store.dataset.select(rows)), NetEngine(recipe.net, found.weights))
-    novelty, besides = _novelty(features, labels[rows], origins.groups[rows], held, recipe.error_rate, recipe.seed)
+    alike = store.thumbnails(rows).reshape(len(rows), -1).astype(np.float32)
+    about = Compared(features, labels[rows], origins.groups[rows], held, alike)
+    novelty, besides = _novelty(about, recipe.error_rate, recipe.seed)
     return Promises(naming, novelty, (*why, *besides))
 
 
@@ -147,23 +154,36 @@ def _naming(answers: Answers, origins: Origins, error_rate: float) -> tuple[Nami
     return naming, ()
 
 
-def _novelty(
-    features: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    held: np.ndarray | None,
-    error_rate: float,
-    seed: int,
-) -> tuple[Novelty | None, tuple[str, ...]]:
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Pictures that new ones are compared with, or that tell how far apart they usually are; see `Novelty.fit`."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    held: np.ndarray | None
+    alike: np.ndarray | None
+
+
+def _novelty(about: Compared, error_rate: float, seed: int) -> tuple[Novelty | None, tuple[str, ...]]:
     """The rule for pictures unlike all that was learnt from, or why there is none."""
     cannot = "it does not tell pictures of something else: "
+    features, held = about.features, about.held
     if features.shape[1] > MOST_FEATURES:
         return None, (f"{cannot}of {features.shape[1]:,} features of a picture too little could be kept",)
     if held is not None and not (held.any() and not held.all()):
         return None, (f"{cannot}no picture was held out to compare with",)
     if not np.isfinite(features).all():
         return None, (f"{cannot}what its network sees in some pictures is no number",)
-    novelty = Novelty.fit(features, labels, groups=groups, held=held, false_alarms=error_rate, seed=seed)
+    novelty = Novelty.fit(
+        features,
+        about.labels,
+        groups=about.groups,
+        held=held,
+        alike=about.alike,
+        false_alarms=error_rate,
+        seed=seed,
+    )
     if math.isinf(novelty.threshold):
         few = f"{cannot}{counted(novelty.n, 'picture')} are too few to tell how far apart they usually are"
         return None, (f"{few}, {needed(error_rate):,} are needed at least",)
