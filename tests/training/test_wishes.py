@@ -243,3 +243,12 @@ def test_only_large_pictures_that_are_cropped_begin_small(wishes: Wishes, grows:
     """What was seen at one size only is not recognised at another."""
     usual = ScratchRecipe(augment=preset_called("crops").settings, growth=GROWTH, margin=1.25)
     assert wishes.apply(usual).growth == (GROWTH if grows else ())
+
+
+def test_an_error_rate_can_be_asked_for_with_any_recipe(store: PixelStore) -> None:
+    for kind in ("auto", "features", "scratch"):
+        wishes = Wishes(kind, error_rate=0.1)
+        assert wishes.recipe_for(store, seed=0).error_rate == 0.1
+        assert wishes.words()[-2:] == ["--error-rate", "0.1"]
+        with pytest.raises(InputError, match=r"--error-rate is 1\.5; expected a share above 0 and below 0\.5"):
+            Wishes(kind, error_rate=1.5)

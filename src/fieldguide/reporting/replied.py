@@ -24,8 +24,8 @@ WORTH = {
 }
 CLASSES_SHOWN = 10
 NO_PROMISE = (
-    "These promises are about pictures like the ones above, all classes together. None is made for a single class, for "
-    "pictures that were taken elsewhere or in another way (another camera, light or background), nor for things of "
+    "These promises are about pictures like those it learnt from, all classes together. None is made for a single "
+    "class, for pictures that were taken elsewhere or in another way (another camera, light or background), nor for things of "
     "none of its classes: what is very different is called unlike, but what resembles one of its classes mostly passes "
     "for it."
 )
@@ -75,20 +75,20 @@ def _measured(found: Replied, score: Score) -> str:
     by = ", each answered by a model that had not seen it" if score.folds else ""
     lines = []
     if (kept := found.coverage) is not None:
-        how = (
-            f"as promised, {100 * kept.promised:g}%"
-            if kept.kept
-            else f"<b>less than promised</b>, {_most(kept.promised)}"
-        )
+        most = _most(kept.promised)
+        how = f"promised were {most}" if kept.kept else f"<b>less than the {most} that were promised</b>"
         lines.append(
-            f"Of the {score.n:,} pictures that measure{by}, the true class was named for {_range(kept.share)}: {how}. "
+            f"Of the {score.n:,} pictures that measure{by}, the true class was named for {_range(kept.share)}; {how}. "
             f"{kept.mean_size:.2f} classes were named in the mean, and one alone for {_range(kept.single)}."
         )
     if found.false_alarms is not None and found.promised_alarms is not None:
-        ends = "as promised" if found.alarms_kept else "<b>more than promised</b>"
+        most = _most(found.promised_alarms)
+        ends = (
+            f"promised were {most} at most" if found.alarms_kept else f"<b>more than the {most} that were promised</b>"
+        )
         lines.append(
-            f"All of them are of its classes, and {_range(found.false_alarms)} were called unlike: false alarms, "
-            f"{ends}, {_most(found.promised_alarms)} at most."
+            f"All of them are of its classes, and {_range(found.false_alarms)} were called unlike, false alarms; "
+            f"{ends}."
         )
     body = f"<p>{' '.join(lines)}</p>"
     if found.coverage is not None and (short := found.coverage.falling_short):
@@ -109,7 +109,7 @@ def _table(found: Replied) -> str:
         f'<td class="number">{percent(one.right.value)}</td><td class="range">{interval(one.right)}</td></tr>'
         for one in found.kinds
     )
-    titles = (("its answer", 0), ("pictures", 1), ("95% CI", 0), ("of these", 0), ("", 1), ("95% CI", 0))
+    titles = (("its answer", 0), ("pictures", 1), ("95% CI", 0), ("of these", 0), ("share", 1), ("95% CI", 0))
     head = "".join(f'<th scope="col" class="{"number" if number else "text"}">{title}</th>' for title, number in titles)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return scrolling("Its answers, and what they were worth", table)
