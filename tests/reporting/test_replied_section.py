@@ -51,7 +51,7 @@ def test_kept_promises_come_with_their_figures_and_limits() -> None:
     assert "1.17 classes were named in the mean, and one alone for 83.3% (95% CI 72.0-90.7%)." in text
     assert "1.7% (95% CI 0.3-8.9%) were called unlike, false alarms; promised were 5% at most." in text
     assert "two or three classes 15.0% 8.1-26.1%" in text
-    assert "None is made for a single class" in text
+    assert "none is made for one class" in text
 
 
 def test_broken_promises_are_said_and_the_classes_named() -> None:
@@ -69,6 +69,6 @@ def test_why_nothing_is_promised_is_said() -> None:
     run = run_with(Promises(why=(why,)))
     text = text_of(when_it_does_not_know(run, scored(run, [0])))
     assert "It names one class each: 7 held-out pictures are too few." in text
-    assert "None is made for a single class" not in text
+    assert "none is made for one class" not in text
     assert "No picture was kept to measure" in text_of(when_it_does_not_know(run_with(promises()), None))
     assert when_it_does_not_know(run_with(Promises()), scored(run, [0])) == ""

@@ -24,8 +24,8 @@ WORTH = {
 }
 CLASSES_SHOWN = 10
 NO_PROMISE = (
-    "These promises are about pictures like those it learnt from, all classes together. None is made for a single "
-    "class, for pictures that were taken elsewhere or in another way (another camera, light or background), nor for things of "
+    "These promises are about pictures like those it learnt from, all classes together: none is made for one class, "
+    "for pictures that were taken elsewhere or in another way (another camera, light or background), nor for things of "
     "none of its classes: what is very different is called unlike, but what resembles one of its classes mostly passes "
     "for it."
 )
