@@ -114,6 +114,8 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
 
     base = train_only_after(map_model(seen.trunk, recipe.target_size, seen.weights), recipe.start)
     behind, known = tail_model(base, seen.trunk, recipe.start)
+    if keras.backend.backend() == "tensorflow":
+        behind.jit_compile = False  # as the model with the head
     value = behind.output
     widths = [len(bias) for _, bias in head.hidden]
     layers = dense_layers(widths, head.kernel.shape[1], recipe.dropout, recipe.seed)
