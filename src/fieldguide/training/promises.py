@@ -79,7 +79,7 @@ def promises_of(learnt: Learnt, origins: Origins, recipe: Recipe) -> Promises:
     """What a training on a pretrained backbone can promise.
 
     Pictures of something else are told by the last map alone, also where the head reads those of all blocks: what early
-    maps tell, colours and textures, keeps pictures of other things no further away than others of the same.
+    maps tell, colours and textures, other things share (benchmarks/results/novelty_maps.csv).
 
     Args:
         learnt: with the answers of held-out pictures.
