@@ -190,7 +190,7 @@ def test_a_run_can_be_written_down(runs: dict[int, Run]) -> None:
     assert fields["recipe"]["target_size"] == [64, 64]
     assert fields["parts"]["train"] == len(run.parts.train)
     assert "Apache-2.0" in fields["weights"]
-    assert list(fields["seconds"]) == ["preparing", "features", "head", "fine-tuning", "saving"]
+    assert list(fields["seconds"]) == ["preparing", "features", "head", "fine-tuning", "promises", "saving"]
     assert str(run).startswith("<Classifier of 2 classes (horses, humans) at 64x64>, trained on ")
 
 

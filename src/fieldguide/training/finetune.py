@@ -114,8 +114,6 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
 
     base = train_only_after(map_model(seen.trunk, recipe.target_size, seen.weights), recipe.start)
     behind, known = tail_model(base, seen.trunk, recipe.start)
-    if keras.backend.backend() == "tensorflow":
-        behind.jit_compile = False  # as the model with the head
     value = behind.output
     widths = [len(bias) for _, bias in head.hidden]
     layers = dense_layers(widths, head.kernel.shape[1], recipe.dropout, recipe.seed)
@@ -124,7 +122,10 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
     model = keras.Model(behind.inputs, value)
     for layer, values in zip([each for each in layers if each.weights], head.layers, strict=True):
         layer.set_weights(list(values))
-    return base, behind, model, known
+    looking = keras.Model(behind.inputs, behind.output)  # takes a list, as the model with the head does
+    if keras.backend.backend() == "tensorflow":
+        looking.jit_compile = False
+    return base, looking, model, known
 
 
 def _stages(base: keras.Model, seen: Seen, start: str) -> list[list[str]]:
