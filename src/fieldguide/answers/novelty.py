@@ -11,7 +11,7 @@ taken for something else.
 Measured on classes that were left out and on other sets (benchmarks/results/novelty.csv), the chance that a new picture
 scores above a known one is 99% to 100% for pictures of something else entirely, 92% for classes left out of fifty or of
 three, and 83% for kinds of waste left out of six, where new classes are much like known ones: with 5% of false alarms
-promised, and 0% to 3% measured, 61% to 100% of the first, half of ten classes out of fifty, and 1% to 49% of the others
+promised, and 0% to 2% measured, 57% to 100% of the first, half of ten classes out of fifty, and 1% to 43% of the others
 are found. No other score was better on all of them: the fifth nearest, the mean of a class, Mahalanobis' distance (also
 relative) and ViM are worse on most; the distance in proportion to the nearest picture's own neighbours, and what the
 classifier states, are better on one set and worse on others, and the latter fails where a new class is stated with
