@@ -175,7 +175,7 @@ def calibration_error(bins: np.ndarray) -> Estimate:
     Example:
         >>> import numpy as np
         >>> print(calibration_error(np.array([[0.7, 0.5, 100.0], [0.95, 0.94, 100.0]])))
-        0.105 (95% CI 0.041-0.156)
+        0.105 (95% CI 0.047-0.163)
     """
     if not len(bins):
         return UNDEFINED

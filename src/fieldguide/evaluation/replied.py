@@ -160,7 +160,7 @@ def on_the_promises(found: Replied) -> list[str]:
     Example:
         >>> named = np.array([[True, False], [True, True]] * 10)
         >>> found = replied(named, None, np.zeros(20, int), np.zeros(20, int), ["cats", "dogs"], (0.95, None))
-        >>> print("\n".join(on_the_promises(found)))
+        >>> print(*on_the_promises(found), sep=chr(10))
         true class named 100.0% (95% CI 83.9-100.0%), promised 95%
           one class alone named 50.0% (95% CI 29.9-70.1%)
     """
