@@ -1,6 +1,6 @@
 """Sets of labelled pictures as a frozen backbone sees them, and what a head states of those it did not learn from.
 
-Shared by the benchmarks of doubt: suspects.py, naming.py and novelty.py.
+Shared by the benchmarks of doubt: suspects.py, naming.py, novelty.py, novelty_maps.py and replies.py.
 """
 
 from __future__ import annotations
@@ -64,20 +64,26 @@ def featured(folder: Path, *, kept: Path | None = None) -> Featured:
             names = tuple(map(str, arrays["class_names"]))
             rest = (arrays[part] for part in ("features", "labels", "groups", "given"))
             return Featured(folder.name, *rest, names)
-    dataset = Dataset.from_directory(folder)
-    store = PixelStore.build(dataset)
-    recipe = Recipe.auto(store)
-    resize = "crop" if recipe.resize == "auto" else recipe.resize  # to try both would look at the labels
-    if (recipe.target_size, resize) != (store.target_size, store.resize):
-        store = PixelStore.build(dataset, target_size=recipe.target_size, resize=resize)
+    store, groups = store_and_groups(folder)
     own = store.dataset
     given = np.zeros(len(store), bool) if own.given is None else own.given > own.given.min()
     values = features.compute(store).values
-    found = Featured(folder.name, values, own.labels, find_twins(store).groups, given, own.class_names)
+    found = Featured(folder.name, values, own.labels, groups, given, own.class_names)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **vars(found))
     return found
+
+
+def store_and_groups(folder: Path) -> tuple[PixelStore, np.ndarray]:
+    """The pictures of a folder, at the size that a training would choose for them, and which of them are copies."""
+    dataset = Dataset.from_directory(folder)
+    store = PixelStore.build(dataset)
+    recipe = Recipe.auto(store)
+    resize = "crop" if recipe.resize == "auto" else recipe.resize
+    if (recipe.target_size, resize) != (store.target_size, store.resize):
+        store = PixelStore.build(dataset, target_size=recipe.target_size, resize=resize)
+    return store, find_twins(store).groups
 
 
 def stated(pictures: Featured, seed: int, *, new: np.ndarray | None = None, kept: Path | None = None) -> Stated:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fieldguide.calibration import (
+    calibration_error,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -118,3 +119,35 @@ def test_a_calibrated_model_has_a_small_error() -> None:
     logits, labels = drawn(20_000, 4)
     assert expected_calibration_error(softmax(logits), labels) < 0.015
     assert expected_calibration_error(softmax(logits * 3), labels) > 0.1
+
+
+def within(bins: np.ndarray, chances: np.ndarray) -> bool:
+    """Whether the interval holds the error that these bins would have, were each share what it is by chance."""
+    found = calibration_error(bins)
+    truth = float((np.abs(bins[:, 0] - chances) * bins[:, 2]).sum() / bins[:, 2].sum())
+    assert found.low <= found.value <= found.high
+    return found.low <= truth <= found.high
+
+
+@pytest.mark.parametrize(("sizes", "excess"), [([13], 0.0), ([50] * 4, 0.0), ([60] * 15, 0.0), ([60] * 15, 0.1)])
+def test_the_interval_of_the_error_holds_the_truth(sizes: list[int], excess: float) -> None:
+    rng, n = np.random.default_rng(5), np.array(sizes)
+    stated = np.linspace(0.6, 0.99, len(n))
+    held = 0
+    for _ in range(300):
+        bins = np.stack([stated, rng.binomial(n, stated - excess) / n, n], axis=1)
+        held += within(bins, stated - excess)
+    assert held >= 270
+
+
+def test_the_interval_stays_wide_where_all_pictures_were_right() -> None:
+    few, many = (calibration_error(np.array([[0.999, 1.0, n]])) for n in (13.0, 1300.0))
+    assert few.high > 0.2
+    assert few.low == many.low == 0
+    assert many.high < 0.004
+    assert few.n == 13
+
+
+def test_an_error_beyond_chance_does_not_reach_down_to_zero() -> None:
+    assert calibration_error(np.array([[0.9, 0.7, 500.0]])).low > 0.15
+    assert math.isnan(calibration_error(np.zeros((0, 3))).value)

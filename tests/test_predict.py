@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from fieldguide.errors import FileError, InputError, ModelError
@@ -175,3 +177,22 @@ def test_predicting_loads_neither_keras_nor_tensorflow(small_job: Outcome, new: 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert done.stderr == "fieldguide: 1 of 4 files could not be read; each is listed with its reason.\n"
+
+
+def test_a_picture_of_something_else_is_called_unlike_all_that_was_learnt(
+    small_job: Outcome, new: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stripes = np.zeros((224, 224, 3), np.uint8)
+    stripes[::16] = 255
+    assert cv2.imwrite(str(new / "e.png"), stripes)
+    write_predictions(small_job.folder, [new], csv_path=tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["unlike"] for row in rows] == ["no", "no", "", "no", "yes"]
+    assert [row["named"] for row in rows[:4]] == ["horses", "humans", "", "horses"]
+    assert rows[4]["label"]  # the most probable class is there all the same
+    capsys.readouterr()
+    write_predictions(small_job.folder, [new])
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.endswith("        unlike anything it learnt from")
+    assert len(last) <= 80

@@ -128,6 +128,13 @@ def add_train(train: argparse.ArgumentParser) -> None:
         "--test and --validation",
     )
     train.add_argument("--seed", type=whole, default=None, help="of everything random (0)")
+    train.add_argument(
+        "--error-rate",
+        type=number,
+        metavar="SHARE",
+        help="of new pictures of the same kind, whose class may stay unnamed, and that may be called unlike all that "
+        "was learnt from (0.05)",
+    )
     add_corrections(train)
     train.add_argument(
         "--recipe",
@@ -250,7 +257,7 @@ def _add_flags(
 
 def wished(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of a training that were given, by name."""
-    named = [name for name in (*_SCRATCH, *_BACKBONES) if getattr(options, name, None) is not None]
+    named = [name for name in (*_SCRATCH, *_BACKBONES, "error_rate") if getattr(options, name, None) is not None]
     given = {name: getattr(options, name) for name in named}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 

@@ -15,6 +15,7 @@ from fieldguide.evaluation.evidence import on_leaks
 from fieldguide.evaluation.folds import on_the_spread
 from fieldguide.evaluation.metrics import Score
 from fieldguide.evaluation.remedies import Remedy
+from fieldguide.evaluation.replied import on_the_promises
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.diagnosis import SURE
@@ -105,8 +106,6 @@ class Outcome:
         score = self.score
         if score is None:
             return [_line("Result", why_unmeasured(self.run)), *self._verdict()]
-        before, after = score.calibration_error_before, score.calibration_error
-        scaled = f"{before:.3f}, after temperature scaling {after:.3f}" if score.temperature != 1 else f"{after:.3f}"
         counts = ", which counted in choices" if self.run.choices.by_classes else ""
         lines = [
             _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
@@ -114,7 +113,8 @@ class Outcome:
             _line("", f"({independence(self.run, score)})"),
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}{counts}"),
-            _line("", f"calibration error {scaled}"),
+            _line("", f"calibration error {score.calibration_error}"),
+            *(_line("", line) for line in (on_the_promises(score.replied) if score.replied else [])[:1]),
         ]
         return lines + self._verdict()
 

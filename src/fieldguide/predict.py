@@ -55,7 +55,7 @@ def write_predictions(
     with_bar = csv_path is not None or not sys.stdout.isatty()
     predictions = counts.counted(classifier.stream(chain([first], paths)), with_bar=with_bar)
     if csv_path is not None:
-        _write_csv(Path(csv_path), predictions, classifier.class_names)
+        _write_csv(Path(csv_path), predictions, classifier.class_names, replying=classifier.replying)
     elif style == "json":
         _print_json(predictions)
     else:
@@ -93,11 +93,11 @@ def _print_json(predictions: Iterable[Prediction]) -> None:
     print("\n]")
 
 
-def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Sequence[str]) -> None:
+def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Sequence[str], *, replying: bool) -> None:
     with (
         atomic(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
     ):
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(header(class_names))
-        writer.writerows(prediction.row() for prediction in predictions)
+        writer.writerow(header(class_names, replying=replying))
+        writer.writerows(prediction.row(replying=replying) for prediction in predictions)

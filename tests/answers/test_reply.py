@@ -23,14 +23,14 @@ def test_one_class_comes_with_its_probability() -> None:
 
 
 def test_several_classes_come_with_the_likeliest_first() -> None:
-    assert said([0.3, 0.5, 0.2, 0.0, 0.0], [0, 1]) == (SEVERAL, "elm or ash")
-    assert said([0.3, 0.4, 0.3, 0.0, 0.0], [0, 1, 2]) == (SEVERAL, "elm, ash or fir")
+    assert said([0.3, 0.5, 0.2, 0.0, 0.0], [0, 1]) == (SEVERAL, "not sure: elm or ash")
+    assert said([0.3, 0.4, 0.3, 0.0, 0.0], [0, 1, 2]) == (SEVERAL, "not sure: elm, ash or fir")
 
 
 def test_more_than_three_or_all_classes_say_nothing() -> None:
     assert said([0.3, 0.3, 0.2, 0.2, 0.0], [0, 1, 2, 3]) == (UNSURE, "not sure")
     assert said([0.4, 0.3, 0.3], [0, 1, 2], ["ash", "elm", "fir"]) == (UNSURE, "not sure")
-    assert said([0.6, 0.4], [0, 1], ["cats", "dogs"]) == (SEVERAL, "cats or dogs")
+    assert said([0.6, 0.4], [0, 1], ["cats", "dogs"]) == (SEVERAL, "not sure: cats or dogs")
 
 
 def test_what_is_unlike_all_is_said_first() -> None:
@@ -40,12 +40,12 @@ def test_what_is_unlike_all_is_said_first() -> None:
 def test_answers_follow_the_naming() -> None:
     stated = np.array([[0.9, 0.05, 0.05], [0.5, 0.4, 0.1], [0.34, 0.33, 0.33]])
     found = replies(stated, Naming(0.05, 1.0, 100).sets(stated), ["ash", "elm", "fir"])
-    assert [str(reply) for reply in found] == ["ash 90%", "ash or elm", "not sure"]
+    assert [str(reply) for reply in found] == ["ash 90%", "not sure: ash or elm", "not sure"]
     assert found[1].to_dict() == {
         "kind": "several",
         "classes": ["ash", "elm"],
         "probability": 0.5,
-        "text": "ash or elm",
+        "text": "not sure: ash or elm",
     }
 
 

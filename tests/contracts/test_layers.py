@@ -28,25 +28,26 @@ LAYERS: dict[int, str] = {
     4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
-    "model.predictions model.note model.archive model.classifier",
+    "model.predictions model.rules model.note model.archive model.classifier",
     5: "training.judging training.losses training.recipe training.buildable training.record training.views "
     "training.features training.embeddings training.logistic training.choose training.seen training.looking "
     "training.reading training.stores training.framing training.lessons training.dense training.layerwise "
     "training.finetune training.phases training.enlarging training.optimiser training.stopping training.checkpoint "
     "training.precision training.logs training.usual training.scratch_recipe training.learner "
-    "training.watching training.origin training.scratch training.rates training.flag_names "
+    "training.watching training.origin training.scratch training.promises training.rates training.flag_names "
     "training.recipe_words training.backbone_wishes training.wishes training.arguments training.saving "
     "training.fit",
-    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.metrics "
+    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.replied "
+    "evaluation.metrics "
     "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
     "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
     "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
     "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.shift "
     "evaluation.diagnose",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
-    "reporting.doubted reporting.marks reporting.folds reporting.curves reporting.comparing reporting.rates "
-    "reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked reporting.mistakes "
-    "reporting.unsure reporting.sections reporting.page reporting.looks reporting.neighbours",
+    "reporting.doubted reporting.replied reporting.marks reporting.folds reporting.curves reporting.comparing "
+    "reporting.rates reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked "
+    "reporting.mistakes reporting.unsure reporting.sections reporting.page reporting.looks reporting.neighbours",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
     "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
     "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "

@@ -104,7 +104,7 @@ def test_before_the_temperature_is_what_the_logits_said() -> None:
     labels = (softmax(logits / 2).cumsum(axis=1) > rng.random((500, 1))).argmax(axis=1)
     result = of(softmax(logits, 2.0), labels, 4, temperature=2.0)
     assert result.log_loss_before == pytest.approx(log_loss(softmax(logits), labels), rel=1e-4)
-    assert result.calibration_error < result.calibration_error_before
+    assert result.calibration_error.value < result.calibration_error_before.value
     np.testing.assert_allclose(temper(softmax(logits, 2.0), 0.5), softmax(logits))
 
 

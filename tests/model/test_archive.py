@@ -12,6 +12,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ GOOD: dict[str, Any] = {
     "temperature": 1.25,
     "decoder": decode.DECODER_VERSION,
     "fieldguide": "0.1.0",
+    "naming": None,
+    "novelty": None,
 }
 
 
@@ -204,7 +207,7 @@ def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
     path = noted(tmp_path / "new.keras", {**GOOD, "format": FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
     with pytest.raises(
         ModelError,
-        match=r"new\.keras has format 5, written by fieldguide '9\.1'.*reads formats 2 to 4.*upgrade fieldguide",
+        match=r"new\.keras has format 6, written by fieldguide '9\.1'.*reads formats 2 to 5.*upgrade fieldguide",
     ):
         archive.read_note(path)
 
@@ -222,19 +225,25 @@ def test_pictures_read_in_another_way_are_told_of(model: Path, tmp_path: Path, m
         load(model)
 
 
-@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("number", [2, 3, 4])
 def test_a_file_of_a_format_before_is_still_read(number: int, model: Path, tmp_path: Path) -> None:
     def written_before(members: dict[str, bytes]) -> None:
-        fields = json.loads(members[archive.NOTE])
-        del fields["trunk"]
+        fields = {**json.loads(members[archive.NOTE]), "format": number}
+        for later in ("naming", "novelty"):
+            del fields[later]
+        del members[archive.LEARNT]
+        if number < 4:
+            del fields["trunk"]
+            fields["backbone"] = "efficientnet_lite0"
         if number == 2:
             assert fields.pop("net") is None
-        members[archive.NOTE] = json.dumps({**fields, "backbone": "efficientnet_lite0", "format": number}).encode()
+        members[archive.NOTE] = json.dumps(fields).encode()
 
     old = changed(model, tmp_path / "old.keras", written_before)
-    assert archive.read_note(old) == archive.read_note(model)
+    assert archive.read_note(old) == replace(archive.read_note(model), naming=None, novelty=None)
+    assert not load(old).replying
     np.testing.assert_array_equal(load(old).head.kernel, load(model).head.kernel)
-    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 4"):
+    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 5"):
         archive.read_note(noted(tmp_path / "older.keras", {**GOOD, "format": 1}))
 
 

@@ -64,6 +64,54 @@ def test_json_holds_the_probability_of_every_class() -> None:
     assert fields["predictions"][1] == {"file": "b.txt", "label": None, "error": 'no picture, "text"'}
 
 
+def answered(second: float, named: tuple[str, ...] | None, unlike: bool | None = False) -> Prediction:
+    return Prediction(Path("a.jpg"), NAMES, np.array([1 - second, second], np.float32), "", named, unlike)
+
+
+def test_the_answer_is_a_class_several_or_none() -> None:
+    assert SURE.reply is None
+    one, both = answered(0.9, ("dogs, big",)), answered(0.6, ("dogs, big", "cats"))
+    strange = answered(0.99, ("dogs, big",), unlike=True)
+    assert [str(entry)[42:] for entry in (one, both, strange)] == [
+        " 90.0%  dogs, big",
+        "        not sure: dogs, big or cats",
+        "        unlike anything it learnt from",
+    ]
+    assert max(len(str(entry)) for entry in (one, both, strange)) <= 80
+    assert str(answered(0.9, None, unlike=False))[42:] == " 90.0%  dogs, big"  # of a rule for unlike ones alone
+    assert strange.label == "dogs, big"
+    fields = json.loads(json.dumps(both.to_dict()))
+    assert (fields["named"], fields["unlike"], fields["answer"]) == (
+        ["dogs, big", "cats"],
+        False,
+        "not sure: dogs, big or cats",
+    )
+    assert "named" not in SURE.to_dict()
+
+
+def test_long_names_are_cut_so_that_a_line_fits() -> None:
+    names = ("great crested grebe", "little grebe", "black-throated loon", "coot", "moorhen")
+    shares = np.array([0.4, 0.3, 0.2, 0.1, 0.0], np.float32)
+    for named in (names[:1], names[:2], names[:3], names[:4], names[3:]):
+        entry = Prediction(Path("x" * 60), names, shares, "", named, None)
+        assert len(str(entry)) <= 80, entry
+    three = str(Prediction(Path("a.jpg"), names, shares, "", names[:3], None))
+    assert three.endswith("        great..., littl... or black...")
+
+
+def test_a_csv_file_says_what_was_answered_in_its_last_columns(tmp_path: Path) -> None:
+    entries = (answered(0.6, ("dogs, big", "cats")), answered(0.9, ("dogs, big",), unlike=True), UNREAD)
+    Predictions(NAMES, entries, replying=True).to_csv(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == [*header(NAMES), "named", "unlike", "answer"]
+    assert [(row["named"], row["unlike"], row["answer"]) for row in rows] == [
+        ("dogs, big | cats", "no", "not sure: dogs, big or cats"),
+        ("dogs, big", "yes", "unlike anything it learnt from"),
+        ("", "", ""),
+    ]
+
+
 def test_a_csv_file_parses_back(tmp_path: Path) -> None:
     odd = prediction("line\nbreak.jpg", 0.5)
     table = Predictions(NAMES, (*TABLE.entries, odd))

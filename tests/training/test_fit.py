@@ -190,7 +190,7 @@ def test_a_run_can_be_written_down(runs: dict[int, Run]) -> None:
     assert fields["recipe"]["target_size"] == [64, 64]
     assert fields["parts"]["train"] == len(run.parts.train)
     assert "Apache-2.0" in fields["weights"]
-    assert list(fields["seconds"]) == ["preparing", "features", "head", "fine-tuning", "saving"]
+    assert list(fields["seconds"]) == ["preparing", "features", "head", "fine-tuning", "promises", "saving"]
     assert str(run).startswith("<Classifier of 2 classes (horses, humans) at 64x64>, trained on ")
 
 
@@ -346,6 +346,17 @@ def test_fine_tuning_that_helps_is_kept_and_saved(tuned: Run) -> None:
     assert tuned.choices.held_out.n == len(tuned.parts.validation)
     assert tuned.choices.held_out.value == pytest.approx(chosen.val_accuracy)
     assert {epoch.phase for epoch in tuned.epochs} == {"head", "fine-tune"}
+    # What it promises rests on the pictures it was not fitted to, as the tuned network sees and states them.
+    naming, novelty = tuned.promises.naming, tuned.promises.novelty
+    assert naming is not None
+    assert novelty is not None
+    assert naming.n == novelty.n <= len(tuned.parts.validation)
+    assert len(novelty.references) == len(tuned.parts.train)
+    held = PixelStore.build(tuned.parts.validation, target_size=(32, 32))
+    features = tuned.classifier.engine.features(held.read(range(len(held))))
+    stated = tuned.classifier.head.probabilities(features)
+    assert naming.coverage(stated, held.dataset.labels, ("horses", "humans")).share.value >= 0.95
+    assert novelty.measured(features[:, -len(novelty.basis) :]).value <= 0.05
 
 
 @pytest.mark.long

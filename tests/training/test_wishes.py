@@ -263,3 +263,12 @@ def test_a_larger_input_keeps_the_shape_that_was_asked_for(store: PixelStore) ->
         assert isinstance(recipe, Recipe)
         assert recipe.larger == larger
         assert f"and {larger[0]}x{larger[1]}, if held-out pictures are told better" in recipe.reasons[1]
+
+
+def test_an_error_rate_can_be_asked_for_with_any_recipe(store: PixelStore) -> None:
+    for kind in ("auto", "features", "scratch"):
+        wishes = Wishes(kind, error_rate=0.1)
+        assert wishes.recipe_for(store, seed=0).error_rate == 0.1
+        assert wishes.words()[-2:] == ["--error-rate", "0.1"]
+        with pytest.raises(InputError, match=r"--error-rate is 1\.5; expected a share above 0 and below 0\.5"):
+            Wishes(kind, error_rate=1.5)

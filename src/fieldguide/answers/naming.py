@@ -168,20 +168,7 @@ class Naming:
         """
         k = len(class_names)
         named = self.sets(stated_probabilities(probabilities, k))
-        truth = stated_labels(labels, len(named), k)
-        hits = named[np.arange(len(truth)), truth]
-        sizes = named.sum(axis=1)
-        support, found = np.bincount(truth, minlength=k), np.bincount(truth, hits, k)
-        return Coverage(
-            promised=1 - self.error_rate,
-            share=wilson(int(hits.sum()), len(hits)),
-            mean_size=float(sizes.mean()),
-            single=wilson(int((sizes == 1).sum()), len(sizes)),
-            classes=tuple(
-                ClassCoverage(name, wilson(int(hit), int(count)))
-                for name, hit, count in zip(class_names, found, support, strict=True)
-            ),
-        )
+        return coverage(named, stated_labels(labels, len(named), k), class_names, promised=1 - self.error_rate)
 
     def __str__(self) -> str:
         if math.isinf(self.gap):
@@ -207,6 +194,35 @@ class Naming:
         """The rule that `to_dict` wrote down."""
         gap = fields["gap"]
         return cls(float(fields["error_rate"] or 0), math.inf if gap is None else float(gap), int(fields["n"] or 0))
+
+
+def coverage(named: np.ndarray, labels: np.ndarray, class_names: Sequence[str], *, promised: float) -> Coverage:
+    """How often the true class is among the named ones, whatever rules have named them.
+
+    Args:
+        named: bool (n, k), from `Naming.sets`: of one rule, or each picture by a rule that does not rest on it.
+        labels: int (n,), 0..k-1.
+        class_names: k of them.
+        promised: share of the pictures.
+
+    Example:
+        >>> named = np.array([[True, False], [True, True], [False, True], [True, False]])
+        >>> print(coverage(named, np.array([0, 1, 1, 1]), ["cats", "dogs"], promised=0.95).share.percent)
+        75.0% (95% CI 30.1-95.4%)
+    """
+    k = len(class_names)
+    hits, sizes = named[np.arange(len(labels)), labels], named.sum(axis=1)
+    support, found = np.bincount(labels, minlength=k), np.bincount(labels, hits, k)
+    return Coverage(
+        promised=promised,
+        share=wilson(int(hits.sum()), len(hits)),
+        mean_size=float(sizes.mean()),
+        single=wilson(int((sizes == 1).sum()), len(sizes)),
+        classes=tuple(
+            ClassCoverage(name, wilson(int(hit), int(count)))
+            for name, hit, count in zip(class_names, found, support, strict=True)
+        ),
+    )
 
 
 def _gaps(probabilities: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One plain answer for each picture: a class, two or three that it may be, not sure, or unlike all that was learnt."""
+"""One plain answer for each picture: a class, two or three that it may be, not sure, or unlike all it learnt from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fieldguide.answers.stated import stated_probabilities
 from fieldguide.errors import InputError
 
 ONE, SEVERAL, UNSURE, UNLIKE = "one", "several", "unsure", "unlike"
+KINDS = (ONE, SEVERAL, UNSURE, UNLIKE)
 MOST_NAMED = 3  # classes; more in one answer help nobody
 
 
@@ -55,7 +56,7 @@ def replies(
         >>> for reply in replies(stated, named, ["horses", "cows", "sheep"], unlike=unlike):
         ...     print(reply)
         horses 97%
-        horses or cows
+        not sure: horses or cows
         not sure
         unlike anything it learnt from
     """
@@ -67,20 +68,39 @@ def replies(
             "one row of classes for each picture, from Naming.sets, and one value, from Novelty.unlike."
         )
     order = np.argsort(-stated, axis=1, kind="stable")
+    chosen = np.asarray(named, bool)
     return tuple(
-        _reply(row, [label for label in ranked if chosen[label]], class_names, is_strange)
-        for row, ranked, chosen, is_strange in zip(stated, order, np.asarray(named, bool), strange, strict=True)
+        _reply(row, [class_names[label] for label in ranked if own[label]], kind)
+        for row, ranked, own, kind in zip(stated, order, chosen, kinds_of(chosen, strange).tolist(), strict=True)
     )
 
 
-def _reply(stated: np.ndarray, named: list[int], class_names: Sequence[str], strange: bool) -> Reply:
-    probability, names = float(stated.max()), tuple(class_names[label] for label in named)
-    if strange:
+def kinds_of(named: np.ndarray, unlike: np.ndarray | None = None) -> np.ndarray:
+    """The kind of the answer for each picture: str (n,), of `KINDS`.
+
+    All classes of three or more leave nothing ruled out; of two, both are as short as any other words.
+
+    Args:
+        named: bool (n, k), from `Naming.sets`.
+        unlike: bool (n,), from `Novelty.unlike`, if it was asked.
+
+    Example:
+        >>> kinds_of(np.array([[True, False, False], [True, True, False], [True, True, True]])).tolist()
+        ['one', 'several', 'unsure']
+    """
+    sizes, k = named.sum(axis=1), named.shape[1]
+    several = (sizes > 1) & (sizes <= MOST_NAMED) & ~((sizes == k) & (k > 2))
+    kinds = np.where(sizes == 1, ONE, np.where(several, SEVERAL, UNSURE))
+    return kinds if unlike is None else np.where(unlike, UNLIKE, kinds)
+
+
+def _reply(stated: np.ndarray, names: list[str], kind: str) -> Reply:
+    probability, classes = float(stated.max()), tuple(names)
+    if kind == UNLIKE:
         return Reply(UNLIKE, (), probability, "unlike anything it learnt from")
-    if len(names) == 1:
+    if kind == ONE:
         percent = f"{100 * probability:.0f}%" if probability < 0.995 else "over 99%"
-        return Reply(ONE, names, probability, f"{names[0]} {percent}")
-    # All classes of three or more leave nothing ruled out; of two, both are as short as any other words.
-    if not names or len(names) > MOST_NAMED or len(names) == len(class_names) > 2:
-        return Reply(UNSURE, names, probability, "not sure")
-    return Reply(SEVERAL, names, probability, f"{', '.join(names[:-1])} or {names[-1]}")
+        return Reply(ONE, classes, probability, f"{names[0]} {percent}")
+    if kind == SEVERAL:
+        return Reply(SEVERAL, classes, probability, f"not sure: {', '.join(names[:-1])} or {names[-1]}")
+    return Reply(UNSURE, classes, probability, "not sure")

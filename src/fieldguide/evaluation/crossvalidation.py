@@ -19,6 +19,7 @@ from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.folds import CROSS_VALIDATION, FoldScore, mean_temperature
 from fieldguide.evaluation.metrics import Score, score
+from fieldguide.evaluation.replied import pooled_replies
 from fieldguide.training.fit import train
 from fieldguide.training.phases import hold_out
 from fieldguide.training.recipe import Recipe
@@ -274,4 +275,11 @@ def pooled(scores: Sequence[Score], folds: Sequence[FoldScore], data: Dataset, *
         bins_before=uncalibrated.bins,
         skipped=data.skipped,
         folds=tuple(folds),
+        replied=pooled_replies(
+            [own.replied for own in scores],
+            [fold.rows for fold in folds],
+            result.labels,
+            result.predicted,
+            data.class_names,
+        ),
     )

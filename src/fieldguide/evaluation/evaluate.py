@@ -13,6 +13,7 @@ from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.metrics import Score, score
+from fieldguide.evaluation.replied import replied_by
 from fieldguide.model.classifier import Classifier
 from fieldguide.training import features as computing
 from fieldguide.words import counted
@@ -77,8 +78,9 @@ def evaluate(
         )
     unseen = store.select(store.dataset.select(used))
     features = _features(classifier, unseen)
+    stated = classifier.head.probabilities(features)
     result = score(
-        classifier.head.probabilities(features),
+        stated,
         unseen.dataset.labels,
         classifier.class_names,
         [named[row] for row in np.flatnonzero(used)],
@@ -88,6 +90,7 @@ def evaluate(
     )
     return replace(
         result,
+        replied=replied_by(classifier, features, stated, result.labels),
         skipped=store.dataset.skipped,
         seen=tuple(named[row] for row in np.flatnonzero(~used)),
         seen_scored=tuple(named[row] for row in np.flatnonzero(known & used)),

@@ -13,6 +13,7 @@ from fieldguide.calibration import calibration_error, picture_losses, reliabilit
 from fieldguide.data.dataset import PARTS, Skipped
 from fieldguide.errors import InputError
 from fieldguide.evaluation.folds import FoldScore, on_the_spread
+from fieldguide.evaluation.replied import Replied, on_the_promises
 from fieldguide.intervals import Estimate, bootstrap, wilson
 from fieldguide.words import counted
 
@@ -68,8 +69,8 @@ class Score:
     balanced_accuracy: Estimate  # mean of the classes' recalls
     log_loss: Estimate  # nats; bootstrap
     log_loss_before: float  # without the temperature
-    calibration_error: float
-    calibration_error_before: float
+    calibration_error: Estimate
+    calibration_error_before: Estimate
     classes: tuple[ClassScore, ...]
     confusion: np.ndarray  # int64 (k, k): rows are the truth, columns what was predicted
     bins: np.ndarray  # float64 (bins, 3): stated probability, share right, pictures
@@ -78,6 +79,7 @@ class Score:
     seen: tuple[str, ...] = ()  # left out, since the classifier learnt from them; scored + skipped + seen = given
     seen_scored: tuple[str, ...] = ()  # scored although the classifier learnt from them: they flatter every figure
     folds: tuple[FoldScore, ...] = ()  # of a cross-validation, where each picture was judged by its fold's model
+    replied: Replied | None = None  # its answers in words; None where it does not say when it does not know
 
     @property
     def n(self) -> int:
@@ -102,12 +104,12 @@ class Score:
         return self.predicted == self.labels
 
     def __str__(self) -> str:
-        by = f"by temperature{'s of about' if self.folds else ''} {self.temperature:.2f}"
         lines = [
             f"accuracy {self.accuracy.percent}, n={self.n:,} {self.pictures}",
             f"balanced accuracy {self.balanced_accuracy.percent}",
             f"log loss {self.log_loss}",
-            f"calibration error {self.calibration_error_before:.3f} -> {self.calibration_error:.3f} {by}",
+            *self._calibrated(),
+            *(() if self.replied is None else on_the_promises(self.replied)),
             "",
             f"{'class':<{_NAME_WIDTH}} {'n':>6}  {'recall':<20}  precision",
         ]
@@ -135,6 +137,13 @@ class Score:
             lines.append(f"the {len(shown)} of {len(self.classes)} classes with the lowest recall")
         return "\n".join(lines)
 
+    def _calibrated(self) -> list[str]:
+        """The calibration error with the temperature, and where it changes anything without it."""
+        if self.temperature == 1:
+            return [f"calibration error {self.calibration_error}"]
+        by = f"temperature{'s of about' if self.folds else ''} {self.temperature:.2f}"
+        return [f"calibration error {self.calibration_error}", f"  without its {by} {self.calibration_error_before}"]
+
     def to_dict(self) -> dict[str, object]:
         """All figures, ready for JSON; not the probabilities of all pictures."""
         return {
@@ -147,12 +156,13 @@ class Score:
             "balanced_accuracy": self.balanced_accuracy.to_dict(),
             "log_loss": self.log_loss.to_dict(),
             "log_loss_before": self.log_loss_before,
-            "calibration_error": self.calibration_error,
-            "calibration_error_before": self.calibration_error_before,
+            "calibration_error": self.calibration_error.to_dict(),
+            "calibration_error_before": self.calibration_error_before.to_dict(),
             "temperature": self.temperature,
             "classes": [one.to_dict() for one in self.classes],
             "confusion": self.confusion.tolist(),
             "folds": [fold.to_dict() for fold in self.folds],
+            "replied": self.replied and self.replied.to_dict(),
         }
 
 

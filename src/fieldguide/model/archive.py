@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldguide.answers.novelty import MOST_BYTES, Novelty
 from fieldguide.errors import ModelError
 from fieldguide.files import atomic
 from fieldguide.model.foreign import member, opened, plain_numbers, stored_kind
@@ -24,6 +25,7 @@ from fieldguide.model.head import units_for
 from fieldguide.model.layers import HEAD, NORM_PARTS
 from fieldguide.model.lite0 import weight_shapes
 from fieldguide.model.note import Note, checked
+from fieldguide.model.rules import packed, unpacked
 from fieldguide.model.trunk import BUNDLED, Trunk
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 NOTE = "fieldguide.json"
 SEEN = "seen.bin"
+LEARNT = "learnt.bin"  # of the pictures that were learnt from: by them a picture is known to be unlike them all
 MOST_NOTE_BYTES = 10_000_000
 MOST_SEEN_BYTES = 80_000_000  # ten million pictures
 MOST_CONFIG_BYTES = 1_000_000  # Keras writes 150,000
@@ -57,14 +60,15 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray) -> None:
-    """Writes model, note and the marks of the pictures that were seen as one file, atomically.
+def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray, novelty: Novelty | None = None) -> None:
+    """Writes model, note, the marks of the pictures that were seen and a rule for others as one file, atomically.
 
     Args:
         path: that ends in .keras.
         model: pixels in, probabilities out.
         note: the rest of what must be known.
         seen: uint64 (n,), see `PixelStore.marks`.
+        novelty: whose outline is in the note.
 
     Raises:
         FileError: if it cannot be written.
@@ -74,6 +78,8 @@ def write(path: str | Path, model: keras.Model, note: Note, seen: np.ndarray) ->
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(NOTE, json.dumps(note.to_dict(), indent=1))
             archive.writestr(SEEN, np.unique(seen).astype("<u8").tobytes())
+            if novelty is not None:
+                archive.writestr(LEARNT, packed(novelty))
 
 
 def read_note(path: str | Path) -> Note:
@@ -104,6 +110,24 @@ def read_seen(path: str | Path) -> np.ndarray:
     if len(content) % 8:
         raise ModelError(f"{path} is damaged: its {SEEN} is cut off. Copy it again, or train it again.")
     return np.unique(np.frombuffer(content, "<u8"))
+
+
+def read_novelty(path: str | Path, note: Note) -> Novelty | None:
+    """The rule by which pictures unlike all that was learnt from are known, if there is one.
+
+    Args:
+        path: of the model file.
+        note: that was read from it.
+
+    Raises:
+        FileError: if the file cannot be read.
+        ModelError: if it is damaged.
+    """
+    if note.novelty is None:
+        return None
+    with opened(path) as archive:
+        content = member(path, archive, LEARNT, MOST_BYTES)
+    return unpacked(path, content, note.novelty)
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:

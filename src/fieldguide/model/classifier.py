@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldguide import files
+from fieldguide.answers.naming import Naming
+from fieldguide.answers.novelty import Novelty
 from fieldguide.data import decode
 from fieldguide.errors import FileError, InputError, ModelError, PictureError
 from fieldguide.model import archive
@@ -22,6 +24,7 @@ from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import require_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
+from fieldguide.model.rules import Outline
 from fieldguide.model.trunk import BUNDLED, Trunk
 from fieldguide.parallel import bounded_map
 from fieldguide.version import __version__
@@ -48,6 +51,9 @@ class Classifier:
         temperature: what the logits were divided by to be calibrated; it is in the weights already.
         seen: the pictures it learnt from or was chosen by, uint64 (n,) of `PixelStore.marks`, so that measuring can
             leave them out.
+        naming: which classes to name for a picture, so that the true one is among them as often as was promised; None
+            where nothing is promised.
+        novelty: when a picture is unlike all that it learnt from; None where that cannot be told.
 
     Example:
         >>> import fieldguide as fg
@@ -70,6 +76,8 @@ class Classifier:
         weights: Mapping[str, np.ndarray] | None = None,
         temperature: float = 1.0,
         seen: np.ndarray | None = None,
+        naming: Naming | None = None,
+        novelty: Novelty | None = None,
     ) -> None:
         """A classifier from its parts.
 
@@ -84,9 +92,11 @@ class Classifier:
                 them.
             temperature: that `head` was cooled by.
             seen: marks of the pictures it learnt from; None if it learnt from none.
+            naming: fitted on pictures that it did not learn from, stated at this temperature.
+            novelty: fitted on the features that the head takes, or on the last ones of them.
 
         Raises:
-            InputError: if the head does not fit the classes, or head, weights or size do not fit the network.
+            InputError: if the head does not fit the classes, or head, weights, size or novelty do not fit the network.
         """
         if head.kernel.shape[1] != units_for(len(class_names)):
             raise InputError(
@@ -101,6 +111,13 @@ class Classifier:
         self.weights = weights
         self.temperature = temperature
         self.seen = np.zeros(0, np.uint64) if seen is None else np.unique(seen)
+        self.naming = naming
+        if novelty is not None and len(novelty.basis) > head.inputs:
+            raise InputError(
+                f"novelty was fitted on {len(novelty.basis):,} features of a picture, and the head takes "
+                f"{head.inputs:,}: fit it on the last ones of those."
+            )
+        self.novelty = novelty
 
     def __repr__(self) -> str:
         shown = ", ".join(self.class_names[:4]) + (", ..." if len(self.class_names) > 4 else "")
@@ -119,6 +136,11 @@ class Classifier:
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float32 (n, classes), of uint8 pixels (n, height, width, 3) in 0..255."""
         return self.head.probabilities(self.engine.features(pixels))
+
+    @property
+    def replying(self) -> bool:
+        """Whether it says when it does not know."""
+        return self.naming is not None or self.novelty is not None
 
     def predict(self, pictures: str | Path | Iterable[str | Path]) -> Predictions:
         """The class and the probabilities of pictures.
@@ -140,7 +162,7 @@ class Classifier:
             new/horse6-004.jpg                        ...%  horses
             new/notes.txt                             not read: not a picture: text
         """
-        return Predictions(self.class_names, tuple(self.stream(find_pictures(pictures))))
+        return Predictions(self.class_names, tuple(self.stream(find_pictures(pictures))), self.replying)
 
     def stream(self, paths: Iterable[Path]) -> Iterator[Prediction]:
         """Predictions one by one, in order, in memory that does not grow with their number.
@@ -151,9 +173,36 @@ class Classifier:
         waiting = bounded_map(self._read, paths, ahead=BATCH)
         while batch := list(islice(waiting, BATCH)):
             read = [pixels for _, pixels, _ in batch if pixels is not None]
-            rows = iter(self.probabilities(np.stack(read)) if read else ())
+            answers = iter(self._answers(np.stack(read)) if read else ())
             for path, pixels, reason in batch:
-                yield Prediction(path, self.class_names, next(rows) if pixels is not None else None, reason)
+                told = next(answers) if pixels is not None else (None, None, None)
+                yield Prediction(path, self.class_names, told[0], reason, *told[1:])
+
+    def _answers(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[str, ...] | None, bool | None]]:
+        """Of each picture the probabilities, the classes named and whether it is unlike all that was learnt from."""
+        features = self.engine.features(pixels)
+        shares = self.head.probabilities(features)
+        named = None if self.naming is None else self.naming.sets(shares)
+        strange = self.unlike(features)
+        unlike = None if strange is None else strange.tolist()
+        for row, share in enumerate(shares):
+            classes = None if named is None else self._by_probability(share, named[row])
+            yield share, classes, None if unlike is None else unlike[row]
+
+    def unlike(self, features: np.ndarray) -> np.ndarray | None:
+        """Which pictures are unlike all that it learnt from, bool (n,); None where it cannot tell.
+
+        Args:
+            features: float32 (n, features), what the engine computes of them.
+        """
+        if self.novelty is None:
+            return None
+        return self.novelty.unlike(features[:, -len(self.novelty.basis) :])
+
+    def _by_probability(self, share: np.ndarray, named: np.ndarray) -> tuple[str, ...]:
+        """The named classes, the likeliest first."""
+        order = np.argsort(-share, kind="stable")
+        return tuple(self.class_names[label] for label in order[named[order]])
 
     @cached_property
     def keras_model(self) -> keras.Model:
@@ -185,8 +234,10 @@ class Classifier:
             temperature=float(self.temperature),
             decoder=decode.DECODER_VERSION,
             fieldguide=__version__,
+            naming=self.naming,
+            novelty=None if self.novelty is None else Outline.of(self.novelty),
         )
-        archive.write(path, self.keras_model, note, self.seen)
+        archive.write(path, self.keras_model, note, self.seen, self.novelty)
         return path
 
     def _read(self, path: Path) -> tuple[Path, np.ndarray | None, str]:
@@ -232,6 +283,12 @@ def load(path: str | Path) -> Classifier:
     note = archive.read_note(path)
     _compare_readers(path, note)
     head, weights = _sound(path, archive.read_weights(path), note)
+    novelty = archive.read_novelty(path, note)
+    if novelty is not None and len(novelty.basis) > head.inputs:
+        raise ModelError(
+            f"{path} is damaged: what it knows of the pictures it learnt from is of {len(novelty.basis):,} features, "
+            f"and its network has {head.inputs:,} only. Copy it again, or train it again."
+        )
     return Classifier(
         head,
         note.class_names,
@@ -242,6 +299,8 @@ def load(path: str | Path) -> Classifier:
         weights=weights,
         temperature=note.temperature,
         seen=archive.read_seen(path),
+        naming=note.naming,
+        novelty=novelty,
     )
 
 

@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fieldguide.answers.naming import Naming
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.errors import InputError, ModelError
 from fieldguide.model.nets import Net
+from fieldguide.model.rules import Outline, good_rules, naming_of, outline_of
 from fieldguide.model.trunk import Trunk
 
-FORMAT = 4  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks
-READABLE = (2, 3, FORMAT)
+# 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks; 4 of no rules by
+# which a classifier says that it does not know.
+FORMAT = 5
+READABLE = (2, 3, 4, FORMAT)
 MOST_WIDTH = 65_536  # of a head's hidden layer
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024  # of a backbone's pictures; a net has bounds of its own
 
@@ -32,11 +36,14 @@ class Note:
     fieldguide: str  # version that wrote it
     net: Net | None = None  # the network, where it was trained from scratch
     hidden: tuple[int, ...] = ()  # widths of the head's hidden layers
+    naming: Naming | None = None  # which classes it names
+    novelty: Outline | None = None  # when it calls a picture unlike all that it learnt from
 
     def to_dict(self) -> dict[str, Any]:
         """Format and fields, ready for JSON."""
         net = self.net.to_dict() if self.net else None
-        return {"format": FORMAT, **asdict(self), "net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
+        network = {"net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
+        return {"format": FORMAT, **asdict(self), **network, "naming": self.naming.to_dict() if self.naming else None}
 
 
 def checked(path: str | Path, fields: dict[str, Any]) -> Note:
@@ -71,6 +78,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         and isinstance(fields.get("temperature"), float)
         and 0 < fields["temperature"] < math.inf
         and isinstance(fields.get("decoder"), int)
+        and good_rules(fields)
     )
     if not good:
         raise ModelError(f"{path} is damaged: what its note says makes no sense. Copy it again, or train it again.")
@@ -85,6 +93,8 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         temperature=fields["temperature"],
         decoder=fields["decoder"],
         fieldguide=str(fields.get("fieldguide"))[:40],
+        naming=naming_of(fields),
+        novelty=outline_of(fields),
     )
 
 
@@ -104,7 +114,7 @@ def _good_widths(widths: Any) -> bool:
 def _good_network(fields: dict[str, Any]) -> bool:
     """Whether the note says which network it is: a trunk, or a net by settings that fit the picture size."""
     size = fields["target_size"]
-    wanted = {2: {"backbone"}, 3: {"backbone", "net"}, 4: {"trunk", "net"}}[fields["format"]]
+    wanted = {2: {"backbone"}, 3: {"backbone", "net"}}.get(fields["format"], {"trunk", "net"})
     if not wanted <= {*fields}:
         return False
     try:

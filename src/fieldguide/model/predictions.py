@@ -13,11 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide.answers.reply import ONE, SEVERAL, Reply, replies
 from fieldguide.console import shown
 from fieldguide.errors import FileError
 from fieldguide.files import walk, write_text
 
 NAME_WIDTH = 40  # of the file column in a printed table
+ANSWER_WIDTH = 30  # of the column with the answer, so that a line has 80
+BETWEEN = " | "  # of the classes named in a cell of a CSV file
+REPLY_COLUMNS = ("named", "unlike", "answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,9 @@ class Prediction:
     class_names: tuple[str, ...]
     probabilities: np.ndarray | None  # float32 (classes,), summing to 1; None if it was not read
     reason: str = ""  # why it was not read
+    # Classes that the true one is among as often as was promised, the likeliest first; None where nothing is promised.
+    named: tuple[str, ...] | None = None
+    unlike: bool | None = None  # whether it is unlike all that was learnt from; None where that cannot be told
 
     @property
     def label(self) -> str | None:
@@ -46,12 +53,29 @@ class Prediction:
         """The calibrated probability of `label`; None if the picture was not read."""
         return None if self.probabilities is None else float(self.probabilities.max())
 
+    @property
+    def reply(self) -> Reply | None:
+        """The answer in words: a class, several, not sure, or unlike all that was learnt from.
+
+        None if the picture was not read, or the classifier knows neither which classes to name nor what it learnt from.
+        """
+        if self.probabilities is None or (self.named is None and self.unlike is None):
+            return None
+        named = (self.label,) if self.named is None else self.named
+        chosen = np.array([name in named for name in self.class_names])[None]
+        unlike = None if self.unlike is None else np.array([self.unlike])
+        return replies(self.probabilities[None], chosen, self.class_names, unlike=unlike)[0]
+
     def __str__(self) -> str:
         name = shown(str(self.path))
         name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
         if self.probabilities is None:
             return f"{name:<{NAME_WIDTH}}  not read: {self.reason}"
-        return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {shown(self.label or '')}"
+        reply = self.reply
+        if reply is None or reply.kind == ONE:
+            return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {shown(self.label or '')}"
+        # How sure it is of a class is said where that class is the answer.
+        return f"{name:<{NAME_WIDTH}}  {'':>6}  {shown(_fitted(reply))}"
 
     def to_dict(self) -> dict[str, object]:
         """File, class and probabilities, or file and reason."""
@@ -60,19 +84,33 @@ class Prediction:
         shares = {
             name: round(float(share), 6) for name, share in zip(self.class_names, self.probabilities, strict=True)
         }
+        told: dict[str, object] = {}
+        if (reply := self.reply) is not None:
+            named = None if self.named is None else list(self.named)
+            told = {"named": named, "unlike": self.unlike, "answer": reply.text}
         return {
             "file": str(self.path),
             "label": self.label,
             "probability": shares[self.label or ""],
             "probabilities": shares,
+            **told,
         }
 
-    def row(self) -> list[str]:
-        """One line of a CSV file; `header` names its columns."""
+    def row(self, *, replying: bool = False) -> list[str]:
+        """One line of a CSV file; `header` names its columns.
+
+        Args:
+            replying: with the columns that say when it does not know.
+        """
+        empty = [""] * len(REPLY_COLUMNS) if replying else []
         if self.probabilities is None:
-            return [str(self.path), "", "", *("" for _ in self.class_names), self.reason]
+            return [str(self.path), "", "", *("" for _ in self.class_names), self.reason, *empty]
         shares = [f"{share:.6f}" for share in self.probabilities]
-        return [str(self.path), self.label or "", f"{self.probability:.6f}", *shares, ""]
+        reply = self.reply
+        if replying and reply is not None:
+            unlike = "" if self.unlike is None else "yes" if self.unlike else "no"
+            empty = [BETWEEN.join(self.named or ()), unlike, reply.text]
+        return [str(self.path), self.label or "", f"{self.probability:.6f}", *shares, "", *empty]
 
 
 @dataclass(frozen=True)
@@ -90,6 +128,7 @@ class Predictions(Sequence[Prediction]):
 
     class_names: tuple[str, ...]
     entries: tuple[Prediction, ...]
+    replying: bool = False  # whether the classifier says when it does not know
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -116,13 +155,16 @@ class Predictions(Sequence[Prediction]):
     def to_csv(self, path: str | Path) -> Path:
         """Writes one line for each picture: file, class, its probability, those of all classes, and any error.
 
+        Where the classifier says when it does not know, the classes named, whether the picture is unlike all that it
+        learnt from, and the answer in words come last.
+
         Raises:
             FileError: if the file cannot be written.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header(self.class_names))
-        writer.writerows(entry.row() for entry in self.entries)
+        writer.writerow(header(self.class_names, replying=self.replying))
+        writer.writerows(entry.row(replying=self.replying) for entry in self.entries)
         write_text(path, text.getvalue())
         return Path(path)
 
@@ -132,9 +174,34 @@ def title() -> str:
     return f"{'file':<{NAME_WIDTH}}  {'sure':>6}  class"
 
 
-def header(class_names: Sequence[str]) -> list[str]:
-    """The columns of a CSV file of predictions."""
-    return columns(("file", "label", "probability"), class_names, ("error",))
+def _fitted(reply: Reply) -> str:
+    """An answer that names no single class, in as few letters as a line has room for."""
+    listed = reply.text.removeprefix("not sure: ")
+    if len(reply.text) <= ANSWER_WIDTH or reply.kind != SEVERAL:
+        return reply.text
+    if len(listed) <= ANSWER_WIDTH:
+        return listed
+    *first, last = reply.classes
+    each = (ANSWER_WIDTH - len(" or ") - len(", ") * (len(first) - 1)) // len(reply.classes)
+    return f"{', '.join(_cut(name, each) for name in first)} or {_cut(last, each)}"
+
+
+def _cut(name: str, letters: int) -> str:
+    return name if len(name) <= letters else name[: letters - 3] + "..."
+
+
+def header(class_names: Sequence[str], *, replying: bool = False) -> list[str]:
+    """The columns of a CSV file of predictions.
+
+    Args:
+        class_names: of the classifier.
+        replying: whether it says when it does not know.
+
+    Example:
+        >>> header(["cats", "dogs"], replying=True)
+        ['file', 'label', 'probability', 'cats', 'dogs', 'error', 'named', 'unlike', 'answer']
+    """
+    return columns(("file", "label", "probability"), class_names, ("error", *(REPLY_COLUMNS if replying else ())))
 
 
 def columns(before: Sequence[str], class_names: Sequence[str], after: Sequence[str] = ()) -> list[str]:

@@ -24,6 +24,7 @@ from fieldguide.reporting.making import making
 from fieldguide.reporting.markup import escape, name, sentence
 from fieldguide.reporting.mistakes import mistakes
 from fieldguide.reporting.pictures import spread, thumbnails
+from fieldguide.reporting.replied import when_it_does_not_know
 from fieldguide.reporting.style import style as stylesheet
 from fieldguide.reporting.unsure import unsure, unsure_of
 from fieldguide.training.fit import Run
@@ -107,6 +108,7 @@ def report(
             sections.classes(score),
             sections.calibration(score),
         ]
+    body.append(when_it_does_not_know(run, score))
     if (found := doubted(run)) is not None:
         body.append(in_doubt(found, whole(run.parts), target_size=recipe.target_size, resize=recipe.resize))
     body += [

@@ -149,13 +149,13 @@ def calibration(score: Score) -> str:
         by = f"dividing its logits by {score.temperature:.2f}, chosen on held-out pictures"
         if score.folds:
             by = f"each model divided its logits by a temperature of its own, {score.temperature:.2f} on average"
-        before = f"; before {by}, it was {100 * score.calibration_error_before:.1f} points"
+        before = f"; before {by}, it was {_points(score.calibration_error_before)}"
         loss_before = f", before {score.log_loss_before:.3f}"
         legend = f"<span>{plots.key('before')}before</span>"
     body = (
         "<p>With well-calibrated percentages, nine in ten of the pictures that are called 90% sure are right. On "
-        f"average the stated probability misses the share that was right by {100 * score.calibration_error:.1f} "
-        f"points{before}. The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
+        f"average the stated probability misses the share that was right by {_points(score.calibration_error)}"
+        f"{before}. The log loss is {score.log_loss}{loss_before} (n={score.n:,}).</p>"
         f'<figure><p class="legend"><span>{plots.key("accent")}{drawn}, with 95% intervals</span>'
         f"{legend}<span>{plots.key('ideal')}ideal</span></p>"
         f"{plots.reliability(score.bins, score.bins_before)}"
@@ -194,6 +194,12 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
         measured = f"{len(parts.leaked_measured):,} of them in the part that measures"
         body += details(f"Leaks: {leaks} in two parts, {measured}", _capped(pairs, len(parts.leaks)))
     return section("pictures", "The pictures", body + examples)
+
+
+def _points(error: Estimate) -> str:
+    """A calibration error with its interval: '1.4 points (95% CI 0.0&ndash;2.9)'."""
+    low, high = 100 * error.low, 100 * error.high
+    return f"{100 * error.value:.1f} points (95% CI {low:.1f}&ndash;{high:.1f})"
 
 
 def _class_table(rows: tuple[ClassScore, ...] | list[ClassScore], floor: float) -> str:

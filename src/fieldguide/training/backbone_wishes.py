@@ -21,7 +21,7 @@ OF_BACKBONES = frozenset(
     {
         *("backbone", "weights", "cut", "maps", "pooling", "frame", "side", "target_size", "larger"),
         *("views", "augment", "dense", "dropout", "epochs", "rate", "batch_size", "patience"),
-        *("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate"),
+        *("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate", "error_rate"),
         *("judge_by", "class_weights", "sampling", "loss", "gamma", "label_smoothing", "mix"),
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ class Tuned:
     logits: np.ndarray  # float32 (held, units) of the fold's held-out rows
     trained: int  # parameters, the head's among them
     frozen: int  # parameters of the trunk that stayed as they were
+    fitted: np.ndarray  # int64, rows of the pictures that were learnt from
+    features_of: Callable[[np.ndarray], np.ndarray]  # from rows to what the head now reads, float32 (n, features)
 
 
 def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: float, judge: Judge = PICTURES) -> Tuned:
@@ -62,7 +65,7 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
     Source:
         I. Loshchilov, F. Hutter (2017), "SGDR: Stochastic gradient descent with warm restarts", ICLR (cosine).
     """
-    base, model, known = _trainable(head, seen, recipe)
+    base, behind, model, known = _trainable(head, seen, recipe)
     labels = seen.labels
     targets, held_targets = labels[fold.fitted], labels[fold.held]
     lessons = Lessons(targets, seen.classes, recipe, power)
@@ -93,11 +96,23 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
     frozen = sum(value.size for value in values.values()) + head.size - trained
     place = best_epoch(judged)
     epochs[place - 1] = replace(epochs[place - 1], chosen=True)
-    return Tuned(values, head_of(model), tuple(epochs), best[2], trained, frozen)
+    return Tuned(
+        weights=values,
+        head=head_of(model),
+        epochs=tuple(epochs),
+        logits=best[2],
+        trained=trained,
+        frozen=frozen,
+        fitted=fold.fitted,
+        features_of=lambda pictures: _forward(behind, seen, pictures, known),
+    )
 
 
-def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, keras.Model, int]:
-    """The whole trunk, and the part where training starts with the head, sharing layers; see `tail_model`."""
+def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, keras.Model, keras.Model, int]:
+    """The whole trunk, the part of it behind where training starts, and that with the head, sharing layers.
+
+    And how many features are known already; see `tail_model`.
+    """
     import keras
 
     base = train_only_after(map_model(seen.trunk, recipe.target_size, seen.weights), recipe.start)
@@ -110,7 +125,10 @@ def _trainable(head: Head, seen: Seen, recipe: Recipe) -> tuple[keras.Model, ker
     model = keras.Model(behind.inputs, value)
     for layer, values in zip([each for each in layers if each.weights], head.layers, strict=True):
         layer.set_weights(list(values))
-    return base, model, known
+    looking = keras.Model(behind.inputs, behind.output)  # takes a list, as the model with the head does
+    if keras.backend.backend() == "tensorflow":
+        looking.jit_compile = False
+    return base, looking, model, known
 
 
 def _stages(base: keras.Model, seen: Seen, start: str) -> list[list[str]]:
@@ -145,7 +163,7 @@ def _inputs(seen: Seen, pictures: np.ndarray, views: np.ndarray, known: int) -> 
 
 
 def _forward(model: keras.Model, seen: Seen, pictures: np.ndarray, known: int) -> np.ndarray:
-    """Logits float32 (n, units) of pictures as they are; every batch of one size, so that nothing is compiled twice."""
+    """What a model makes of pictures as they are, float32 (n, ...); batches of one size, so that one is compiled."""
     parts = []
     for start in range(0, len(pictures), FORWARD_BATCH):
         batch = pictures[start : start + FORWARD_BATCH]

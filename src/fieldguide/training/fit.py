@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from fieldguide.training.framing import framed
 from fieldguide.training.logs import refuse_unknown
 from fieldguide.training.looking import Eye, Looking
 from fieldguide.training.phases import fine_tuned, fit_head, hold_out
+from fieldguide.training.promises import Origins, Promises, promises_of, promises_of_net
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.record import Answers, Choices, Epoch, Look, Schedule, Stage, Watch
 from fieldguide.training.saving import saved
@@ -70,6 +71,7 @@ class Run:
     answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
     looks: tuple[Look, ...] = ()  # of a frozen network, all of them, also those that were only tried
+    promises: Promises = field(default_factory=Promises)  # the classifier's own, and why it has none
 
     def __str__(self) -> str:
         return (
@@ -88,6 +90,7 @@ class Run:
             "fingerprint": self.fingerprint,
             "weights": self.weights_note,
             "agreement": self.agreement,
+            "promises": self.promises.to_dict(),
         }
 
 
@@ -193,7 +196,9 @@ def _from_scratch(
                 _classifier_of(training.result(), recipe, parts, store).save(place / MODEL_FILE)
             raise
         found = training.result()
-    classifier = _classifier_of(found, recipe, parts, store)
+    with watch.stage("promises"):
+        promises = promises_of_net(found, training.watched, recipe, store, Origins.of(parts, store))
+    classifier = _classifier_of(found, recipe, parts, store, promises)
     agreement = None
     if place is not None:
         with watch.stage("saving"):
@@ -223,10 +228,13 @@ def _from_scratch(
         decoded=store.decoded,
         computed=len(store),
         schedules=training.schedules,
+        promises=promises,
     )
 
 
-def _classifier_of(found: Scratched, recipe: ScratchRecipe, parts: Parts, store: PixelStore) -> Classifier:
+def _classifier_of(
+    found: Scratched, recipe: ScratchRecipe, parts: Parts, store: PixelStore, promises: Promises | None = None
+) -> Classifier:
     """The classifier that a training from random weights has come to."""
     return Classifier(
         found.head.cooled(found.temperature),
@@ -236,6 +244,8 @@ def _classifier_of(found: Scratched, recipe: ScratchRecipe, parts: Parts, store:
         weights=found.weights,
         temperature=found.temperature,
         seen=store.marks[: len(parts.train) + len(parts.validation)],
+        naming=promises.naming if promises else None,
+        novelty=promises.novelty if promises else None,
     )
 
 
@@ -271,6 +281,8 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
             store = looking.store
     with watch.stage("fine-tuning"):
         learnt = fine_tuned(learnt, recipe, held_out)
+    with watch.stage("promises"):
+        promises = promises_of(learnt, Origins.of(parts, store), recipe)
     classifier = Classifier(
         learnt.head.cooled(learnt.choices.temperature),
         parts.train.class_names,
@@ -280,6 +292,8 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         weights=learnt.weights,
         temperature=learnt.choices.temperature,
         seen=store.marks[: len(parts.train) + len(parts.validation)],
+        naming=promises.naming,
+        novelty=promises.novelty,
     )
     agreement = None
     if place is not None:
@@ -301,6 +315,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         computed=sum(each.computed for each in learnt.seen.features),
         answers=learnt.chosen.answers,
         looks=tuple(eye.looks),
+        promises=promises,
     )
 
 

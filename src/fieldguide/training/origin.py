@@ -20,7 +20,9 @@ SHOWN = 3  # names in a sentence
 
 
 def origin(store: PixelStore, watched: Watched, recipe: ScratchRecipe, precision: str) -> dict[str, Any]:
-    """What must be the same for a training to go on, ready for JSON: all but the number of epochs, which may grow.
+    """What must be the same for a training to go on, ready for JSON.
+
+    That is all but the number of epochs, which may grow, and what changes no weight.
 
     Args:
         store: the pictures of all parts, one after the other.
@@ -28,7 +30,7 @@ def origin(store: PixelStore, watched: Watched, recipe: ScratchRecipe, precision
         recipe: of the training.
         precision: Keras's policy.
     """
-    settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "reasons")}
+    settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "reasons", "error_rate")}
     return {
         "recipe": plain(settings),
         "precision": precision,

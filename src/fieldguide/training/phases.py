@@ -17,13 +17,13 @@ from fieldguide.model.head import Head
 from fieldguide.model.lite0 import weight_shapes
 from fieldguide.training.choose import PICTURES, Chosen, Fold, folds_for, learning_curve
 from fieldguide.training.dense import fit_dense
-from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, fine_tune
+from fieldguide.training.finetune import FEWEST_HELD_OUT, ROOM_TO_GAIN, Tuned, fine_tune
 from fieldguide.training.judging import Judge, about, judge_for
 from fieldguide.training.logistic import fit, problem_for
 from fieldguide.training.looking import Looking
 from fieldguide.training.reading import clearly_better, read
 from fieldguide.training.recipe import Recipe
-from fieldguide.training.record import Choices, Epoch, Trial
+from fieldguide.training.record import Answers, Choices, Epoch, Trial
 from fieldguide.training.seen import Seen
 from fieldguide.words import counted
 
@@ -53,6 +53,8 @@ class Learnt:
     choices: Choices
     train_accuracy: Estimate
     chosen: Chosen
+    held: Answers  # of held-out pictures: by the network that is kept, or where it learnt from all, by those of folds
+    tuned: Tuned | None = None  # the trunk after fine-tuning, where that is kept
 
 
 def hold_out(parts: Parts, recipe: Recipe) -> HeldOut:
@@ -114,7 +116,7 @@ def fit_head(seen: Seen, looking: Looking, recipe: Recipe, held_out: HeldOut, tr
         judged_by=held_out.judged_by,
     )
     epochs = (*epochs[:-1], replace(epochs[-1], chosen=True))  # trained to convergence
-    return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen)
+    return Learnt(head, seen, seen.weights, epochs, choices, wilson(right, count), chosen, chosen.answers)
 
 
 def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ...]) -> Learnt:
@@ -142,7 +144,7 @@ def _dense(seen: Seen, recipe: Recipe, held_out: HeldOut, tried: tuple[Trial, ..
         judged_by=held_out.judged_by,
     )
     right = wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted))
-    return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen)
+    return Learnt(found.head, seen, seen.weights, found.epochs, choices, right, chosen, chosen.answers)
 
 
 def _fitted(seen: Seen, pictures: np.ndarray, chosen: Chosen) -> Head:
@@ -208,6 +210,8 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
         choices=choices,
         train_accuracy=wilson(round(best.accuracy * len(fold.fitted)), len(fold.fitted)),
         chosen=chosen,
+        held=Answers(fold.held, truth, softmax(tuned.logits, choices.temperature)),
+        tuned=tuned,
     )
 
 

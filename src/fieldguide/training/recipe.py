@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from fieldguide.answers.naming import ERROR_RATE
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import SAMPLINGS, Mixing
@@ -94,6 +95,8 @@ class Recipe:
     mixing: Mixing = field(
         default_factory=Mixing
     )  # of the activations that are trained on, likewise: "none" or "mix_up"
+    # Share of new pictures of the same kind whose class may stay unnamed, and of those that may be called unlike all.
+    error_rate: float = ERROR_RATE
     seed: int = 0
     reasons: tuple[str, ...] = ()  # one line for each thing that was chosen
 
@@ -163,6 +166,7 @@ class Recipe:
         for name in ("fine_tune_rate", "head_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a number between 0 and 1.")
+        object.__setattr__(self, "error_rate", error_rate_of(self.error_rate))
 
     def _require_larger(self, larger: tuple[int, int]) -> None:
         if len(larger) != 2 or not all(_whole(side, 32, LARGEST) for side in larger) or larger <= self.target_size:
@@ -284,6 +288,20 @@ class Recipe:
     def to_dict(self) -> dict[str, object]:
         """All fields, ready for JSON."""
         return {**asdict(self), "augment": self.augment.changed() if self.views > 1 else None}
+
+
+def error_rate_of(rate: object) -> float:
+    """The share of answers that may be wrong, seen to be one.
+
+    Raises:
+        InputError: it is no number, or out of range.
+
+    Example:
+        >>> error_rate_of(1.5)
+        Traceback (most recent call last):
+        fieldguide.errors.InputError: error_rate is 1.5; expected a share above 0 and below 0.5, such as 0.05.
+    """
+    return number("error_rate", rate, "a share above 0 and below 0.5, such as 0.05", lambda share: 0 < share < 0.5)
 
 
 def _whole(number: object, smallest: int, largest: float = math.inf) -> bool:

@@ -39,6 +39,7 @@ class Scratched:
     """What a training from random weights came to."""
 
     head: Head  # not yet calibrated
+    logits: np.ndarray  # float32 (held, units), of the watched pictures, not yet calibrated
     weights: dict[str, np.ndarray]  # of the body
     epochs: tuple[Epoch, ...]
     temperature: float
@@ -188,6 +189,7 @@ class Training:
         temperature = fit_temperature(logits, self.store.dataset.labels[held]) if self.watched.chooses else 1.0
         return Scratched(
             head=head,
+            logits=logits,
             weights=body,
             epochs=tuple(epochs),
             temperature=temperature,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fieldguide.answers.naming import ERROR_RATE
 from fieldguide.augmentation.presets import preset_called, preset_named, settings_called
 from fieldguide.augmentation.settings import Settings
 from fieldguide.batches import SAMPLINGS, Batches, Mixing
@@ -22,6 +23,7 @@ from fieldguide.errors import InputError
 from fieldguide.model.nets import LARGEST, SMALLEST, Net
 from fieldguide.training.losses import require_loss
 from fieldguide.training.optimiser import USUAL_PATIENCE, Optimiser
+from fieldguide.training.recipe import error_rate_of
 from fieldguide.training.stopping import Stopping, Targets
 from fieldguide.training.usual import (
     USUAL_EPOCHS,
@@ -67,6 +69,8 @@ class ScratchRecipe:
         stopping: early stopping, which needs held-out pictures; None trains all epochs and keeps the last one.
         targets: accuracies at which the training ends; likewise.
         precision: of the arithmetic: "auto" is half precision where the hardware gains by it, else "float32".
+        error_rate: share of new pictures of the same kind whose class may stay unnamed, and of those that may be called
+            unlike all that was learnt from.
         seed: of everything random.
         reasons: one line for each thing that was chosen.
 
@@ -100,6 +104,7 @@ class ScratchRecipe:
     stopping: Stopping | None = None
     targets: Targets | None = None
     precision: str = "auto"
+    error_rate: float = ERROR_RATE
     seed: int = 0
     reasons: tuple[str, ...] = ()
 
@@ -136,6 +141,7 @@ class ScratchRecipe:
         if self.growth and self.net.pooling == "flatten":
             raise InputError("growth needs a network that takes pictures of any size: pool by the average.")
         self._check_patience()
+        object.__setattr__(self, "error_rate", error_rate_of(self.error_rate))
 
     def _check_kinds(self) -> None:
         """That what is a record of its own is one."""

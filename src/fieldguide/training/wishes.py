@@ -42,7 +42,7 @@ _OPTIMISER: Mapping[str, str] = MappingProxyType(
 )
 _OWN = (
     *("epochs", "batch_size", "label_smoothing", "class_weights", "sampling", "loss", "gamma", "average"),
-    "precision",
+    *("precision", "error_rate"),
 )
 _STOPPING: Mapping[str, str] = MappingProxyType({"metric": "metric", "patience": "patience", "minimum": "minimum"})
 _OF_SCRATCH = frozenset({*_NET, *_OPTIMISER, *_OWN, *_STOPPING, "side", "augment", "mix", "target"})
@@ -116,6 +116,7 @@ class Wishes:
     fine_tune_epochs: int | None = None
     fine_tune_rate: float | None = None
     judge_by: str | None = None
+    error_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
