@@ -36,6 +36,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dropout 0.5": {"dropout": 0.5},
     "grey": {"grayscale": True},
     "grey, dropout 0.5": {"grayscale": True, "dropout": 0.5},
+    "grey, dropout 0.5, mix-up": {"grayscale": True, "dropout": 0.5, "mix": "mix_up"},
+    "grey, dropout 0.5, CutMix": {"grayscale": True, "dropout": 0.5, "mix": "cut_mix"},
+    "grey, dropout 0.5, 40 epochs": {"grayscale": True, "dropout": 0.5, "epochs": 40},
 }
 RESULTS = Path(__file__).resolve().parent / "results" / "unseen_hands.csv"
 PACKAGES = ("fieldguide", "keras", "tensorflow", "numpy")
