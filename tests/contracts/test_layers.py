@@ -18,8 +18,9 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
     0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
-    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.listed data.known "
-    "data.soundness data.samples data.tables data.decisions data.corrections",
+    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.tables data.table_file "
+    "data.columns data.named data.dataset data.labelled data.listed data.known "
+    "data.soundness data.samples data.decisions data.corrections",
     2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
