@@ -110,7 +110,7 @@ def run_job(
     _refuse_shares_of_parts(data, validation, test)
     if folds is not None:
         refuse_what_cannot_be_folded(data, folds)
-    with _new_folder(Path(source), folder) as place:
+    with new_folder(Path(source), folder) as place:
         return _trained(asked, data, place, watch, started)
 
 
@@ -226,8 +226,12 @@ def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float
 
 
 @contextmanager
-def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
+def new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
     """The run's folder, known to take files; gone again if the block ends in an error before anything was written.
+
+    Args:
+        source: of the pictures.
+        folder: that was asked for; None for a new one among the runs.
 
     A folder that holds something is never written into.
     """

@@ -26,7 +26,7 @@ from fieldguide.model import archive
 from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
-from fieldguide.model.note import FORMAT, checked
+from fieldguide.model.note import FORMAT, TAGS_FORMAT, checked
 from fieldguide.model.trunk import Trunk
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
@@ -201,10 +201,10 @@ def test_a_note_that_is_no_object_is_refused(content: bytes, tmp_path: Path) -> 
 
 
 def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
-    path = noted(tmp_path / "new.keras", {**GOOD, "format": FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
+    path = noted(tmp_path / "new.keras", {**GOOD, "format": TAGS_FORMAT + 1, "fieldguide": "9.1", "resize": "warp"})
     with pytest.raises(
         ModelError,
-        match=r"new\.keras has format 5, written by fieldguide '9\.1'.*reads formats 2 to 4.*upgrade fieldguide",
+        match=r"new\.keras has format 6, written by fieldguide '9\.1'.*reads formats 2 to 5.*upgrade fieldguide",
     ):
         archive.read_note(path)
 
@@ -234,7 +234,7 @@ def test_a_file_of_a_format_before_is_still_read(number: int, model: Path, tmp_p
     old = changed(model, tmp_path / "old.keras", written_before)
     assert archive.read_note(old) == archive.read_note(model)
     np.testing.assert_array_equal(load(old).head.kernel, load(model).head.kernel)
-    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 4"):
+    with pytest.raises(ModelError, match=r"older\.keras has format 1.*reads formats 2 to 5"):
         archive.read_note(noted(tmp_path / "older.keras", {**GOOD, "format": 1}))
 
 

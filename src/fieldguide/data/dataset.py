@@ -11,18 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.data.columns import TableOptions, columns_of
+from fieldguide.data.division import divided_by
 from fieldguide.data.named import PARTS as PARTS
 from fieldguide.data.named import TableSource, listing_of
 from fieldguide.data.named import relative as relative
 from fieldguide.data.table_file import read_table_file
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
-from fieldguide.place import are_of_runs, holds_runs, run_among
+from fieldguide.place import are_of_runs, run_among
 from fieldguide.words import counted
-
-_PART_OF_FOLDER = {
-    "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ class Dataset:
             raise FileError(f"{root} is a file; a folder with one folder of pictures for each class was expected.")
         listing = _Listing(root)
         folders = listing.folders_of(root)
-        divided = _divided(root, [folder.name for folder in folders])
+        divided = divided_by(root, [folder.name for folder in folders])
         classes = [(folder, 0) for folder in folders]
         if divided:
             classes = [(folder, part) for name, part in divided.items() for folder in listing.folders_of(root / name)]
@@ -372,32 +369,3 @@ class _Listing:
             raise InputError(
                 f"the class folder '{empty[0]}' in {self.root} holds no files: add pictures, or remove the folder."
             )
-
-
-def _divided(root: Path, folders: Sequence[str]) -> dict[str, int]:
-    """folder -> part, an index into PARTS, if the folders are parts of a divided set rather than classes."""
-    parts = {name: _PART_OF_FOLDER[name.lower()] for name in folders if name.lower() in _PART_OF_FOLDER}
-    if not any(_has_folders(root / name) for name in parts):
-        return {}
-    others = sorted(set(folders) - set(parts))
-    if 0 not in parts.values():
-        if others:
-            return {}
-        raise InputError(f"{root} holds {' and '.join(sorted(parts))}, but no train folder: add one.")
-    if others:
-        for name in others:
-            if holds_runs(root / name):
-                raise run_among(root / name, root)
-        raise InputError(
-            f"{root} holds both parts ({', '.join(sorted(parts))}) and other folders ({', '.join(others[:3])}): "
-            "move the others away, or give one folder for each class."
-        )
-    if len(set(parts.values())) < len(parts):
-        raise InputError(f"{root} holds the same part twice ({', '.join(sorted(parts))}): merge them.")
-    return dict(sorted(parts.items(), key=lambda item: item[1]))
-
-
-def _has_folders(place: Path) -> bool:
-    with explained(place, "read the folder"):
-        names = os.listdir(place)  # noqa: PTH208
-    return any(os.path.isdir(place / name) and not is_hidden(name) for name in names)  # noqa: PTH112

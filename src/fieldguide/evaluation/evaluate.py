@@ -13,7 +13,7 @@ from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.metrics import Score, score
-from fieldguide.model.classifier import Classifier
+from fieldguide.model.classifier import Classifier, TagClassifier
 from fieldguide.training import features as computing
 from fieldguide.words import counted
 
@@ -104,6 +104,8 @@ def _require(classifier: object, data: object) -> None:
         raise InputTypeError(
             f"classifier is {said(classifier)}; expected a Classifier, such as run.classifier or fg.load('runs/birds')."
         )
+    if isinstance(classifier, TagClassifier):
+        raise InputTypeError("classifier has several labels for a picture; expected one label: use fg.evaluate_tags.")
     if not isinstance(data, Dataset):
         raise InputTypeError(f"data is {said(data)}; expected a Dataset, such as parts.test or {reading(data)}.")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,11 @@ from fieldguide.errors import FileError, InputError, ModelError, PictureError
 from fieldguide.model import archive
 from fieldguide.model.engine import Engine, NetEngine, trunk_engine
 from fieldguide.model.head import Head, units_for
-from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import require_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
+from fieldguide.model.sound import compare_readers, sound
+from fieldguide.model.tag_predictions import TagPrediction, TagPredictions
 from fieldguide.model.trunk import BUNDLED, Trunk
 from fieldguide.parallel import bounded_map
 from fieldguide.version import __version__
@@ -88,7 +89,7 @@ class Classifier:
         Raises:
             InputError: if the head does not fit the classes, or head, weights or size do not fit the network.
         """
-        if head.kernel.shape[1] != units_for(len(class_names)):
+        if head.kernel.shape[1] != (len(class_names) if head.independent else units_for(len(class_names))):
             raise InputError(
                 f"{len(class_names)} classes were given to a head with {head.kernel.shape[1]} output units."
             )
@@ -174,7 +175,12 @@ class Classifier:
         path = files.path_of("path", path, "birds.keras")
         if path.suffix != ".keras":
             raise InputError(f"a model cannot be saved as {path}: give it a name that ends in .keras.")
-        note = archive.Note(
+        archive.write(path, self.keras_model, self._note(), self.seen)
+        return path
+
+    def _note(self) -> archive.Note:
+        """What must be known of it besides its layers."""
+        return archive.Note(
             class_names=self.class_names,
             target_size=self.target_size,
             resize=self.resize,
@@ -186,8 +192,6 @@ class Classifier:
             decoder=decode.DECODER_VERSION,
             fieldguide=__version__,
         )
-        archive.write(path, self.keras_model, note, self.seen)
-        return path
 
     def _read(self, path: Path) -> tuple[Path, np.ndarray | None, str]:
         try:
@@ -196,11 +200,120 @@ class Classifier:
             return path, None, _shut(path) or str(error)
 
 
+class TagClassifier(Classifier):
+    """Tells which of some classes a picture shows: several, one or none, each with a calibrated probability.
+
+    `fieldguide.train_tags` makes one and `fieldguide.load` brings one back. Its probabilities are sigmoids, one
+    for each class, and need not sum to 1.
+
+    Attributes:
+        thresholds: the probability of each class from which it is said to be shown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fieldguide.model.head import Head
+        >>> head = Head(np.zeros((1280, 2), np.float32), np.array([2.0, -2.0], np.float32), independent=True)
+        >>> guide = TagClassifier(head, ("beach", "sunset"), thresholds=(0.5, 0.3))
+        >>> guide
+        <TagClassifier of 2 classes (beach, sunset) at 224x224>
+        >>> guide.predict("new/horse6-004.jpg")[0].labels
+        ('beach',)
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        class_names: Sequence[str],
+        *,
+        thresholds: Sequence[float],
+        target_size: tuple[int, int] = (224, 224),
+        resize: str = "crop",
+        trunk: Trunk = BUNDLED,
+        weights: Mapping[str, np.ndarray] | None = None,
+        temperature: float = 1.0,
+        seen: np.ndarray | None = None,
+    ) -> None:
+        """A classifier from its parts, which are as of `Classifier`.
+
+        Args:
+            head: calibrated, with an independent unit for each class.
+            class_names: two or more.
+            thresholds: one for each class, 0..1.
+            target_size: (height, width) in pixels.
+            resize: "crop", "squash" or "pad".
+            trunk: the pretrained network.
+            weights: of the backbone where they are not the bundled ones.
+            temperature: that `head` was cooled by.
+            seen: marks of the pictures it learnt from.
+
+        Raises:
+            InputError: if head or thresholds do not fit the classes.
+        """
+        if not head.independent or len(thresholds) != len(class_names):
+            raise InputError(
+                f"a head {'with' if head.independent else 'without'} independent units and {len(thresholds)} "
+                f"thresholds came for {len(class_names)} classes; expected such a head, and one threshold for each."
+            )
+        super().__init__(
+            head,
+            class_names,
+            target_size=target_size,
+            resize=resize,
+            trunk=trunk,
+            weights=weights,
+            temperature=temperature,
+            seen=seen,
+        )
+        self.thresholds = tuple(float(each) for each in thresholds)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("<Classifier", "<TagClassifier", 1)
+
+    def predict(self, pictures: str | Path | Iterable[str | Path]) -> TagPredictions:
+        """The classes that pictures show, and the probability of each class.
+
+        Args:
+            pictures: as of `Classifier.predict`.
+
+        Returns:
+            TagPredictions, one for each file found, in order; those that cannot be read carry the reason.
+
+        Raises:
+            FileError: if a name fits nothing.
+
+        Example:
+            >>> import numpy as np
+            >>> from fieldguide.model.head import Head
+            >>> head = Head(np.zeros((1280, 2), np.float32), np.array([2.0, -2.0], np.float32), independent=True)
+            >>> guide = TagClassifier(head, ("beach", "sunset"), thresholds=(0.5, 0.1))
+            >>> print(guide.predict(["new/horse6-004.jpg", "new/notes.txt"]))
+            file                                      shows
+            new/horse6-004.jpg                        beach 88%, sunset 12%
+            new/notes.txt                             not read: not a picture: text
+        """
+        return TagPredictions(self.class_names, tuple(self.stream(find_pictures(pictures))))
+
+    def stream(self, paths: Iterable[Path]) -> Iterator[TagPrediction]:
+        """Predictions one by one, in order, in memory that does not grow with their number.
+
+        Args:
+            paths: of picture files; consumed lazily.
+        """
+        for one in super().stream(paths):
+            yield TagPrediction(one.path, self.class_names, one.probabilities, one.reason, self.thresholds)
+
+    def _note(self) -> archive.Note:
+        return replace(super()._note(), thresholds=self.thresholds)
+
+
 def load(path: str | Path) -> Classifier:
     """The classifier in a run folder or a `.keras` file that fieldguide wrote.
 
     Args:
         path: a run folder such as `runs/photos-20261123-1412`, or the `model.keras` in it.
+
+    Returns:
+        A Classifier; a TagClassifier where pictures have several labels.
 
     Raises:
         InputTypeError: if the path is none.
@@ -230,8 +343,20 @@ def load(path: str | Path) -> Classifier:
         if not path.is_file():  # reading a pipe would wait for somebody to write to it
             raise FileError(f"{path} is a device or a pipe: a model is read from a file or a run folder.")
     note = archive.read_note(path)
-    _compare_readers(path, note)
-    head, weights = _sound(path, archive.read_weights(path), note)
+    compare_readers(path, note)
+    head, weights = sound(path, archive.read_weights(path), note)
+    if note.thresholds:
+        return TagClassifier(
+            head,
+            note.class_names,
+            thresholds=note.thresholds,
+            target_size=note.target_size,
+            resize=note.resize,
+            trunk=note.trunk or BUNDLED,
+            weights=weights,
+            temperature=note.temperature,
+            seen=archive.read_seen(path),
+        )
     return Classifier(
         head,
         note.class_names,
@@ -243,42 +368,6 @@ def load(path: str | Path) -> Classifier:
         temperature=note.temperature,
         seen=archive.read_seen(path),
     )
-
-
-def _compare_readers(path: Path, note: archive.Note) -> None:
-    """Whether pictures are read as they were when the model learnt: other pixels are other probabilities."""
-    if note.decoder > decode.DECODER_VERSION:
-        raise ModelError(
-            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
-            f"{decode.DECODER_VERSION}: upgrade fieldguide (it was written by {note.fieldguide!r})."
-        )
-    if note.decoder < decode.DECODER_VERSION:
-        warnings.warn(
-            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
-            f"{decode.DECODER_VERSION}: its figures may differ slightly; measure again, or train again.",
-            stacklevel=3,
-        )
-
-
-def _sound(path: Path, weights: dict[str, np.ndarray], note: archive.Note) -> tuple[Head, dict[str, np.ndarray] | None]:
-    """The head, and the network's weights if they are not the bundled ones, once they are seen to be numbers."""
-    if not all(np.isfinite(value).all() for value in weights.values()):
-        raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
-    hidden = [tuple(weights.pop(f"hidden{place}/{part}") for part in ("kernel", "bias")) for place in _hidden(note)]
-    head = Head(
-        weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"), tuple((one, two) for one, two in hidden)
-    )
-    if note.trunk is None or not note.trunk.bundled:
-        return head, weights
-    bundled = bundled_weights()
-    # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
-    same = all(np.array_equal(value, bundled[name]) for name, value in weights.items())
-    return head, None if same else weights
-
-
-def _hidden(note: archive.Note) -> range:
-    """The numbers of the head's hidden layers."""
-    return range(1, len(note.hidden) + 1)
 
 
 def _shut(path: Path) -> str:

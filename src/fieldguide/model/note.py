@@ -9,11 +9,13 @@ from typing import Any
 
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.errors import InputError, ModelError
+from fieldguide.model.head import units_for
 from fieldguide.model.nets import Net
 from fieldguide.model.trunk import Trunk
 
+TAGS_FORMAT = 5  # of a classifier whose classes are questions of their own, which earlier versions must not read
 FORMAT = 4  # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks
-READABLE = (2, 3, FORMAT)
+READABLE = (2, 3, FORMAT, TAGS_FORMAT)
 MOST_WIDTH = 65_536  # of a head's hidden layer
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024  # of a backbone's pictures; a net has bounds of its own
 
@@ -32,11 +34,21 @@ class Note:
     fieldguide: str  # version that wrote it
     net: Net | None = None  # the network, where it was trained from scratch
     hidden: tuple[int, ...] = ()  # widths of the head's hidden layers
+    # Where each class is a question of its own (sigmoid outputs): the probability from which it is said to be shown.
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Output units of the head."""
+        return len(self.class_names) if self.thresholds else units_for(len(self.class_names))
 
     def to_dict(self) -> dict[str, Any]:
         """Format and fields, ready for JSON."""
         net = self.net.to_dict() if self.net else None
-        return {"format": FORMAT, **asdict(self), "net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
+        fields = {**asdict(self), "net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
+        if not self.thresholds:
+            del fields["thresholds"]
+        return {"format": TAGS_FORMAT if self.thresholds else FORMAT, **fields}
 
 
 def checked(path: str | Path, fields: dict[str, Any]) -> Note:
@@ -56,7 +68,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         writer = str(fields.get("fieldguide"))[:40]
         raise ModelError(
             f"{path} has format {number}, written by fieldguide {writer!r}; this version reads formats "
-            f"{READABLE[0]} to {FORMAT}: upgrade fieldguide, or train the model again."
+            f"{READABLE[0]} to {READABLE[-1]}: upgrade fieldguide, or train the model again."
         )
     size: Any = fields.get("target_size")
     good = (
@@ -71,6 +83,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         and isinstance(fields.get("temperature"), float)
         and 0 < fields["temperature"] < math.inf
         and isinstance(fields.get("decoder"), int)
+        and _good_thresholds(fields)
     )
     if not good:
         raise ModelError(f"{path} is damaged: what its note says makes no sense. Copy it again, or train it again.")
@@ -85,6 +98,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         temperature=fields["temperature"],
         decoder=fields["decoder"],
         fieldguide=str(fields.get("fieldguide"))[:40],
+        thresholds=tuple(fields.get("thresholds", ())),
     )
 
 
@@ -101,10 +115,19 @@ def _good_widths(widths: Any) -> bool:
     return isinstance(widths, list) and all(type(each) is int and 0 < each <= MOST_WIDTH for each in widths)
 
 
+def _good_thresholds(fields: dict[str, Any]) -> bool:
+    """Whether there is a threshold for each class where classes are questions of their own, and none elsewhere."""
+    found = fields.get("thresholds", [])
+    if fields["format"] != TAGS_FORMAT:
+        return found == []
+    whole = isinstance(found, list) and len(found) == len(fields["class_names"])
+    return whole and all(isinstance(each, float) and 0 <= each <= 1 for each in found)
+
+
 def _good_network(fields: dict[str, Any]) -> bool:
     """Whether the note says which network it is: a trunk, or a net by settings that fit the picture size."""
     size = fields["target_size"]
-    wanted = {2: {"backbone"}, 3: {"backbone", "net"}, 4: {"trunk", "net"}}[fields["format"]]
+    wanted = {2: {"backbone"}, 3: {"backbone", "net"}, 4: {"trunk", "net"}, 5: {"trunk", "net"}}[fields["format"]]
     if not wanted <= {*fields}:
         return False
     try:
