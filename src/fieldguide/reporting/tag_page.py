@@ -128,35 +128,43 @@ def _comparison(run: TagRun, score: TagScore) -> str:
 
 
 def _classes(score: TagScore) -> str:
-    def cells(known: Estimate) -> str:
-        if not known.n:
-            return '<td class="number">&ndash;</td><td class="range"></td>'
-        return f'<td class="number">{percent(known.value)}</td><td class="range">{interval(known)}</td>'
-
-    rows = []
+    """How far each class is told, and what comes of it at its threshold, a table each."""
+    ranked, decided = [], []
     for one in score.classes:
-        known = one.average_precision
+        known, start = one.average_precision, f'<tr><th scope="row">{name(one.name)}</th>'
         figure = '<td class="number">&ndash;</td><td class="range">no pictures</td>'
         if one.support:
             range_ = f"{known.low:.3f}&ndash;{known.high:.3f}"
             figure = f'<td class="number">{known.value:.3f}</td><td class="range">{range_}</td>'
-        rows.append(
-            f'<tr><th scope="row">{name(one.name)}</th><td class="number">{one.support:,}</td>{figure}'
-            f'<td class="wide">{plots.interval_bar(known)}</td><td class="number">{one.threshold:.2f}</td>'
-            f"{cells(one.precision)}{cells(one.recall)}{cells(one.f1)}</tr>"
-        )
-    titles = ("pictures", "average precision", "95% CI", "", "said from", "precision", "95% CI", "recall", "95% CI")
-    head = "".join(f'<th scope="col" class="number">{title}</th>' for title in (*titles, "F1", "95% CI"))
-    table = (
-        f'<table><thead><tr><th scope="col" class="text">class</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
-    )
+        bar = f'<td class="wide">{plots.interval_bar(known)}</td>'
+        ranked.append(f'{start}<td class="number">{one.support:,}</td>{figure}{bar}</tr>')
+        shares = "".join(_share(each) for each in (one.precision, one.recall, one.f1))
+        decided.append(f'{start}<td class="number">{one.threshold:.2f}</td>{shares}</tr>')
     told = (
         "<p>Average precision: how far the pictures that show a class are ranked before the others, whatever the "
-        "threshold. A class is said to be shown from the probability under <i>said from</i> on, chosen on held-out "
-        "training pictures for the highest F1. Precision: of those that it was said of, how many show it. Recall: of "
-        f"those that show it, of how many it was said. n={score.n:,}, {score.different:,} of them different.</p>"
+        f"threshold. n={score.n:,}, {score.different:,} of them different.</p>"
     )
-    return section("classes", "Class by class", told + scrolling("The classes", f"{table}</table>"))
+    then = (
+        "<p>A class is said to be shown from the probability under <i>said from</i> on, chosen on held-out pictures "
+        "for the highest F1. Precision: of those that it was said of, how many show it. Recall: of those that show it, of "
+        "how many it was said. F1 is the harmonic mean of both.</p>"
+    )
+    first = _table(("pictures", "average precision", "95% CI", ""), ranked, "How far the classes are told")
+    columns = ("said from", "precision", "95% CI", "recall", "95% CI", "F1", "95% CI")
+    return section("classes", "Class by class", told + first + then + _table(columns, decided, "At the thresholds"))
+
+
+def _share(known: Estimate) -> str:
+    if not known.n:
+        return '<td class="number">&ndash;</td><td class="range"></td>'
+    return f'<td class="number">{percent(known.value)}</td><td class="range">{interval(known)}</td>'
+
+
+def _table(titles: tuple[str, ...], rows: list[str], label: str) -> str:
+    """A table of the classes, which scrolls where it is too wide."""
+    head = "".join(f'<th scope="col" class="number">{title}</th>' for title in titles)
+    start = f'<table><thead><tr><th scope="col" class="text">class</th>{head}</tr></thead>'
+    return scrolling(label, f"{start}<tbody>{''.join(rows)}</tbody></table>")
 
 
 def _curves(score: TagScore, drawn: tuple[TagClassScore, ...]) -> str:
