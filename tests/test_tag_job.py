@@ -24,7 +24,7 @@ from fieldguide.model.head import Head
 from fieldguide.tag_job import TagOutcome, run_tag_job
 from fieldguide.training.choose import Fold
 from fieldguide.training.logistic import Examples, fit
-from fieldguide.training.tag_choose import choose_tags, problem_of, tag_folds
+from fieldguide.training.tag_choose import choose_tags, fitted_tags, problem_of, tag_folds
 from fieldguide.training.tagging import train_tags
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.
@@ -106,7 +106,7 @@ def test_the_saved_model_is_understood(
     predictions = guide.predict([place / name for name in score.names])
     stated = np.array([one.probabilities for one in predictions])
     np.testing.assert_allclose(stated, score.probabilities, atol=1e-5)
-    assert [set(one.labels) for one in predictions] == [
+    assert [set(str(one.label).split(";")) - {""} for one in predictions] == [
         {name for name, on in zip(CLASSES, said, strict=True) if on} for said in score.said
     ]
     (tmp_path / "notes.txt").write_text("none")
@@ -116,7 +116,7 @@ def test_the_saved_model_is_understood(
     assert lines[0].split() == ["file", "shows"] and "not read: not a picture: text" in lines[2]
     assert main(["predict", run, file, "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
-    assert told["labels"] == list(predictions[0].labels) and set(told["probabilities"]) == set(CLASSES)
+    assert ";".join(told["labels"]) == predictions[0].label and set(told["probabilities"]) == set(CLASSES)
     assert main(["predict", run, file, str(tmp_path / "notes.txt"), "--csv", str(tmp_path / "out.csv")]) == 0
     with (tmp_path / "out.csv").open(newline="") as handle:
         first, second = csv.DictReader(handle)
@@ -231,3 +231,15 @@ def test_each_class_is_a_regression_of_its_own() -> None:
     assert (chosen.truth == labels[chosen.rows]).all()
     assert set(chosen.penalties.tolist()) <= {1.0, 0.1, 0.01, 0.001}
     assert chosen.probabilities.min() >= 0 and chosen.probabilities.max() <= 1
+
+
+def test_a_fit_in_fewer_dimensions_is_the_same_fit() -> None:
+    rng = np.random.default_rng(6)
+    features = (3 + rng.normal(size=(50, 200)) * rng.uniform(0.1, 5, 200)).astype(np.float32)
+    features[:, 7] = 1.0  # the same everywhere carries nothing
+    examples = Examples(features, rng.random((50, 3)) < 0.4, 3)
+    rows, penalties = np.arange(40), np.array([0.3, 0.1, 0.03])
+    (own,), _ = fit(examples, [problem_of(examples, rows)], penalty=penalties, tolerance=1e-7)
+    found = fitted_tags(examples, rows, penalties)
+    assert found.independent
+    np.testing.assert_allclose(found.logits(features), own.logits(features), atol=0.03)

@@ -120,6 +120,13 @@ def test_groups_stay_together_and_two_of_a_label_go_to_two_parts() -> None:
     assert len(set(assign_tags(labels[:, 2:], groups, [0.5, 0.5], seed=0).tolist())) == 2  # of no label at all
 
 
+def test_pictures_of_one_label_and_of_two_are_divided_alike() -> None:
+    labels = np.repeat(np.array([[1, 0], [0, 1], [1, 1], [0, 0]], bool), [8, 8, 16, 20], axis=0)
+    part_of = assign_tags(labels, np.arange(52), (0.75, 0.25), seed=0)
+    kinds = labels @ np.array([1, 2])
+    assert [int((part_of[kinds == kind] == 1).sum()) for kind in (1, 2, 3, 0)] == [2, 2, 4, 5]
+
+
 def made(place: Path, rows: Sequence[tuple[str, ...]], header: Sequence[str] = ("file", "tags")) -> TaggedDataset:
     """A table of real pictures, another scene for each name."""
     path = written(place, header, rows)

@@ -16,6 +16,7 @@ from fieldguide.data.tagged import TaggedDataset
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import InputError, InputTypeError
 
+FEWEST_OF_A_PAIR, MOST_PAIRS = 2, 500  # pictures that show both of two labels; pairs that are shared out
 FEWEST_OF_A_CLASS = 2  # pictures that show it, no copies of each other: one to learn from, one to see if it was learnt
 
 
@@ -146,8 +147,9 @@ def split_readable(
 def assign_tags(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
     """A part for every picture, whole groups at a time: label after label is shared out, the rarest that is left first.
 
-    A group goes where its label is most wanted; of parts that want it alike, to the one that wants most pictures. The
-    last groups of a label are kept for parts that have none of it yet, the first part first.
+    Pairs of labels are shared out as labels are, so that pictures of one label and of two are divided alike. A group
+    goes where its label is most wanted; of parts that want it alike, to the one that wants most pictures. The last
+    groups of a label are kept for parts that have none of it yet, the first part first.
 
     Args:
         labels: bool (n, classes).
@@ -159,8 +161,9 @@ def assign_tags(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
         int8 (n,), an index into `shares`.
 
     Source:
-        K. Sechidis, G. Tsoumakas, I. Vlahavas (2011), "On the stratification of multi-label data", ECML PKDD; here
-        for groups, with the rule for the last ones added.
+        K. Sechidis, G. Tsoumakas, I. Vlahavas (2011), "On the stratification of multi-label data", ECML PKDD; P.
+        Szymanski, T. Kajdanowicz (2017), "A network perspective on stratification of multi-label data", PMLR 74, for
+        the pairs; here for groups, with the rule for the last ones added.
 
     Example:
         >>> labels = np.array([[True], [True], [False], [False]])
@@ -171,39 +174,48 @@ def assign_tags(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     _, of_group = np.unique(groups, return_inverse=True)
     of_group = of_group.reshape(-1)
     sizes = np.bincount(of_group)
-    held = np.zeros((len(sizes), labels.shape[1]), np.int64)  # pictures of each label in each group
-    np.add.at(held, of_group, labels.astype(np.int64))
+    shown = np.concatenate([labels, _pairs(labels)], axis=1)
+    held = np.zeros((len(sizes), shown.shape[1]), np.int64)  # pictures of each label and pair in each group
+    np.add.at(held, of_group, shown.astype(np.int64))
     rng = np.random.default_rng((seed, len(sizes)))
     wanted = [part for part, share in enumerate(shares) if share > 0]
     share = np.array([shares[part] for part in wanted])
-    room, needs = share * sizes.sum(), share[:, None] * held.sum(axis=0)  # (parts,), (parts, labels)
-    got = np.zeros(needs.shape, bool)
+    room, needs = share * sizes.sum(), share[:, None] * held.sum(axis=0)  # (parts,), (parts, labels and pairs)
+    got, remaining = np.zeros(needs.shape, bool), (held > 0).sum(axis=0)
     part_of_group = np.full(len(sizes), -1, np.int64)
-    left = rng.permutation(len(sizes))
-    left = left[np.argsort(-sizes[left], kind="stable")]  # large groups first, while there is room
+    order = rng.permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups first, while there is room
 
     def put(group: int, part: int) -> None:
         part_of_group[group] = part
         room[part] -= sizes[group]
         needs[part] -= held[group]
         got[part] |= held[group] > 0
+        remaining[held[group] > 0] -= 1
 
-    while len(left) and (counts := (held[left] > 0).sum(axis=0)).any():
-        label = int(np.where(counts > 0, counts, len(left) + 1).argmin())
-        members = left[held[left, label] > 0]
+    def any_of(best: np.ndarray) -> int:
+        return int(rng.choice(best[room[best] >= room[best].max() - 1e-9]))
+
+    while remaining.any():
+        label = int(np.where(remaining > 0, remaining, len(sizes) + 1).argmin())
+        members = order[(held[order, label] > 0) & (part_of_group[order] < 0)]
         for place, group in enumerate(members):
             empty = np.flatnonzero(~got[:, label])
-            if len(empty) > 0 and len(empty) >= len(members) - place:
+            if label < labels.shape[1] and len(empty) > 0 and len(empty) >= len(members) - place:
                 put(int(group), int(empty[0]))
-                continue
-            best = np.flatnonzero(needs[:, label] >= needs[:, label].max() - 1e-9)
-            best = best[room[best] >= room[best].max() - 1e-9]
-            put(int(group), int(rng.choice(best)))
-        left = left[part_of_group[left] < 0]
-    for group in left:
-        best = np.flatnonzero(room >= room.max() - 1e-9)
-        put(int(group), int(rng.choice(best)))
+            else:
+                put(int(group), any_of(np.flatnonzero(needs[:, label] >= needs[:, label].max() - 1e-9)))
+    for group in order[part_of_group[order] < 0]:
+        put(int(group), any_of(np.arange(len(wanted))))
     return np.array(wanted, np.int8)[part_of_group][of_group]
+
+
+def _pairs(labels: np.ndarray) -> np.ndarray:
+    """Which pictures show both of two labels: bool (n, pairs), the commonest pairs where there are many."""
+    both = np.triu(labels.T.astype(np.int64) @ labels.astype(np.int64), 1)
+    first, second = np.nonzero(both >= FEWEST_OF_A_PAIR)
+    kept = np.argsort(-both[first, second], kind="stable")[:MOST_PAIRS]
+    return np.asarray(labels[:, first[kept]] & labels[:, second[kept]])
 
 
 def _leaks(data: TaggedDataset, part_of: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> tuple[Leak, ...]:

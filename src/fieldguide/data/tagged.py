@@ -35,12 +35,12 @@ class TaggedDataset:
     Example:
         >>> import fieldguide as fg
         >>> rows = "file,tags\\nhorses/horse01-0.jpg,animal;outdoors\\nhumans/human01-00.jpg,outdoors\\n"
-        >>> _ = Path("tags.csv").write_text(rows + "humans/human01-01.jpg,\\n")
+        >>> _ = Path("tags.csv").write_text(rows + "humans/human-copy.jpg,\\n")
         >>> data = fg.TaggedDataset.from_table("tags.csv", folder="photos")
         >>> print(data)
         3 pictures of 2 classes (animal 1, outdoors 2), 1 of none
         >>> data.labels.tolist()
-        [[True, True], [False, True], [False, False]]
+        [[True, True], [False, False], [False, True]]
     """
 
     root: Path

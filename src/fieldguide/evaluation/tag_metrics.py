@@ -266,7 +266,7 @@ def f1_estimate(hits: int, either: int, support: int) -> Estimate:
 
     Example:
         >>> print(f1_estimate(8, 10, 9))
-        0.889 (95% CI 0.658-0.970)
+        0.889 (95% CI 0.658-0.971)
     """
     if not support:
         return UNDEFINED

@@ -146,8 +146,8 @@ def _classes(score: TagScore) -> str:
     )
     then = (
         "<p>A class is said to be shown from the probability under <i>said from</i> on, chosen on held-out pictures "
-        "for the highest F1. Precision: of those that it was said of, how many show it. Recall: of those that show it, of "
-        "how many it was said. F1 is the harmonic mean of both.</p>"
+        "for the highest F1. Precision: of those that it was said of, how many show it. Recall: of those that show it, "
+        "of how many it was said. F1 is the harmonic mean of both.</p>"
     )
     first = _table(("pictures", "average precision", "95% CI", ""), ranked, "How far the classes are told")
     columns = ("said from", "precision", "95% CI", "recall", "95% CI", "F1", "95% CI")
