@@ -132,6 +132,8 @@ def test_it_is_measured_on_a_table_and_refused_where_one_label_is_expected(
     assert main(["evaluate", run, str(place / "tags.csv")]) == 0
     printed = capsys.readouterr().out
     assert "n=12 tags pictures" in printed and "28 pictures left out that it learnt from" in printed
+    assert main(["relabel", run, "--no-browser"]) == 2
+    assert "several labels each, and relabelling is for those with one" in capsys.readouterr().err
     assert main(["explain", run, str(place)]) == 2
     assert "several labels for a picture, and explaining is for those with one only" in capsys.readouterr().err
     assert main(["similar", run, str(next(place.glob("*.jpg"))), str(place), "--output", str(tmp_path / "s")]) == 2
@@ -170,7 +172,7 @@ def test_what_is_for_one_label_only_is_refused(place: Path, capsys: pytest.Captu
         assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert main(["rate", table]) == 2
-    assert "read it with fg.TaggedDataset.from_table" in capsys.readouterr().err
+    assert "several labels, or none, where one each was expected" in capsys.readouterr().err
 
 
 def test_check_looks_at_tags(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

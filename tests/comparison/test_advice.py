@@ -41,7 +41,7 @@ def asked_by(command: str, store: PixelStore) -> Recipe | ScratchRecipe:
     parser = argparse.ArgumentParser()
     add_train(parser)
     options = parser.parse_args(words)
-    assert options.folder == PLACE
+    assert options.folder == Path(PLACE[0])
     return Wishes(options.recipe, **wished(options)).recipe_for(store, seed=options.seed or 0).with_(reasons=())
 
 

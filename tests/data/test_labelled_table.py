@@ -125,8 +125,12 @@ def test_a_column_of_0_and_1_for_each_class_with_one_1_a_row_is_a_label(place: P
         (("file", "label"), [("a.jpg", ""), ("b.jpg", "")], "has no label: a classifier needs at least two"),
         (("file", "label"), [("a.jpg", "cat"), ("e.jpg", "dog")], "none of the files of class 'dog' in"),
         (("file", "label"), [("x/a.jpg", "cat"), ("x/b.jpg", "dog")], "none of the 2 files that"),
-        (("file", "labels"), [("a.jpg", "cat;dog"), ("b.jpg", "dog")], "several labels, or none: read it with fg.Tag"),
-        (("file", "cat", "dog"), [("a.jpg", "1", "1"), ("b.jpg", "0", "0")], "several labels, or none: read it with"),
+        (("file", "labels"), [("a.jpg", "cat;dog"), ("b.jpg", "dog")], "several labels, or none, where one each was"),
+        (
+            ("file", "cat", "dog"),
+            [("a.jpg", "1", "1"), ("b.jpg", "0", "0")],
+            "and fg.TaggedDataset.from_table reads it",
+        ),
         (("file", "label", "part", "split"), [("a.jpg", "c", "train", "val")], "may be those of the parts"),
     ],
 )

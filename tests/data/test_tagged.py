@@ -163,7 +163,6 @@ def test_parts_that_the_table_says_are_taken_with_their_leaks(tmp_path: Path) ->
     assert found.measured == "validation" and found.how == "as the table says, and nothing is chosen on validation"
     assert (len(found.train), len(found.validation), len(found.test)) == (6, 0, 4)
     assert found.leaked_measured == ("9.jpg",) and found.to_dict()["leaks"]
-    assert len(found.groups_of_test) == 4
 
 
 def test_what_cannot_be_divided_is_refused(tmp_path: Path) -> None:

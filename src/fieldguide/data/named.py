@@ -133,8 +133,8 @@ def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest
     """
     if several_labels(table, columns, options.separator):
         raise InputError(
-            f"{table.path} gives pictures several labels, or none: read it with fg.TaggedDataset.from_table; "
-            "`fieldguide train` does so by itself."
+            f"{table.path} gives pictures several labels, or none, where one each was expected: `fieldguide train` "
+            "takes it as it is, and fg.TaggedDataset.from_table reads it."
         )
     files = files_of(table, columns, options.folder)
     label_of = [_label(table, columns, row) for row in range(len(table.rows))]

@@ -42,11 +42,6 @@ class TagParts:
         """The pictures of the measuring part that stand in a part that was learnt from or that chose."""
         return tuple(leak.other for leak in self.leaks if leak.other_part == self.measured)
 
-    @property
-    def groups_of_test(self) -> np.ndarray:
-        """The groups of the pictures that measure."""
-        return self.groups[len(self.groups) - len(self.test) :]
-
     def to_dict(self) -> dict[str, object]:
         """Sizes, seed, how it was divided and the leaks."""
         sizes = {name: len(part) for name, part in zip(PARTS, (self.train, self.validation, self.test), strict=True)}

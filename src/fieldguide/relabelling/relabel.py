@@ -120,6 +120,11 @@ def open_session(
         InputError: the run has no suspects, or its pictures are others.
         FileError: something cannot be read, or the corrections cannot be written.
     """
+    if card.get("several_labels"):
+        raise InputError(
+            f"the pictures of {run} have several labels each, and relabelling is for those with one: put the table "
+            "right."
+        )
     if not (run / SUSPECTS_FILE).exists():
         raise FileError(
             f"{run} holds no {SUSPECTS_FILE}: name a run that found suspects, or train again with this version."
