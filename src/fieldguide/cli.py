@@ -109,19 +109,16 @@ def _check(options: argparse.Namespace) -> int:
     from fieldguide.data.check import check
     from fieldguide.data.corrections import Corrections
     from fieldguide.data.labelled import labelled
-    from fieldguide.data.tag_check import check_tags
-    from fieldguide.data.tagged import TaggedDataset, carries_tags
+    from fieldguide.data.tagged import carries_tags
 
     mended = None if options.corrections is None else Corrections.read(options.corrections)
     if carries_tags(options.folder, table_options(options)):
-        from fieldguide.tag_job import refuse_for_tags
+        from fieldguide.tag_commands import check_table  # which brings the whole training with it
 
-        refuse_for_tags(options.folder, {"--corrections": options.corrections})
-        findings = check_tags(TaggedDataset.from_options(options.folder, table_options(options)))
-        _print(findings, options)
-        return PROBLEMS if findings.worst == "problem" else DONE
-    data = labelled(options.folder, table_options(options))
-    findings = check(data if mended is None else mended.apply(data))
+        findings = check_table(options)
+    else:
+        data = labelled(options.folder, table_options(options))
+        findings = check(data if mended is None else mended.apply(data))
     _print(findings, options)
     return PROBLEMS if findings.worst == "problem" else DONE
 
@@ -129,6 +126,7 @@ def _check(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from fieldguide.data.tagged import carries_tags
     from fieldguide.job import resume_job, run_job
+    from fieldguide.tag_commands import train_table
     from fieldguide.training.wishes import Wishes
 
     asked = wished(options)
@@ -138,7 +136,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.folder is None:
         raise InputError("no folder of pictures was named: fieldguide train PHOTOS, or --resume RUN.")
     if carries_tags(options.folder, table_options(options)):
-        return _train_tags(options, asked)
+        return _print(train_table(options, asked), options)
     outcome = run_job(
         options.folder,
         folder=options.output,
@@ -149,23 +147,6 @@ def _train(options: argparse.Namespace) -> int:
         wishes=Wishes(options.recipe or "auto", **asked),
         logs=tuple(options.log),
         corrections=options.corrections,
-        table=table_options(options),
-    )
-    return _print(outcome, options)
-
-
-def _train_tags(options: argparse.Namespace, asked: Mapping[str, Any]) -> int:
-    from fieldguide.tag_job import refuse_for_tags, run_tag_job
-
-    given = {f"--{name.replace('_', '-')}": True for name in asked}
-    beside = {"--folds": options.folds, "--corrections": options.corrections, "--log": options.log}
-    refuse_for_tags(options.folder, {"--recipe": options.recipe, **beside, **given})
-    outcome = run_tag_job(
-        options.folder,
-        folder=options.output,
-        validation=options.validation,
-        test=options.test,
-        seed=options.seed or 0,
         table=table_options(options),
     )
     return _print(outcome, options)
@@ -227,16 +208,13 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from fieldguide.data.labelled import labelled
-    from fieldguide.data.tagged import TaggedDataset
     from fieldguide.evaluation.evaluate import evaluate
-    from fieldguide.evaluation.tag_evaluate import evaluate_tags
     from fieldguide.model.classifier import TagClassifier, load
+    from fieldguide.tag_commands import evaluate_table
 
     classifier = load(options.model)
     if isinstance(classifier, TagClassifier):
-        tagged = TaggedDataset.from_options(options.folder, table_options(options), fewest_classes=1)
-        part = options.folder.stem
-        return _print(evaluate_tags(classifier, tagged, part=part, include_seen=options.include_seen), options)
+        return _print(evaluate_table(classifier, options), options)
     data = labelled(options.folder, table_options(options), fewest_classes=1)
     part = options.folder.resolve().name
     return _print(evaluate(classifier, data, part=part, include_seen=options.include_seen), options)
