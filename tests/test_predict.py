@@ -17,7 +17,8 @@ import pytest
 
 from fieldguide.errors import FileError, InputError, ModelError
 from fieldguide.job import Outcome
-from fieldguide.model.classifier import BATCH, load
+from fieldguide.model.classifier import BATCH
+from fieldguide.model.loading import load
 from fieldguide.parallel import thread_count
 from fieldguide.predict import write_predictions
 

@@ -25,7 +25,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import split
 from fieldguide.errors import FileError, InputError, MissingFileError, ModelError, TrainingError
 from fieldguide.job import Outcome, resume_job, run_job
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
 from fieldguide.training.fit import train
 from fieldguide.training.record import Schedule
 from fieldguide.training.scratch_recipe import ScratchRecipe

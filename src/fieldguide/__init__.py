@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fieldguide.data.dataset import Dataset, Skipped
     from fieldguide.data.pixels import PixelStore
     from fieldguide.data.split import Parts, split
+    from fieldguide.data.tag_split import split_tags
+    from fieldguide.data.tagged import TaggedDataset
     from fieldguide.errors import (
         FieldguideError,
         FileError,
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
     from fieldguide.evaluation.evaluate import evaluate
     from fieldguide.evaluation.explaining import Explanation, Explanations, explain
     from fieldguide.evaluation.metrics import Score
+    from fieldguide.evaluation.tag_evaluate import evaluate_tags
+    from fieldguide.evaluation.tag_metrics import TagScore
     from fieldguide.intervals import Estimate
-    from fieldguide.model.classifier import Classifier, load
+    from fieldguide.model.classifier import Classifier
+    from fieldguide.model.loading import load
     from fieldguide.model.nets import Net
     from fieldguide.model.predictions import Prediction, Predictions
+    from fieldguide.model.tag_classifier import TagClassifier
     from fieldguide.preprocessing.folders import image_dataset_from_directory
     from fieldguide.preprocessing.generator import ImageDataGenerator
     from fieldguide.preprocessing.labels import check_labels
@@ -60,6 +66,7 @@ if TYPE_CHECKING:
     from fieldguide.training.recipe import Recipe
     from fieldguide.training.scratch_recipe import ScratchRecipe
     from fieldguide.training.stopping import Stopping, Targets
+    from fieldguide.training.tagging import train_tags
 
 _MODULE_OF = {
     "Augment": "augmentation.layer",
@@ -98,6 +105,9 @@ _MODULE_OF = {
     "ScratchRecipe": "training.scratch_recipe",
     "Skipped": "data.dataset",
     "Stopping": "training.stopping",
+    "TagClassifier": "model.tag_classifier",
+    "TagScore": "evaluation.tag_metrics",
+    "TaggedDataset": "data.tagged",
     "Targets": "training.stopping",
     "TrainingError": "errors",
     "apply_affine_transform": "preprocessing.transforms",
@@ -113,11 +123,12 @@ _MODULE_OF = {
     "diagnose": "evaluation.diagnose",
     "embed": "training.embeddings",
     "evaluate": "evaluation.evaluate",
+    "evaluate_tags": "evaluation.tag_evaluate",
     "explain": "evaluation.explaining",
     "find_rate": "training.rates",
     "image_dataset_from_directory": "preprocessing.folders",
     "img_to_array": "preprocessing.pictures",
-    "load": "model.classifier",
+    "load": "model.loading",
     "load_img": "preprocessing.pictures",
     "random_rotation": "preprocessing.random_transforms",
     "random_shear": "preprocessing.random_transforms",
@@ -127,7 +138,9 @@ _MODULE_OF = {
     "samples": "data.samples",
     "save_img": "preprocessing.pictures",
     "split": "data.split",
+    "split_tags": "data.tag_split",
     "train": "training.fit",
+    "train_tags": "training.tagging",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

@@ -8,8 +8,10 @@ import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from fieldguide.data.columns import TableOptions
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.decisions import lines_text
+from fieldguide.data.labelled import FOLDERS
 from fieldguide.errors import FieldguideError, FileError, InputError, MissingFileError, ModelError
 from fieldguide.files import explained, write_text
 from fieldguide.training.usual import SCRATCH_VALIDATION_SHARE, TEST_SHARE, VALIDATION_SHARE
@@ -43,6 +45,7 @@ class Asked:
     prolonged: tuple[int, ...] = ()  # epochs in all that were asked for afterwards, each time it had ended
     folds: int | None = None  # of a cross-validation; None where a part of the pictures measures
     corrections: Corrections | None = None  # of the pictures' labels
+    table: TableOptions = FOLDERS  # what is said of the source, if that is a table
 
     @property
     def now(self) -> Wishes:
@@ -72,7 +75,7 @@ class Asked:
         another classifier.
         """
         usual = SCRATCH_VALIDATION_SHARE if self.wishes.recipe == "scratch" else VALIDATION_SHARE
-        words = ["fieldguide", "train", str(self.source), *self.wishes.words()]
+        words = ["fieldguide", "train", str(self.source), *self.table.words(), *self.wishes.words()]
         words += ["--validation", str(self.validation)] if self.validation not in (None, usual) else []
         words += ["--test", str(self.test)] if self.test not in (None, TEST_SHARE) else []
         words += ["--folds", str(self.folds)] if self.folds is not None else []
@@ -100,9 +103,14 @@ class Asked:
             "logs": list(self.logs),
             "prolonged": list(self.prolonged),
             "corrections": None if self.corrections is None else os.fspath(self.corrections.path),
+            "table": self._table_from_anywhere().to_dict(),
         }
         self.write_corrections(folder)
         write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
+
+    def _table_from_anywhere(self) -> TableOptions:
+        folder = self.table.folder
+        return self.table if folder is None else replace(self.table, folder=folder.resolve())
 
     def write_corrections(self, folder: Path) -> None:
         """Writes the corrections of the labels, if there are any, into a run's folder.
@@ -155,7 +163,8 @@ class Asked:
                 logs, prolonged = tuple(record["logs"]), tuple(record.get("prolonged", ()))
                 corrections = _corrections_of(folder, record.get("corrections"))
                 asked = cls(Path(record["source"]), *shares, record["seed"], Wishes(**wishes), logs, prolonged)
-                return replace(asked, corrections=corrections)
+                table = TableOptions.from_dict(record["table"]) if "table" in record else FOLDERS
+                return replace(asked, corrections=corrections, table=table)
             except FieldguideError:
                 raise
             except (ValueError, KeyError, TypeError) as error:

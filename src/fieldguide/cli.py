@@ -15,7 +15,16 @@ from typing import Any, NoReturn
 
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
-from fieldguide.flags import add_compare, add_corrections, add_rate, add_relabel, add_train, wished
+from fieldguide.flags import (
+    add_compare,
+    add_corrections,
+    add_rate,
+    add_relabel,
+    add_table,
+    add_train,
+    table_options,
+    wished,
+)
 from fieldguide.look_flags import add_explain, add_similar
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
@@ -99,17 +108,25 @@ def _demo(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from fieldguide.data.check import check
     from fieldguide.data.corrections import Corrections
-    from fieldguide.data.dataset import Dataset
+    from fieldguide.data.labelled import labelled
+    from fieldguide.data.tagged import carries_tags
 
     mended = None if options.corrections is None else Corrections.read(options.corrections)
-    data = Dataset.from_directory(options.folder)
-    findings = check(data if mended is None else mended.apply(data))
+    if carries_tags(options.folder, table_options(options)):
+        from fieldguide.tag_commands import check_table  # which brings the whole training with it
+
+        findings = check_table(options)
+    else:
+        data = labelled(options.folder, table_options(options))
+        findings = check(data if mended is None else mended.apply(data))
     _print(findings, options)
     return PROBLEMS if findings.worst == "problem" else DONE
 
 
 def _train(options: argparse.Namespace) -> int:
+    from fieldguide.data.tagged import carries_tags
     from fieldguide.job import resume_job, run_job
+    from fieldguide.tag_commands import train_table
     from fieldguide.training.wishes import Wishes
 
     asked = wished(options)
@@ -118,6 +135,8 @@ def _train(options: argparse.Namespace) -> int:
         return _print(resume_job(options.resume, epochs=asked.get("epochs")), options)
     if options.folder is None:
         raise InputError("no folder of pictures was named: fieldguide train PHOTOS, or --resume RUN.")
+    if carries_tags(options.folder, table_options(options)):
+        return _print(train_table(options, asked), options)
     outcome = run_job(
         options.folder,
         folder=options.output,
@@ -128,6 +147,7 @@ def _train(options: argparse.Namespace) -> int:
         wishes=Wishes(options.recipe or "auto", **asked),
         logs=tuple(options.log),
         corrections=options.corrections,
+        table=table_options(options),
     )
     return _print(outcome, options)
 
@@ -139,7 +159,14 @@ def _rate(options: argparse.Namespace) -> int:
 
     wishes = Wishes("scratch", **wished(options))
     steps = STEPS if options.steps is None else options.steps
-    found = search_rate(options.folder, wishes=wishes, output=options.output, seed=options.seed, steps=steps)
+    found = search_rate(
+        options.folder,
+        wishes=wishes,
+        output=options.output,
+        seed=options.seed,
+        steps=steps,
+        table=table_options(options),
+    )
     return _print(found, options)
 
 
@@ -148,6 +175,7 @@ def _refuse_beside_resume(options: argparse.Namespace, asked: Mapping[str, Any])
     named = ("folder", "output", "validation", "test", "folds", "seed", "recipe", "corrections")
     beside = [name for name in named if getattr(options, name) is not None]
     beside += [name for name in asked if name != "epochs"] + (["log"] if options.log else [])
+    beside += [flag.removeprefix("--") for flag in table_options(options).words() if flag.startswith("--")]
     if beside:
         words = ["the folder" if name == "folder" else "--" + name.replace("_", "-") for name in beside]
         raise InputError(
@@ -173,17 +201,22 @@ def _compare(options: argparse.Namespace) -> int:
         seed=options.seed,
         wishes=Wishes(recipe, **asked),
         workers=options.workers,
+        table=table_options(options),
     )
     return _print(compared, options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from fieldguide.data.dataset import Dataset
+    from fieldguide.data.labelled import labelled
     from fieldguide.evaluation.evaluate import evaluate
-    from fieldguide.model.classifier import load
+    from fieldguide.model.loading import load
+    from fieldguide.model.tag_classifier import TagClassifier
+    from fieldguide.tag_commands import evaluate_table
 
     classifier = load(options.model)
-    data = Dataset.from_directory(options.folder, fewest_classes=1)
+    if isinstance(classifier, TagClassifier):
+        return _print(evaluate_table(classifier, options), options)
+    data = labelled(options.folder, table_options(options), fewest_classes=1)
     part = options.folder.resolve().name
     return _print(evaluate(classifier, data, part=part, include_seen=options.include_seen), options)
 
@@ -301,8 +334,9 @@ def _parser() -> argparse.ArgumentParser:
     check = command(
         "check", _check, "what is wrong with a folder of pictures: unreadable files, copies, leaks, imbalance"
     )
-    check.add_argument("folder", type=Path, help="a folder of class folders")
+    check.add_argument("folder", type=Path, help="a folder of class folders, or a table of files and labels")
     add_corrections(check)
+    add_table(check)
 
     train = command("train", _train, "a classifier, a report and a verdict from a folder of pictures")
     add_train(train)
@@ -315,11 +349,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "how well a classifier does on labelled pictures, with intervals")
     evaluate.add_argument("model", type=Path, help="a run folder or a .keras file")
     evaluate.add_argument(
-        "folder", type=Path, help="a folder of class folders; pictures that the classifier learnt from are left out"
+        "folder",
+        type=Path,
+        help="a folder of class folders, or a table of files and labels; pictures that the classifier learnt from are "
+        "left out",
     )
     evaluate.add_argument(
         "--include-seen", action="store_true", help="measure on those too: the figures will be too good"
     )
+    add_table(evaluate)
 
     predict = command("predict", _predict, "the class of pictures")
     predict.add_argument("model", type=Path, help="a run folder or a .keras file")

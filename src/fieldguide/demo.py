@@ -8,7 +8,7 @@ from pathlib import Path
 from fieldguide.console import command
 from fieldguide.data import samples
 from fieldguide.job import Outcome, run_job
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
 from fieldguide.model.predictions import Predictions
 
 SAMPLE = "horses_or_humans"

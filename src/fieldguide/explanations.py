@@ -11,7 +11,7 @@ from pathlib import Path
 from fieldguide.console import called, shown
 from fieldguide.destination import destination
 from fieldguide.evaluation.explaining import Explanations, class_of, explain, some_pictures
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
 from fieldguide.reporting.looks import PAGE_FILE, write_looks
 
 KIND = "explanations"

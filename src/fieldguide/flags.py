@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fieldguide.data.columns import TableOptions
 from fieldguide.typed import any_whole, number, share, whole
 
 # The flags of a training from scratch, by the wishes that they are for: kind, what stands for the value, what it is,
@@ -89,10 +90,11 @@ _REFUSED_IN_COMPARE = ("patience", "metric", "minimum", "target")
 
 def add_rate(rate: argparse.ArgumentParser) -> None:
     """The arguments of `rate`."""
-    rate.add_argument("folder", type=Path, help="a folder of class folders, divided or not")
+    rate.add_argument("folder", type=Path, help="a folder of class folders, divided or not, or a table of labels")
     rate.add_argument("--output", type=Path, metavar="FILE", help="where the plot goes (rates.svg)")
     rate.add_argument("--steps", type=any_whole, metavar="N", help="rates that are tried, five times (100)")
     rate.add_argument("--seed", type=whole, default=0, help="of everything random (%(default)s)")
+    add_table(rate)
     aside = dict.fromkeys(_ASIDE_IN_RATE, "left aside here, and taken up into the command that is suggested")
     title = "as for `train --recipe scratch` (in brackets what is taken otherwise)"
     _add_scratch(rate, title, {**aside, "rate": "left aside here: it is what is looked for"})
@@ -101,7 +103,11 @@ def add_rate(rate: argparse.ArgumentParser) -> None:
 def add_train(train: argparse.ArgumentParser) -> None:
     """The arguments of `train`."""
     train.add_argument(
-        "folder", type=Path, nargs="?", help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on"
+        "folder",
+        type=Path,
+        nargs="?",
+        help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on; or a table of files and labels, such as "
+        "labels.csv",
     )
     train.add_argument("--output", type=Path, metavar="RUN", help="a new folder for the run (runs/<name>-<time>)")
     train.add_argument(
@@ -136,6 +142,7 @@ def add_train(train: argparse.ArgumentParser) -> None:
         "was learnt from (0.05)",
     )
     add_corrections(train)
+    add_table(train)
     train.add_argument(
         "--recipe",
         default=None,
@@ -163,6 +170,35 @@ def add_corrections(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_table(command: argparse.ArgumentParser) -> None:
+    """The flags of commands that take a table of labels in place of a folder."""
+    group = command.add_argument_group("with a table of labels (what is not said is guessed)")
+    group.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="what its file names are relative to (the table's own folder)"
+    )
+    group.add_argument("--file-column", metavar="NAME", help="the column of picture files")
+    group.add_argument(
+        "--label-column",
+        nargs="+",
+        metavar="NAME",
+        default=(),
+        help="the column of labels, or several of 0 and 1, each named like its class",
+    )
+    group.add_argument("--part-column", metavar="NAME", help="the column that says train, validation or test")
+    group.add_argument("--separator", metavar="TEXT", help="between the labels of a picture that has several (; or |)")
+
+
+def table_options(options: argparse.Namespace) -> TableOptions:
+    """What was said of a table."""
+    return TableOptions(
+        folder=options.pictures,
+        file_column=options.file_column,
+        label_columns=tuple(options.label_column),
+        part_column=options.part_column,
+        separator=options.separator,
+    )
+
+
 def add_relabel(relabel: argparse.ArgumentParser) -> None:
     """The arguments of `relabel`."""
     relabel.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
@@ -180,7 +216,9 @@ def add_relabel(relabel: argparse.ArgumentParser) -> None:
 
 def add_compare(compare: argparse.ArgumentParser) -> None:
     """The arguments of `compare`."""
-    compare.add_argument("folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on")
+    compare.add_argument(
+        "folder", type=Path, help="FOLDER/<class>/*.jpg, or FOLDER/train/<class>/*.jpg and so on; or a table of labels"
+    )
     kinds = compare.add_mutually_exclusive_group(required=True)
     for kind, text in {
         "complexity": "every size of a network, tiny to large: training and held-out accuracy by parameters",
@@ -214,6 +252,7 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
         default=None,
         help="of --data-size: features (a frozen backbone) or scratch (features); the others are from scratch",
     )
+    add_table(compare)
     refused = dict.fromkeys(_REFUSED_IN_COMPARE, "refused: every run trains all its epochs")
     _add_scratch(
         compare,

@@ -15,11 +15,14 @@ import numpy as np
 from fieldguide import console
 from fieldguide.asked import Asked
 from fieldguide.data.check import check
+from fieldguide.data.columns import TableOptions
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.coverage import with_unmeasured
 from fieldguide.data.dataset import PARTS, Dataset
+from fieldguide.data.labelled import FOLDERS, labelled
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, refuse_untaught, split
+from fieldguide.data.table_file import is_table
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.crossvalidation import cross_validate, refuse_what_cannot_be_folded, require_folds
@@ -54,11 +57,12 @@ def run_job(
     wishes: Wishes | None = None,
     logs: Sequence[str] = (),
     corrections: str | Path | None = None,
+    table: TableOptions = FOLDERS,
 ) -> Outcome:
-    """A run folder with classifier, card, tables and report, from a folder of pictures.
+    """A run folder with classifier, card, tables and report, from a folder of pictures or a table of labels.
 
     Args:
-        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
+        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes; or a table.
         folder: where the run goes, outside of `source`; default a new one in `runs/`, named after the pictures and the
             time: here, or beside `source` where "here" is in it.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
@@ -70,6 +74,7 @@ def run_job(
         wishes: how to train; by default all of it is chosen.
         logs: "tensorboard" and "mlflow", of a training from random weights.
         corrections: a file of corrected labels, outside of `source`.
+        table: what is said of `source`, if that is a table.
 
     Raises:
         InputError: if the pictures cannot be trained on or divided so, a share is given for a folder that comes
@@ -80,7 +85,15 @@ def run_job(
     started = time.perf_counter()
     mended = None if corrections is None else Corrections.read(corrections)
     asked = Asked(
-        Path(source), validation, test, seed, wishes or Wishes(), tuple(logs), folds=folds, corrections=mended
+        Path(source),
+        validation,
+        test,
+        seed,
+        wishes or Wishes(),
+        tuple(logs),
+        folds=folds,
+        corrections=mended,
+        table=table,
     )
     if asked.logs and asked.wishes.recipe != "scratch":
         raise InputError(
@@ -98,7 +111,7 @@ def run_job(
     _refuse_shares_of_parts(data, validation, test)
     if folds is not None:
         refuse_what_cannot_be_folded(data, folds)
-    with _new_folder(Path(source), folder) as place:
+    with new_folder(Path(source), folder) as place:
         return _trained(asked, data, place, watch, started)
 
 
@@ -126,8 +139,8 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
 
 
 def _pictures(asked: Asked) -> Dataset:
-    """The pictures, labelled by their folders and by what was corrected."""
-    data = Dataset.from_directory(asked.source)
+    """The pictures, labelled by their folders or a table, and by what was corrected."""
+    data = labelled(asked.source, asked.table)
     refuse_untaught(data)
     return data if asked.corrections is None else asked.corrections.apply(data)
 
@@ -209,14 +222,18 @@ def _refuse_shares_of_parts(data: Dataset, validation: float | None, test: float
     given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
     if len(present) > 1 and given:
         raise InputError(
-            f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
+            f"{data.source} comes divided into {' and '.join(PARTS[part] for part in present)}, and is taken as it "
             f"is: leave out {' and '.join(given)}."
         )
 
 
 @contextmanager
-def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
+def new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
     """The run's folder, known to take files; gone again if the block ends in an error before anything was written.
+
+    Args:
+        source: of the pictures.
+        folder: that was asked for; None for a new one among the runs.
 
     A folder that holds something is never written into.
     """
@@ -240,5 +257,6 @@ def _new_folder(source: Path, folder: str | Path | None) -> Iterator[Path]:
 
 def _free_name(source: Path) -> Path:
     """A new folder among the runs, named after the pictures and the time."""
-    name = os.fsencode(source.resolve().name or "photos")[:MOST_NAME_BYTES].decode("utf-8", "ignore")
+    named = source.stem if is_table(source) else source.resolve().name
+    name = os.fsencode(named or "photos")[:MOST_NAME_BYTES].decode("utf-8", "ignore")
     return free(runs_folder(source) / f"{name}-{datetime.now():%Y%m%d-%H%M}")

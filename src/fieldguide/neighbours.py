@@ -8,7 +8,8 @@ from pathlib import Path
 from fieldguide.data.listed import listed
 from fieldguide.destination import destination
 from fieldguide.evaluation.likeness import MOST, Similar, similar
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
+from fieldguide.model.sound import refuse_several_labels
 from fieldguide.reporting.neighbours import PAGE_FILE, write_neighbours
 
 KIND = "similar"
@@ -59,5 +60,6 @@ def write_similar(
     data = listed(Path(folder))
     place = destination(KIND, PAGE_FILE, output, [folder])
     classifier = load(model)
+    refuse_several_labels(classifier.head, "what is said of the pictures most like one")
     found = similar(classifier, picture, data, most=most)
     return WrittenSimilar(found, write_neighbours(found, classifier, place / PAGE_FILE))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.sections import covered, independence, why_unmeasured
+from fieldguide.summary import line as _line
+from fieldguide.summary import whole as _whole
 from fieldguide.training.fit import Run
 from fieldguide.training.record import Stage
 from fieldguide.training.scratch_recipe import ScratchRecipe
@@ -27,7 +28,6 @@ from fieldguide.training.watching import OUT_OF_TRAIN
 
 REPORT_FILE = "report.html"
 CLASSIFY = "Classify new pictures"
-SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
 
 
@@ -149,21 +149,3 @@ class Outcome:
         if self.next.what == CLASSIFY:
             return [_whole("Try next", called(self.next.command))]
         return [_line("Try next", f"{self.next.what}:"), _whole("", called(self.next.command))]
-
-
-def _line(title: str, text: str) -> str:
-    """One entry of the summary, wrapped to the terminal's usual width."""
-    indent = " " * TITLE_WIDTH
-    return textwrap.fill(
-        f"{title:<{TITLE_WIDTH}}{text}",
-        SUMMARY_WIDTH,
-        subsequent_indent=indent + ("    " if text.startswith("  ") else ""),
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
-
-
-def _whole(title: str, text: str) -> str:
-    """One entry with a path or a command: on one line, however long, so that it can be copied."""
-    return f"{title:<{TITLE_WIDTH}}{text}"

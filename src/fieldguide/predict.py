@@ -13,8 +13,11 @@ from pathlib import Path
 from fieldguide import console
 from fieldguide.errors import InputError
 from fieldguide.files import atomic
-from fieldguide.model.classifier import load
+from fieldguide.model.classifier import Classifier
+from fieldguide.model.loading import load
 from fieldguide.model.predictions import Prediction, find_pictures, header, title
+from fieldguide.model.tag_classifier import TagClassifier
+from fieldguide.model.tag_predictions import tag_header, tag_title
 
 STYLES = ("table", "json")
 
@@ -55,11 +58,11 @@ def write_predictions(
     with_bar = csv_path is not None or not sys.stdout.isatty()
     predictions = counts.counted(classifier.stream(chain([first], paths)), with_bar=with_bar)
     if csv_path is not None:
-        _write_csv(Path(csv_path), predictions, classifier.class_names, replying=classifier.replying)
+        _write_csv(Path(csv_path), predictions, _columns(classifier), replying=classifier.replying)
     elif style == "json":
         _print_json(predictions)
     else:
-        _print_table(predictions)
+        _print_table(predictions, tag_title() if isinstance(classifier, TagClassifier) else title())
     return counts.failed, counts.total
 
 
@@ -80,8 +83,14 @@ class _Counts:
                 yield prediction
 
 
-def _print_table(predictions: Iterable[Prediction]) -> None:
-    print(title())
+def _columns(classifier: Classifier) -> list[str]:
+    """The columns of a CSV file of its predictions."""
+    names = classifier.class_names
+    return tag_header(names) if isinstance(classifier, TagClassifier) else header(names, replying=classifier.replying)
+
+
+def _print_table(predictions: Iterable[Prediction], first: str) -> None:
+    print(first)
     for prediction in predictions:
         print(prediction)
 
@@ -93,11 +102,11 @@ def _print_json(predictions: Iterable[Prediction]) -> None:
     print("\n]")
 
 
-def _write_csv(path: Path, predictions: Iterable[Prediction], class_names: Sequence[str], *, replying: bool) -> None:
+def _write_csv(path: Path, predictions: Iterable[Prediction], columns: Sequence[str], *, replying: bool) -> None:
     with (
         atomic(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
     ):
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(header(class_names, replying=replying))
+        writer.writerow(columns)
         writer.writerows(prediction.row(replying=replying) for prediction in predictions)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fieldguide.console import called
-from fieldguide.data.dataset import Dataset
+from fieldguide.data.columns import TableOptions
+from fieldguide.data.labelled import FOLDERS, labelled
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
@@ -39,16 +40,23 @@ class FoundRate:
 
 
 def search_rate(
-    source: str | Path, *, wishes: Wishes, output: str | Path | None = None, seed: int = 0, steps: int = STEPS
+    source: str | Path,
+    *,
+    wishes: Wishes,
+    output: str | Path | None = None,
+    seed: int = 0,
+    steps: int = STEPS,
+    table: TableOptions = FOLDERS,
 ) -> FoundRate:
     """The learning rate to begin with for a training from random weights on a folder of pictures, and its plot.
 
     Args:
-        source: a folder of class folders.
+        source: a folder of class folders, or a table.
         wishes: how it would be trained; their rate and schedule are left aside.
         output: of the plot, an SVG file; by default `rates.svg`, here or beside `source` where "here" is in it.
         seed: of everything random.
         steps: that are tried, 20 or more.
+        table: what is said of `source`, if that is a table.
 
     Raises:
         InputError: the pictures cannot be trained on, the steps are too few, or `output` has another ending
@@ -62,7 +70,7 @@ def search_rate(
         raise InputError(f"--steps is {steps}; expected a whole number, {FEWEST_STEPS} or larger.")
     require_outside(output, source, what="file")
     require_file(output)
-    parts = split(Dataset.from_directory(source), seed=seed)
+    parts = split(labelled(source, table), seed=seed)
     recipe = wishes.recipe_for(PixelStore.build(parts.train), seed=seed)
     if not isinstance(recipe, ScratchRecipe):
         raise InputError("a learning rate is looked for in trainings from random weights: ask for recipe scratch.")
@@ -70,4 +78,4 @@ def search_rate(
     search = find_rate(store, recipe, steps=steps)
     plot = write_rate_plot(search, output)
     words = replace(wishes, rate=search.suggested).words() + (["--seed", str(seed)] if seed else [])
-    return FoundRate(search, plot, shlex.join(["fieldguide", "train", str(source), *words]))
+    return FoundRate(search, plot, shlex.join(["fieldguide", "train", str(source), *table.words(), *words]))

@@ -19,7 +19,7 @@ from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.wishes import Wishes
 
-PLACE = Path("my photos")
+PLACE = ("my photos",)
 MANY = Wishes(
     "scratch", net="residual", side=96, grayscale=True, block_dropout=0.1, l2=1e-4, mix="cut_mix", epochs=7,
     batch_size=8, optimiser="sgd", rate=0.02, schedule="one_cycle", weight_decay=0.01, label_smoothing=0.0,
@@ -41,7 +41,7 @@ def asked_by(command: str, store: PixelStore) -> Recipe | ScratchRecipe:
     parser = argparse.ArgumentParser()
     add_train(parser)
     options = parser.parse_args(words)
-    assert options.folder == PLACE
+    assert options.folder == Path(PLACE[0])
     return Wishes(options.recipe, **wished(options)).recipe_for(store, seed=options.seed or 0).with_(reasons=())
 
 

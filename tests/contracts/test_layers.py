@@ -17,10 +17,11 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 
 # number -> modules; a module may import those of lower numbers and those before it on its own line.
 LAYERS: dict[int, str] = {
-    0: "errors words bounds version files place console intervals calibration parallel memory rows cache",
-    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.dataset data.listed data.known "
-    "data.soundness data.samples data.tables data.decisions data.corrections",
-    2: "data.pixels data.arguments data.twins data.check data.split data.coverage",
+    0: "errors words bounds version summary files place console intervals calibration parallel memory rows cache",
+    1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.tables data.table_file "
+    "data.columns data.named data.division data.dataset data.tagged data.labelled data.listed data.known "
+    "data.soundness data.samples data.decisions data.corrections",
+    2: "data.pixels data.arguments data.twins data.check data.split data.coverage data.tag_check data.tag_split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
     "augmentation.sampling augmentation.layer batches answers.stated answers.quantile answers.naming "
@@ -28,38 +29,40 @@ LAYERS: dict[int, str] = {
     4: "model.applications model.backbones model.lite0 model.trunk model.layers model.nets model.parameters "
     "model.writer model.graph model.net_graph model.head model.norms model.foreign model.cuts model.blueprint "
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
-    "model.predictions model.rules model.note model.archive model.classifier",
+    "model.predictions model.tag_predictions model.rules model.note model.archive model.sound model.classifier "
+    "model.tag_classifier model.loading",
     5: "training.judging training.losses training.recipe training.buildable training.record training.views "
     "training.features training.embeddings training.logistic training.choose training.seen training.looking "
     "training.reading training.stores training.framing training.lessons training.dense training.layerwise "
-    "training.finetune training.phases training.enlarging training.optimiser training.stopping training.checkpoint "
-    "training.precision training.logs training.usual training.scratch_recipe training.learner "
-    "training.watching training.origin training.scratch training.promises training.rates training.flag_names "
-    "training.recipe_words training.backbone_wishes training.wishes training.arguments training.saving "
-    "training.fit",
+    "training.finetune training.phases training.enlarging training.optimiser training.stopping "
+    "training.checkpoint training.precision training.logs training.usual training.scratch_recipe "
+    "training.learner training.watching training.origin training.scratch training.promises training.rates "
+    "training.flag_names training.recipe_words training.backbone_wishes training.wishes training.arguments "
+    "training.saving training.fit training.thresholds training.tag_choose training.tagging",
     6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.replied "
-    "evaluation.metrics "
-    "evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus evaluation.explaining "
-    "evaluation.likeness evaluation.evaluate evaluation.crossvalidation evaluation.evidence evaluation.case "
-    "evaluation.answering evaluation.signs evaluation.remedies evaluation.ailment evaluation.doubts "
-    "evaluation.pace evaluation.collapse evaluation.fitting evaluation.ailments evaluation.shift "
-    "evaluation.diagnose",
+    "evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
+    "evaluation.explaining evaluation.likeness evaluation.evaluate evaluation.crossvalidation "
+    "evaluation.evidence evaluation.case evaluation.answering evaluation.signs evaluation.remedies "
+    "evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
+    "evaluation.ailments evaluation.shift evaluation.diagnose evaluation.tag_metrics evaluation.tag_evaluate",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.doubted reporting.replied reporting.marks reporting.folds reporting.curves reporting.comparing "
     "reporting.rates reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked "
-    "reporting.mistakes reporting.unsure reporting.sections reporting.page reporting.looks reporting.neighbours",
-    8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan comparison.record "
-    "comparison.single comparison.worker comparison.workers comparison.running comparison.point "
-    "comparison.phrases comparison.guess comparison.wording comparison.advice comparison.outcome comparison.page "
-    "comparison.compare rate asked resuming outcome job predict demo destination explanations neighbours chosen "
-    "augment relabelling.picture relabelling.session relabelling.server relabelling.relabel preprocessing.warning "
-    "preprocessing.arguments preprocessing.pictures preprocessing.transforms preprocessing.random_transforms "
-    "preprocessing.listing preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing "
-    "preprocessing.standard preprocessing.notes preprocessing.transformer preprocessing.saving "
-    "preprocessing.endless preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
+    "reporting.mistakes reporting.unsure reporting.sections reporting.page reporting.looks "
+    "reporting.neighbours reporting.tag_curves reporting.tag_page reporting.tag_card",
+    8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan "
+    "comparison.record comparison.single comparison.worker comparison.workers comparison.running "
+    "comparison.point comparison.phrases comparison.guess comparison.wording comparison.advice "
+    "comparison.outcome comparison.page comparison.compare rate asked resuming outcome job tag_job predict "
+    "demo destination explanations neighbours chosen augment relabelling.picture relabelling.session "
+    "relabelling.server relabelling.relabel preprocessing.warning preprocessing.arguments "
+    "preprocessing.pictures preprocessing.transforms preprocessing.random_transforms preprocessing.listing "
+    "preprocessing.table preprocessing.kept preprocessing.reader preprocessing.drawing preprocessing.standard "
+    "preprocessing.notes preprocessing.transformer preprocessing.saving preprocessing.endless "
+    "preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
     "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image "
     "preprocessing.targets preprocessing.labels",
-    9: "__init__ typed flags look_flags sheet_flags cli __main__",
+    9: "__init__ typed flags look_flags sheet_flags tag_commands cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...

@@ -160,7 +160,7 @@ def test_lines_that_make_no_sense_are_named(data: Dataset, file: Path) -> None:
     text = file.read_text()
     for old, new, expected in (
         (",dogs,", ",wrens,", r"gives cats/0\.jpg the class 'wrens', which .*photos has no folder of \(cats, dogs\)"),
-        (",cats,", ",dogs,", r"says that cats/0\.jpg was of class 'dogs', and it lies in 'cats'"),
+        (",cats,", ",dogs,", r"says that cats/0\.jpg was of class 'dogs', and it is of 'cats'"),
     ):
         file.write_text(text.replace(old, new))
         with pytest.raises(InputError, match=expected):

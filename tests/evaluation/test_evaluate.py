@@ -18,8 +18,9 @@ from fieldguide.errors import InputError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.intervals import wilson
 from fieldguide.job import Outcome
-from fieldguide.model.classifier import Classifier, load
+from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
+from fieldguide.model.loading import load
 
 SIDE = (32, 48)
 
@@ -165,7 +166,7 @@ def test_the_figures_of_a_run_are_those_worked_by_hand_from_its_predictions(smal
 def test_measuring_again_from_the_saved_files_gives_the_same(
     small_job: Outcome, small_photos: Path, small_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fieldguide.model.classifier import load
+    from fieldguide.model.loading import load
 
     monkeypatch.setenv("FIELDGUIDE_CACHE", str(small_cache))
     assert small_job.score is not None

@@ -24,8 +24,8 @@ from fieldguide.data import decode
 from fieldguide.errors import FieldguideError, FileError, ModelError
 from fieldguide.job import Outcome
 from fieldguide.model import archive
-from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import read_weights as bundled_weights
+from fieldguide.model.loading import load
 from fieldguide.model.nets import Net
 from fieldguide.model.note import FORMAT, checked
 from fieldguide.model.trunk import Trunk

@@ -12,9 +12,10 @@ from fieldguide.data import decode
 from fieldguide.errors import FileError, InputError
 from fieldguide.job import Outcome
 from fieldguide.model import classifier as module
-from fieldguide.model.classifier import Classifier, load
+from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
 from fieldguide.model.lite0 import read_weights
+from fieldguide.model.loading import load
 from fieldguide.model.trunk import BUNDLED
 
 # Keras 3.15 reads its variables in a way that NumPy 2.4 warns of; only Keras can mend that.

@@ -16,8 +16,9 @@ from fieldguide.answers.novelty import MOST_BYTES, Novelty
 from fieldguide.errors import InputError, ModelError
 from fieldguide.job import Outcome
 from fieldguide.model import archive
-from fieldguide.model.classifier import Classifier, load
+from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
+from fieldguide.model.loading import load
 from fieldguide.model.rules import Outline, good_rules, naming_of, outline_of, packed, unpacked
 
 NAMING = {"error_rate": 0.05, "gap": 1.5, "n": 40}

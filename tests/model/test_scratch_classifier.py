@@ -22,8 +22,9 @@ from fieldguide.errors import InputError, ModelError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.files import cache_folder
 from fieldguide.model import archive
-from fieldguide.model.classifier import Classifier, load
+from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
+from fieldguide.model.loading import load
 from fieldguide.model.nets import Net
 from fieldguide.model.trunk import Trunk
 

@@ -158,10 +158,10 @@ def test_other_refusals(run: Path) -> None:
 
 def test_the_command_that_trains_again_is_that_of_the_run() -> None:
     card = {"command": "fieldguide train old --recipe scratch --corrections a.csv --output RUN\nfieldguide train --re"}
-    assert training(card, Path("my photos"), Path("c.csv")) == (
+    assert training(card, ["my photos"], Path("c.csv")) == (
         "fieldguide train 'my photos' --recipe scratch --corrections c.csv"
     )
-    assert training({}, Path("photos"), Path("c.csv")) == "fieldguide train photos --corrections c.csv"
+    assert training({}, ["photos"], Path("c.csv")) == "fieldguide train photos --corrections c.csv"
 
 
 @pytest.mark.parametrize("how", ["interrupted", "finished"])

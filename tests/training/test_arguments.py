@@ -16,7 +16,7 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, InputTypeError
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
 from fieldguide.reporting.page import report
 from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe

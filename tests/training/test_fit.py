@@ -20,9 +20,9 @@ from fieldguide.data.split import Parts, split
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import cache_folder
 from fieldguide.model import archive
-from fieldguide.model.classifier import load
 from fieldguide.model.engine import DEFAULT_CUT
 from fieldguide.model.lite0 import read_weights, steps_after
+from fieldguide.model.loading import load
 from fieldguide.training import features as frozen
 from fieldguide.training.fit import Run, train
 from fieldguide.training.logistic import Examples, fit, problem_for

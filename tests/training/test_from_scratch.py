@@ -16,8 +16,8 @@ from fieldguide import console
 from fieldguide.calibration import softmax
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import FileError, InputError, TrainingError
-from fieldguide.model.classifier import load
 from fieldguide.model.engine import NetEngine
+from fieldguide.model.loading import load
 from fieldguide.model.nets import Net
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import scratch

@@ -13,7 +13,7 @@ import fieldguide as fg
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError, TrainingError
-from fieldguide.model.classifier import load
+from fieldguide.model.loading import load
 from fieldguide.model.nets import Net
 from fieldguide.training import checkpoint as checkpoints
 from fieldguide.training import fit

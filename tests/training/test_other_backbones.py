@@ -10,8 +10,8 @@ import pytest
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
-from fieldguide.model.classifier import load
 from fieldguide.model.lite0 import weight_shapes
+from fieldguide.model.loading import load
 from fieldguide.model.trunk import Trunk
 from fieldguide.training.fit import Run, train
 from fieldguide.training.recipe import Recipe

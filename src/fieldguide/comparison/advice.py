@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from fieldguide.augmentation.presets import preset_named
 from fieldguide.data.pixels import PixelStore
@@ -35,19 +35,21 @@ class Advice:
         return {"what": self.instead, "command": None}
 
 
-def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path, *, parts: Parts | None = None) -> Advice:
+def advice(
+    chosen: Recipe | ScratchRecipe, store: PixelStore, source: Sequence[str], *, parts: Parts | None = None
+) -> Advice:
     """How to train by the recipe of a run.
 
     Args:
         chosen: the run's recipe.
         store: of the training pictures of the comparison.
-        source: where the pictures are.
+        source: the words that name the pictures.
         parts: that were compared on; what comes next is divided by the same share and seed.
 
     Example:
         >>> import fieldguide as fg
         >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
-        >>> print(advice(fg.Recipe.auto(store, seed=2, fine_tune=False), store, Path("my photos")))
+        >>> print(advice(fg.Recipe.auto(store, seed=2, fine_tune=False), store, ["my photos"]))
         fieldguide train 'my photos' --recipe features --seed 2
     """
     wishes = Wishes("features")
@@ -59,19 +61,19 @@ def advice(chosen: Recipe | ScratchRecipe, store: PixelStore, source: Path, *, p
     if lost := _unlike(wishes.recipe_for(store, seed=chosen.seed), chosen):
         return _in_python(lost)
     usual = SCRATCH_VALIDATION_SHARE if isinstance(chosen, ScratchRecipe) else VALIDATION_SHARE
-    return Advice(("fieldguide", "train", str(source), *wishes.words(), *_division(parts, chosen.seed, usual)))
+    return Advice(("fieldguide", "train", *source, *wishes.words(), *_division(parts, chosen.seed, usual)))
 
 
-def advice_instead(recipe: Recipe | ScratchRecipe, source: Path, *, parts: Parts | None = None) -> Advice:
+def advice_instead(recipe: Recipe | ScratchRecipe, source: Sequence[str], *, parts: Parts | None = None) -> Advice:
     """What to do where nothing that was compared is shown to be better than naming the commonest class.
 
     Args:
         recipe: what the runs have in common.
-        source: where the pictures are.
+        source: the words that name the pictures.
         parts: that were compared on; what comes next is divided by the same share and seed.
 
     Example:
-        >>> print(advice_instead(ScratchRecipe(), Path("photos")))
+        >>> print(advice_instead(ScratchRecipe(), ["photos"]))
         fieldguide train photos --recipe features
     """
     if isinstance(recipe, ScratchRecipe):
@@ -79,13 +81,13 @@ def advice_instead(recipe: Recipe | ScratchRecipe, source: Path, *, parts: Parts
         words = (
             "fieldguide",
             "train",
-            str(source),
+            *source,
             "--recipe",
             "features",
             *_division(parts, recipe.seed, VALIDATION_SHARE),
         )
         return Advice(words, what=what)
-    return Advice(("fieldguide", "check", str(source)), what="See what is wrong with the pictures and their labels")
+    return Advice(("fieldguide", "check", *source), what="See what is wrong with the pictures and their labels")
 
 
 def _division(parts: Parts | None, seed: int, usual: float) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ from fieldguide.comparison.running import run_all
 from fieldguide.comparison.wording import finding
 from fieldguide.comparison.workers import EndedError, at_once, require_workers
 from fieldguide.console import called
+from fieldguide.data.columns import TableOptions
 from fieldguide.data.dataset import Dataset
+from fieldguide.data.labelled import FOLDERS, labelled
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, TrainingError
@@ -121,10 +123,10 @@ def compare(
         curve = learning_curve(sizes, [point.right for point in points], seed=parts.seed)
     guess = Guess.of(parts.test.labels, parts.train.labels, parts.train.class_names)
     found = finding(kind, points, curve, guess)
-    root, following = parts.train.root, advice_instead(recipe, parts.train.root, parts=parts)
+    following = advice_instead(recipe, parts.train.words, parts=parts)
     if found.choice is not None:
         chosen = next(each.recipe for each in planned if each.point == found.choice)
-        following = advice(chosen, pictures.store.select(parts.train), root, parts=parts)
+        following = advice(chosen, pictures.store.select(parts.train), parts.train.words, parts=parts)
     comparison = Comparison(
         kind=kind,
         folder=place,
@@ -133,7 +135,7 @@ def compare(
         finding=found,
         guess=guess,
         measured=f"{counted(len(parts.test), 'picture')} of {parts.measured}",
-        source=root,
+        source=parts.train.source,
         settings=_lines(kind, recipe, parts),
         next=following,
     )
@@ -152,11 +154,12 @@ def run_comparison(
     seed: int = 0,
     wishes: Wishes | None = None,
     workers: int | None = None,
+    table: TableOptions = FOLDERS,
 ) -> Comparison:
     """A comparison from a folder of pictures, as `fieldguide compare` makes it.
 
     Args:
-        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes.
+        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes; or a table.
         kind: "complexity", "data_size" or "recipes".
         folder: where it is kept, outside of `source`; by default `runs/<name>-<kind>`, here or beside `source` where
             "here" is in it, so that the same command goes on with it.
@@ -165,6 +168,7 @@ def run_comparison(
         seed: of the split and of the first run of each point.
         wishes: what was asked for.
         workers: how many networks are trained at once, as for `compare`.
+        table: what is said of `source`, if that is a table.
 
     Raises:
         InputError: as `compare`, or a share is given for a folder that comes divided.
@@ -178,13 +182,13 @@ def run_comparison(
     place = _folder(source, kind, folder)
     require_outside(place, source)
     require_place(place, kind)
-    data = Dataset.from_directory(source)
+    data = labelled(source, table)
     if test is not None and data.given is not None and len(np.unique(data.given)) > 1:
-        raise InputError(f"{data.root} comes divided, and is taken as it is: leave out --test.")
+        raise InputError(f"{data.source} comes divided, and is taken as it is: leave out --test.")
     store = PixelStore.build(data)
     parts = split(store, test=0.2 if test is None else test, seed=seed)
     recipe = recipe_for(kind, store.select(parts.train), wishes, seed=seed)
-    command = _command(Path(source), kind, (folder, seeds, test, seed, workers), wishes)
+    command = _command([str(source), *table.words()], kind, (folder, seeds, test, seed, workers), wishes)
     return compare(parts, kind, folder=place, seeds=seeds, recipe=recipe, workers=workers, command=command)
 
 
@@ -240,12 +244,15 @@ def _folder(source: str | Path, kind: str, folder: str | Path | None) -> Path:
 
 
 def _command(
-    source: Path, kind: str, given: tuple[str | Path | None, int, float | None, int, int | None], wishes: Wishes
+    source: Sequence[str],
+    kind: str,
+    given: tuple[str | Path | None, int, float | None, int, int | None],
+    wishes: Wishes,
 ) -> str:
     folder, seeds, test, seed, workers = given
     if kind == "data_size" and wishes.recipe == "features":  # what it is without a word
         wishes = replace(wishes, recipe="auto")
-    words = ["fieldguide", "compare", str(source), f"--{kind.replace('_', '-')}", *wishes.words()]
+    words = ["fieldguide", "compare", *source, f"--{kind.replace('_', '-')}", *wishes.words()]
     words += ["--output", str(folder)] if folder is not None else []
     words += ["--seeds", str(seeds)] if seeds != USUAL_SEEDS else []
     words += ["--test", str(test)] if test is not None else []

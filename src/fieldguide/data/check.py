@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldguide import console
 from fieldguide.data.dataset import PARTS, Corrected, Dataset, Skipped, relative
+from fieldguide.data.named import NOT_NAMED, TableSource
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins, members_of
 from fieldguide.words import are, counted
@@ -78,12 +79,14 @@ class Findings:
     counts: dict[str, int]  # readable pictures of each class
     findings: tuple[Finding, ...]  # problems first
     corrected: Corrected | None = None  # where labels are not all those of the folders
+    table: TableSource | None = None  # that names the pictures
 
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {count:,}" for name, count in list(self.counts.items())[:8])
         more = f", and {len(self.counts) - 8} more" if len(self.counts) > 8 else ""
+        source = self.table.path if self.table else self.root
         lines = [
-            f"{self.root}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
+            f"{source}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
             + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
             *([f"{self.corrected.file}: {self.corrected}"] if self.corrected else []),
@@ -114,6 +117,7 @@ class Findings:
             "counts": self.counts,
             "findings": [asdict(finding) for finding in self.findings],
             **({"corrections": asdict(self.corrected)} if self.corrected else {}),
+            **({"table": self.table.to_dict()} if self.table else {}),
         }
 
 
@@ -144,7 +148,7 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
     store = data if isinstance(data, PixelStore) else PixelStore.build(data)
     twins = twins or find_twins(store)
     dataset = store.dataset
-    findings = [*_skipped(dataset), *_copies(dataset, twins), *_balance(dataset), *_looks(store)]
+    findings = [*_rows(dataset.table), *_skipped(dataset), *_copies(dataset, twins), *_balance(dataset), *_looks(store)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Findings(
         root=str(dataset.root),
@@ -155,13 +159,31 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
         counts=dataset.counts,
         findings=tuple(findings),
         corrected=dataset.corrected,
+        table=dataset.table,
     )
 
 
 def _skipped(dataset: Dataset) -> Iterator[Finding]:
-    if dataset.skipped:
-        names = [f"{relative(entry.path, dataset.root)}: {entry.reason}" for entry in dataset.skipped]
+    unnamed = [relative(entry.path, dataset.root) for entry in dataset.skipped if entry.reason == NOT_NAMED]
+    if unnamed:
+        text = f"{are(len(unnamed), 'picture')} not named by the table, and left out"
+        yield _finding("not named", "warning", text, unnamed)
+    others = [entry for entry in dataset.skipped if entry.reason != NOT_NAMED]
+    if others:
+        names = [f"{relative(entry.path, dataset.root)}: {entry.reason}" for entry in others]
         yield _finding("skipped", "warning", f"{are(len(names), 'file')} left out, each with the reason", names)
+
+
+def _rows(table: TableSource | None) -> Iterator[Finding]:
+    """What is odd about the rows of a table."""
+    if table is None:
+        return
+    if count := len(table.contradicting):
+        text = f"rows of {table.path.name} disagree on {counted(count, 'file')}, which {'is' if count == 1 else 'are'}"
+        yield _finding("rows disagree", "problem", f"{text} left out: mend the table", [*table.contradicting])
+    if count := len(table.repeated):
+        text = f"{counted(count, 'file')} named by several rows of {table.path.name}, and taken once"
+        yield _finding("rows repeated", "note", text, [*table.repeated])
 
 
 def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:

@@ -159,8 +159,8 @@ class Corrections:
         label = data.class_names[data.labels[row_of[line.file]]]
         if one_line(label) != line.was:
             raise InputError(
-                f"{self.path} says that {line.file} was of class '{line.was}', and it lies in '{label}': name the "
-                "folder that the corrections were made for, or mend the line."
+                f"{self.path} says that {line.file} was of class '{line.was}', and it is of '{label}': name the "
+                "pictures that the corrections were made for, or mend the line."
             )
         if line.now is not None and line.now not in _label_of(data):
             raise InputError(

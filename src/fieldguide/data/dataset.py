@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldguide.data.columns import TableOptions, columns_of
+from fieldguide.data.division import divided_by
+from fieldguide.data.named import PARTS as PARTS
+from fieldguide.data.named import TableSource, listing_of
+from fieldguide.data.named import relative as relative
+from fieldguide.data.table_file import read_table_file
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
-from fieldguide.place import are_of_runs, holds_runs, run_among
+from fieldguide.place import are_of_runs, run_among
 from fieldguide.words import counted
-
-PARTS = ("train", "validation", "test")
-_PART_OF_FOLDER = {
-    "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Corrected:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled pictures in folders. Nothing is opened: what cannot be read shows when it is read.
+    """Labelled pictures, in folders or named by a table. Nothing is opened: what cannot be read shows when it is read.
 
     Every file that is not hidden is either among `paths` or among `skipped`.
 
@@ -75,6 +76,7 @@ class Dataset:
     hidden: int = 0  # hidden and system files, which are neither pictures nor skipped
     given: np.ndarray | None = field(default=None)  # int8 (n,), an index into PARTS, where the folder came divided
     corrected: Corrected | None = None  # where labels are not all those of the folders
+    table: TableSource | None = None  # that names the pictures, where it is not their folders that label them
 
     @classmethod
     def from_directory(cls, directory: str | Path, *, fewest_classes: int = 2) -> Dataset:
@@ -110,12 +112,90 @@ class Dataset:
             raise FileError(f"{root} is a file; a folder with one folder of pictures for each class was expected.")
         listing = _Listing(root)
         folders = listing.folders_of(root)
-        divided = _divided(root, [folder.name for folder in folders])
+        divided = divided_by(root, [folder.name for folder in folders])
         classes = [(folder, 0) for folder in folders]
         if divided:
             classes = [(folder, part) for name, part in divided.items() for folder in listing.folders_of(root / name)]
         listing.add_classes(classes)
         return listing.dataset(bool(divided), fewest_classes)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: str | Path,
+        *,
+        folder: str | Path | None = None,
+        file_column: str | None = None,
+        label_column: str | None = None,
+        part_column: str | None = None,
+        fewest_classes: int = 2,
+    ) -> Dataset:
+        """The pictures that a table names, each with its label, and perhaps divided as the table says.
+
+        Columns that are not named are guessed: that of the files by its name ("file", "image", "path", ...) and by
+        endings such as .jpg, that of the labels by its name ("label", "class", "species", ...), as the only one left,
+        or as one column of 0 and 1 for each class; and a column "split" or "part" that holds train, validation or test.
+
+        Every file that is named is either among `paths` or, if it is missing, has no label, or has two, among
+        `skipped`; so are the pictures that lie beside those and are not named.
+
+        Args:
+            table: a CSV or TSV file with a header, or a Parquet file, for which pyarrow must be installed.
+            folder: what its file names are relative to; default the table's own folder. Then pictures that are not
+                named are looked for in all of it, else only in the same folders as those that are named.
+            file_column: the column of files.
+            label_column: the column of labels.
+            part_column: the column of parts.
+            fewest_classes: how many there must be; 1 is enough to measure a classifier.
+
+        Returns:
+            A Dataset, classes in sorted order and the pictures class by class, whatever the order of the rows.
+
+        Raises:
+            InputTypeError: if an argument is of another kind.
+            InputKeyError: if a column that was named is not there.
+            FileError: if the table or the folder cannot be read.
+            InputError: if it is no such table, no column fits or several do, a row names no file or part, no file is
+                there, a class has none left, or pictures have several labels, which `TaggedDataset` reads.
+
+        Example:
+            >>> import fieldguide as fg
+            >>> text = "file,species\\nhorses/horse01-0.jpg,horse\\nhumans/human01-00.jpg,human\\n"
+            >>> _ = Path("labels.csv").write_text(text)
+            >>> data = fg.Dataset.from_table("labels.csv", folder="photos")
+            >>> print(data)
+            2 pictures in 2 classes (horse 1, human 1)
+            >>> len(data.skipped)
+            64
+        """
+        options = TableOptions(
+            folder=None if folder is None else path_of("folder", folder, "photos"),
+            file_column=file_column,
+            label_columns=() if label_column is None else (label_column,),
+            part_column=part_column,
+        )
+        return cls.from_options(table, options, fewest_classes=fewest_classes)
+
+    @classmethod
+    def from_options(cls, table: str | Path, options: TableOptions, *, fewest_classes: int = 2) -> Dataset:
+        """The same as `from_table`, with what is said of the table in one record.
+
+        Args:
+            table: as of `from_table`.
+            options: its folder and columns.
+            fewest_classes: how many there must be.
+        """
+        read = read_table_file(table)
+        found = listing_of(read, columns_of(read, options), options, fewest_classes)
+        return cls(
+            root=found.root,
+            paths=found.paths,
+            labels=found.labels,
+            class_names=found.class_names,
+            skipped=tuple(Skipped(path, reason) for path, reason in found.left_out),
+            given=found.given,
+            table=found.source,
+        )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -128,6 +208,16 @@ class Dataset:
     def found(self) -> int:
         """All files that were found: those among the pictures and those skipped."""
         return len(self.paths) + len(self.skipped)
+
+    @property
+    def source(self) -> Path:
+        """What the pictures and their labels were read from: a folder of class folders, or a table."""
+        return self.root if self.table is None else self.table.path
+
+    @property
+    def words(self) -> list[str]:
+        """The arguments that name these pictures on a command line."""
+        return [str(self.root)] if self.table is None else self.table.words()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -149,7 +239,7 @@ class Dataset:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         given = None if self.given is None else self.given[rows]
         paths = tuple(self.paths[row] for row in rows)
-        return Dataset(self.root, paths, self.labels[rows], self.class_names, given=given)
+        return Dataset(self.root, paths, self.labels[rows], self.class_names, given=given, table=self.table)
 
     def without(self, unreadable: dict[int, str]) -> Dataset:
         """The same data set with some pictures moved to `skipped`.
@@ -172,15 +262,8 @@ class Dataset:
             "skipped": len(self.skipped),
             "hidden": self.hidden,
             "classes": self.counts,
+            **({"table": self.table.to_dict()} if self.table else {}),
         }
-
-
-def relative(path: Path, root: Path) -> str:
-    """`path` as seen from `root`, with forward slashes; whole where it lies elsewhere."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
 
 
 class _Listing:
@@ -286,32 +369,3 @@ class _Listing:
             raise InputError(
                 f"the class folder '{empty[0]}' in {self.root} holds no files: add pictures, or remove the folder."
             )
-
-
-def _divided(root: Path, folders: Sequence[str]) -> dict[str, int]:
-    """folder -> part, an index into PARTS, if the folders are parts of a divided set rather than classes."""
-    parts = {name: _PART_OF_FOLDER[name.lower()] for name in folders if name.lower() in _PART_OF_FOLDER}
-    if not any(_has_folders(root / name) for name in parts):
-        return {}
-    others = sorted(set(folders) - set(parts))
-    if 0 not in parts.values():
-        if others:
-            return {}
-        raise InputError(f"{root} holds {' and '.join(sorted(parts))}, but no train folder: add one.")
-    if others:
-        for name in others:
-            if holds_runs(root / name):
-                raise run_among(root / name, root)
-        raise InputError(
-            f"{root} holds both parts ({', '.join(sorted(parts))}) and other folders ({', '.join(others[:3])}): "
-            "move the others away, or give one folder for each class."
-        )
-    if len(set(parts.values())) < len(parts):
-        raise InputError(f"{root} holds the same part twice ({', '.join(sorted(parts))}): merge them.")
-    return dict(sorted(parts.items(), key=lambda item: item[1]))
-
-
-def _has_folders(place: Path) -> bool:
-    with explained(place, "read the folder"):
-        names = os.listdir(place)  # noqa: PTH208
-    return any(os.path.isdir(place / name) and not is_hidden(name) for name in names)  # noqa: PTH112

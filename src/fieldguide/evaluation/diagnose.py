@@ -106,7 +106,7 @@ def diagnose(run: Run, score: Score | None = None) -> Diagnosis:
     case = Case.of(run, score)
     if not case.epochs:
         return measured
-    photos = str(run.parts.train.root)
+    photos = run.parts.train.words
     found = ailments(case)
     unseen = None if score is None else _without_leaks(run, score)[0]
     if score is not None and unseen is not None and not found[0].ill and clearly_apart(run.train_accuracy, unseen):
@@ -116,7 +116,7 @@ def diagnose(run: Run, score: Score | None = None) -> Diagnosis:
         found = with_conflicts([short_of_rare(overfits, Signs(case), unseen)], Signs(case))
     if 0 < len(run.parts.test) == len(set(run.parts.leaked_measured)):
         found = _leaking_first(found, run)
-    found = tuple(replace(one, remedy=one.remedy.on(photos) if one.remedy else None) for one in found)
+    found = tuple(replace(one, remedy=one.remedy.on(*photos) if one.remedy else None) for one in found)
     return _led_by(found, measured)
 
 

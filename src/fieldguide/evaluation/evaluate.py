@@ -15,6 +15,7 @@ from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.evaluation.replied import replied_by
 from fieldguide.model.classifier import Classifier
+from fieldguide.model.tag_classifier import TagClassifier
 from fieldguide.training import features as computing
 from fieldguide.words import counted
 
@@ -60,9 +61,11 @@ def evaluate(
         raise InputError("there is no picture to measure on: give a test share above 0, or a folder of pictures.")
     if data.given is not None and len(present := np.unique(data.given)) > 1:
         names = ", ".join(PARTS[number] for number in present)
+        cure = f"name the part to measure on, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}"
+        if data.table is not None:
+            cure = "put the rows of the part to measure on into a table of their own"
         raise InputError(
-            f"{data.root} is divided into {names}, and the classifier may have learnt from one of them: "
-            f"name the part to measure on, such as {data.root / Path(data.name(len(data) - 1)).parts[0]}."
+            f"{data.source} is divided into {names}, and the classifier may have learnt from one of them: {cure}."
         )
     leaked = frozenset(leaked)
     store = PixelStore.build(
@@ -105,6 +108,8 @@ def _require(classifier: object, data: object) -> None:
         raise InputTypeError(
             f"classifier is {said(classifier)}; expected a Classifier, such as run.classifier or fg.load('runs/birds')."
         )
+    if isinstance(classifier, TagClassifier):
+        raise InputTypeError("classifier has several labels for a picture; expected one label: use fg.evaluate_tags.")
     if not isinstance(data, Dataset):
         raise InputTypeError(f"data is {said(data)}; expected a Dataset, such as parts.test or {reading(data)}.")
 
@@ -121,8 +126,9 @@ def _in_order_of(class_names: tuple[str, ...], data: Dataset) -> Dataset:
     """The same pictures with the classifier's classes."""
     unknown = sorted(set(data.class_names) - set(class_names))
     if unknown:
+        kind = "a folder" if data.table is None else "a label"
         raise InputError(
-            f"{data.root} has a folder '{unknown[0]}', which is no class of this classifier "
+            f"{data.source} has {kind} '{unknown[0]}', which is no class of this classifier "
             f"({', '.join(class_names[:5])}{', ...' if len(class_names) > 5 else ''}): rename or remove it."
         )
     if data.class_names == class_names:

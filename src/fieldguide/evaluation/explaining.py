@@ -18,6 +18,7 @@ from fieldguide.evaluation.focus import Focus, focus
 from fieldguide.evaluation.heatmaps import Heat, classifier_heat_maps
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.predictions import Prediction, find_pictures, title
+from fieldguide.model.sound import refuse_several_labels
 from fieldguide.parallel import bounded_map
 from fieldguide.words import counted
 
@@ -153,6 +154,7 @@ def explain(
     """
     if not isinstance(classifier, Classifier):
         raise InputTypeError(f"classifier is {said(classifier)}; expected a Classifier, such as fg.load gives.")
+    refuse_several_labels(classifier.head, "explaining")
     asked = class_of(classifier, class_name)
     paths = some_pictures(pictures)
     entries: list[Explanation] = []

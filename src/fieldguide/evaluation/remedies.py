@@ -39,14 +39,14 @@ class Remedy:
     def __str__(self) -> str:
         return f"{self.what}: `{self.command}`"
 
-    def on(self, folder: str) -> Remedy:
-        """The same with a folder of pictures in the place of PHOTOS.
+    def on(self, *words: str) -> Remedy:
+        """The same with a folder of pictures in the place of PHOTOS, or a table and what is said of it.
 
         Example:
             >>> print(Remedy("Look for copies", "fieldguide check PHOTOS").on("my birds"))
             Look for copies: `fieldguide check 'my birds'`
         """
-        return Remedy(self.what, self.command.replace(PHOTOS, shlex.quote(folder)))
+        return Remedy(self.what, self.command.replace(PHOTOS, shlex.join(words)))
 
     def to_dict(self) -> dict[str, str]:
         """The fields by name."""

@@ -21,7 +21,6 @@ from fieldguide.answers.novelty import MOST_BYTES, Novelty
 from fieldguide.errors import ModelError
 from fieldguide.files import atomic
 from fieldguide.model.foreign import member, opened, plain_numbers, stored_kind
-from fieldguide.model.head import units_for
 from fieldguide.model.layers import HEAD, NORM_PARTS
 from fieldguide.model.lite0 import weight_shapes
 from fieldguide.model.note import Note, checked
@@ -176,7 +175,7 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 def _shapes(note: Note) -> dict[str, tuple[int, ...]]:
     """The shape of each weight of a classifier, by name."""
-    units = units_for(len(note.class_names))
+    units = note.units
     if note.net is not None:
         return note.net.weight_shapes(units)
     trunk = note.trunk or BUNDLED
@@ -187,7 +186,7 @@ def _head_shapes(note: Note, features: int) -> dict[str, tuple[int, ...]]:
     """The shape of each weight of the head, layer by layer."""
     shapes: dict[str, tuple[int, ...]] = {}
     names = [*(f"hidden{place}" for place in range(1, len(note.hidden) + 1)), HEAD]
-    for name, width in zip(names, (*note.hidden, units_for(len(note.class_names))), strict=True):
+    for name, width in zip(names, (*note.hidden, note.units), strict=True):
         shapes |= {f"{name}/kernel": (features, width), f"{name}/bias": (width,)}
         features = width
     return shapes

@@ -151,7 +151,7 @@ def classifier_model(
         base = feature_model(trunk, target_size, weights)
     else:
         base = body_model(net, {} if weights is None else weights)
-    value, last = base.output, head_layer(head.kernel.shape[1])
+    value, last = base.output, head_layer(head.kernel.shape[1], independent=head.independent)
     hidden = [
         keras.layers.Dense(len(bias), activation="relu", name=f"hidden{place}")
         for place, (_, bias) in enumerate(head.hidden, 1)
@@ -164,11 +164,16 @@ def classifier_model(
     return model
 
 
-def head_layer(units: int) -> keras.layers.Layer:
-    """One sigmoid unit, or as many softmax units as there are classes, named "probabilities"."""
+def head_layer(units: int, *, independent: bool = False) -> keras.layers.Layer:
+    """One sigmoid unit, or as many softmax units as there are classes, named "probabilities".
+
+    Args:
+        units: of the layer.
+        independent: whether each is a question of its own, and a sigmoid.
+    """
     import keras
 
-    return keras.layers.Dense(units, activation="sigmoid" if units == 1 else "softmax", name=HEAD)
+    return keras.layers.Dense(units, activation="sigmoid" if units == 1 or independent else "softmax", name=HEAD)
 
 
 class _Factory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -16,11 +15,10 @@ from fieldguide import files
 from fieldguide.answers.naming import Naming
 from fieldguide.answers.novelty import Novelty
 from fieldguide.data import decode
-from fieldguide.errors import FileError, InputError, ModelError, PictureError
+from fieldguide.errors import InputError, PictureError
 from fieldguide.model import archive
 from fieldguide.model.engine import Engine, NetEngine, trunk_engine
 from fieldguide.model.head import Head, units_for
-from fieldguide.model.lite0 import read_weights as bundled_weights
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import require_weights
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures
@@ -98,7 +96,7 @@ class Classifier:
         Raises:
             InputError: if the head does not fit the classes, or head, weights, size or novelty do not fit the network.
         """
-        if head.kernel.shape[1] != units_for(len(class_names)):
+        if head.kernel.shape[1] != (len(class_names) if head.independent else units_for(len(class_names))):
             raise InputError(
                 f"{len(class_names)} classes were given to a head with {head.kernel.shape[1]} output units."
             )
@@ -223,7 +221,12 @@ class Classifier:
         path = files.path_of("path", path, "birds.keras")
         if path.suffix != ".keras":
             raise InputError(f"a model cannot be saved as {path}: give it a name that ends in .keras.")
-        note = archive.Note(
+        archive.write(path, self.keras_model, self._note(), self.seen, self.novelty)
+        return path
+
+    def _note(self) -> archive.Note:
+        """What must be known of it besides its layers."""
+        return archive.Note(
             class_names=self.class_names,
             target_size=self.target_size,
             resize=self.resize,
@@ -237,107 +240,12 @@ class Classifier:
             naming=self.naming,
             novelty=None if self.novelty is None else Outline.of(self.novelty),
         )
-        archive.write(path, self.keras_model, note, self.seen, self.novelty)
-        return path
 
     def _read(self, path: Path) -> tuple[Path, np.ndarray | None, str]:
         try:
             return path, decode.decode(decode.load_bytes(path), self.target_size, self.resize).pixels, ""
         except PictureError as error:
             return path, None, _shut(path) or str(error)
-
-
-def load(path: str | Path) -> Classifier:
-    """The classifier in a run folder or a `.keras` file that fieldguide wrote.
-
-    Args:
-        path: a run folder such as `runs/photos-20261123-1412`, or the `model.keras` in it.
-
-    Raises:
-        InputTypeError: if the path is none.
-        FileError: if there is nothing to read.
-        ModelError: if the file is damaged, of a newer version, or not fieldguide's.
-
-    Warns:
-        UserWarning: if pictures were read in another way when it was trained.
-
-    Example:
-        >>> import fieldguide as fg
-        >>> fg.load("runs/first").class_names
-        ('horses', 'humans')
-    """
-    path = files.path_of("path", path, "runs/first")
-    with files.explained(path, "read the model"):
-        if path.is_dir():
-            if not (path / MODEL_FILE).exists():
-                raise ModelError(
-                    f"{path} holds no {MODEL_FILE}: name a run folder that `fieldguide train` finished, or a model."
-                )
-            path = path / MODEL_FILE
-        if not path.exists():
-            raise FileError(
-                f"there is no model at {path}: name a run folder or a .keras file; `fieldguide train` makes one."
-            )
-        if not path.is_file():  # reading a pipe would wait for somebody to write to it
-            raise FileError(f"{path} is a device or a pipe: a model is read from a file or a run folder.")
-    note = archive.read_note(path)
-    _compare_readers(path, note)
-    head, weights = _sound(path, archive.read_weights(path), note)
-    novelty = archive.read_novelty(path, note)
-    if novelty is not None and len(novelty.basis) > head.inputs:
-        raise ModelError(
-            f"{path} is damaged: what it knows of the pictures it learnt from is of {len(novelty.basis):,} features, "
-            f"and its network has {head.inputs:,} only. Copy it again, or train it again."
-        )
-    return Classifier(
-        head,
-        note.class_names,
-        target_size=note.target_size,
-        resize=note.resize,
-        trunk=note.trunk or BUNDLED,
-        net=note.net,
-        weights=weights,
-        temperature=note.temperature,
-        seen=archive.read_seen(path),
-        naming=note.naming,
-        novelty=novelty,
-    )
-
-
-def _compare_readers(path: Path, note: archive.Note) -> None:
-    """Whether pictures are read as they were when the model learnt: other pixels are other probabilities."""
-    if note.decoder > decode.DECODER_VERSION:
-        raise ModelError(
-            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
-            f"{decode.DECODER_VERSION}: upgrade fieldguide (it was written by {note.fieldguide!r})."
-        )
-    if note.decoder < decode.DECODER_VERSION:
-        warnings.warn(
-            f"{path} was trained on pictures read by version {note.decoder} of the picture reader, and this is version "
-            f"{decode.DECODER_VERSION}: its figures may differ slightly; measure again, or train again.",
-            stacklevel=3,
-        )
-
-
-def _sound(path: Path, weights: dict[str, np.ndarray], note: archive.Note) -> tuple[Head, dict[str, np.ndarray] | None]:
-    """The head, and the network's weights if they are not the bundled ones, once they are seen to be numbers."""
-    if not all(np.isfinite(value).all() for value in weights.values()):
-        raise ModelError(f"{path} is damaged: some of its weights are no numbers. Copy it again, or train it again.")
-    hidden = [tuple(weights.pop(f"hidden{place}/{part}") for part in ("kernel", "bias")) for place in _hidden(note)]
-    head = Head(
-        weights.pop("probabilities/kernel"), weights.pop("probabilities/bias"), tuple((one, two) for one, two in hidden)
-    )
-    if note.trunk is None or not note.trunk.bundled:
-        return head, weights
-    bundled = bundled_weights()
-    # Compared, not taken from the note: so a model stays what it is when a later version brings other weights.
-    same = all(np.array_equal(value, bundled[name]) for name, value in weights.items())
-    return head, None if same else weights
-
-
-def _hidden(note: archive.Note) -> range:
-    """The numbers of the head's hidden layers."""
-    return range(1, len(note.hidden) + 1)
 
 
 def _shut(path: Path) -> str:

@@ -13,12 +13,15 @@ from fieldguide.calibration import softmax
 class Head:
     """Logits = features @ kernel + bias. Two classes share one logit, that of the second class.
 
+    Where each unit is a question of its own, probabilities are sigmoids that need not sum to 1.
+
     With hidden layers the features go through them first, each followed by a ReLU.
     """
 
     kernel: np.ndarray  # float32 (features, units), or (width of the last hidden layer, units)
     bias: np.ndarray  # float32 (units,)
     hidden: tuple[tuple[np.ndarray, np.ndarray], ...] = ()  # kernel and bias of each, float32 (in, out) and (out,)
+    independent: bool = False  # whether each unit is a question of its own
 
     @property
     def layers(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -42,7 +45,9 @@ class Head:
         return features @ self.kernel + self.bias
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """float32 (n, classes), rows summing to 1."""
+        """float32 (n, classes), rows summing to 1 unless each class is a question of its own."""
+        if self.independent:
+            return (1 / (1 + np.exp(-np.clip(self.logits(features), -60, 60)))).astype(np.float32)
         return softmax(self.logits(features)).astype(np.float32)
 
     def cooled(self, temperature: float) -> Head:

@@ -10,12 +10,13 @@ from typing import Any
 from fieldguide.answers.naming import Naming
 from fieldguide.data.decode import RESIZE_RULES
 from fieldguide.errors import InputError, ModelError
+from fieldguide.model.head import units_for
 from fieldguide.model.nets import Net
 from fieldguide.model.rules import Outline, good_rules, naming_of, outline_of
 from fieldguide.model.trunk import Trunk
 
 # 1 did not say which pictures it had seen; 2 knew of no networks trained from scratch; 3 of no trunks; 4 of no rules by
-# which a classifier says that it does not know.
+# which a classifier says that it does not know, nor of classes that are questions of their own.
 FORMAT = 5
 READABLE = (2, 3, 4, FORMAT)
 MOST_WIDTH = 65_536  # of a head's hidden layer
@@ -38,12 +39,24 @@ class Note:
     hidden: tuple[int, ...] = ()  # widths of the head's hidden layers
     naming: Naming | None = None  # which classes it names
     novelty: Outline | None = None  # when it calls a picture unlike all that it learnt from
+    # Where each class is a question of its own (sigmoid outputs): the probability from which it is said to be shown.
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Output units of the head."""
+        return len(self.class_names) if self.thresholds else units_for(len(self.class_names))
 
     def to_dict(self) -> dict[str, Any]:
         """Format and fields, ready for JSON."""
         net = self.net.to_dict() if self.net else None
-        network = {"net": net, "trunk": self.trunk.to_dict() if self.trunk else None}
-        return {"format": FORMAT, **asdict(self), **network, "naming": self.naming.to_dict() if self.naming else None}
+        others = {
+            "net": net,
+            "trunk": self.trunk.to_dict() if self.trunk else None,
+            "naming": self.naming.to_dict() if self.naming else None,
+            "thresholds": list(self.thresholds) or None,
+        }
+        return {"format": FORMAT, **asdict(self), **others}
 
 
 def checked(path: str | Path, fields: dict[str, Any]) -> Note:
@@ -63,7 +76,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         writer = str(fields.get("fieldguide"))[:40]
         raise ModelError(
             f"{path} has format {number}, written by fieldguide {writer!r}; this version reads formats "
-            f"{READABLE[0]} to {FORMAT}: upgrade fieldguide, or train the model again."
+            f"{READABLE[0]} to {READABLE[-1]}: upgrade fieldguide, or train the model again."
         )
     size: Any = fields.get("target_size")
     good = (
@@ -79,6 +92,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         and 0 < fields["temperature"] < math.inf
         and isinstance(fields.get("decoder"), int)
         and good_rules(fields)
+        and _good_thresholds(fields)
     )
     if not good:
         raise ModelError(f"{path} is damaged: what its note says makes no sense. Copy it again, or train it again.")
@@ -95,6 +109,7 @@ def checked(path: str | Path, fields: dict[str, Any]) -> Note:
         fieldguide=str(fields.get("fieldguide"))[:40],
         naming=naming_of(fields),
         novelty=outline_of(fields),
+        thresholds=tuple(fields.get("thresholds") or ()),
     )
 
 
@@ -109,6 +124,15 @@ def _good_names(names: Any) -> bool:
 
 def _good_widths(widths: Any) -> bool:
     return isinstance(widths, list) and all(type(each) is int and 0 < each <= MOST_WIDTH for each in widths)
+
+
+def _good_thresholds(fields: dict[str, Any]) -> bool:
+    """Whether there is a threshold for each class, as where classes are questions of their own, or for none."""
+    found = fields.get("thresholds")
+    if found is None:
+        return True
+    whole = isinstance(found, list) and len(found) == len(fields["class_names"])
+    return whole and all(isinstance(each, float) and 0 <= each <= 1 for each in found)
 
 
 def _good_network(fields: dict[str, Any]) -> bool:

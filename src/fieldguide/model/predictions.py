@@ -152,6 +152,11 @@ class Predictions(Sequence[Prediction]):
         """Classes and predictions, ready for JSON."""
         return {"class_names": list(self.class_names), "predictions": [entry.to_dict() for entry in self.entries]}
 
+    @property
+    def header(self) -> list[str]:
+        """The columns of its CSV file."""
+        return header(self.class_names, replying=self.replying)
+
     def to_csv(self, path: str | Path) -> Path:
         """Writes one line for each picture: file, class, its probability, those of all classes, and any error.
 
@@ -163,7 +168,7 @@ class Predictions(Sequence[Prediction]):
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header(self.class_names, replying=self.replying))
+        writer.writerow(self.header)
         writer.writerows(entry.row(replying=self.replying) for entry in self.entries)
         write_text(path, text.getvalue())
         return Path(path)

@@ -8,15 +8,17 @@ import shlex
 import sys
 import threading
 import webbrowser
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fieldguide import console
 from fieldguide.asked import CORRECTED_FILE
+from fieldguide.data.columns import TableOptions
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.dataset import Dataset
+from fieldguide.data.labelled import labelled
 from fieldguide.data.tables import one_line
 from fieldguide.errors import FileError, InputError, MissingFileError, ModelError
 from fieldguide.evaluation.suspect_table import SUSPECTS_FILE, Ranked, read_suspects
@@ -28,6 +30,7 @@ from fieldguide.reporting.card import CARD_FILE
 from fieldguide.words import are, counted
 
 CORRECTIONS_FILE = "corrections.csv"
+_TABLE_FLAGS = ("--pictures", "--file-column", "--label-column", "--part-column", "--separator")  # in `words` anew
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def relabel(
     card = _card(run)
     path = run / CORRECTIONS_FILE if corrections is None else corrections
     session = open_session(run, card, path, pictures=pictures, everything=everything)
-    again = training(card, session.data.root, path)
+    again = training(card, session.data.words, path)
     with Server(session, port, again=again) as server:
         console.say(
             f"{counted(len(session.items), 'picture')}, {len(session.decisions):,} decided. Every decision is kept in "
@@ -117,6 +120,11 @@ def open_session(
         InputError: the run has no suspects, or its pictures are others.
         FileError: something cannot be read, or the corrections cannot be written.
     """
+    if card.get("several_labels"):
+        raise InputError(
+            f"the pictures of {run} have several labels each, and relabelling is for those with one: put the table "
+            "right."
+        )
     if not (run / SUSPECTS_FILE).exists():
         raise FileError(
             f"{run} holds no {SUSPECTS_FILE}: name a run that found suspects, or train again with this version."
@@ -125,10 +133,13 @@ def open_session(
     if not ranked:
         raise InputError(f"no label of {run} is in doubt: add --all to look at all pictures.")
     root = Path(card["data"]["root"]) if pictures is None else pictures
+    table = _table(card, pictures)
+    if table is not None and not table[0].exists():
+        raise InputError(f"the table that {run} was trained from is not at {table[0]}, seen from here: put it there.")
     if pictures is None and not root.is_dir():
         raise InputError(f"the pictures of {run} are not at {root}, seen from here: name their folder with --pictures.")
-    data = Dataset.from_directory(root)
-    require_outside(path, root, asked="--corrections", what="file")
+    data = Dataset.from_directory(root) if table is None else labelled(*table)
+    require_outside(path, data.source, asked="--corrections", what="file")
     require_file(path)
     items = _items(ranked, data, run)
     applied = run / CORRECTED_FILE
@@ -136,25 +147,39 @@ def open_session(
     return Session(data, items, path, before)
 
 
-def training(card: Mapping[str, Any], root: Path, path: Path) -> str:
+def _table(card: Mapping[str, Any], pictures: Path | None) -> tuple[Path, TableOptions] | None:
+    """The table that a run was trained from and what was said of it, its pictures perhaps elsewhere; None if none."""
+    if "table" not in card["data"]:
+        return None
+    try:
+        fields = dict(card["data"]["table"])
+        options = TableOptions.from_dict(fields)
+        return Path(fields["path"]), options if pictures is None else replace(options, folder=pictures)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{CARD_FILE} of the run is damaged: train again in a new folder.") from error
+
+
+def training(card: Mapping[str, Any], words: Sequence[str], path: Path) -> str:
     """The command that trains as the run was trained, with the corrections.
 
     Args:
         card: of the run.
-        root: of the pictures.
+        words: that name the pictures.
         path: of the corrections file.
 
     Example:
-        >>> training({"command": "fieldguide train a --seed 1 --output RUN"}, Path("b"), Path("c.csv"))
+        >>> training({"command": "fieldguide train a --seed 1 --output RUN"}, ["b"], Path("c.csv"))
         'fieldguide train b --seed 1 --corrections c.csv'
     """
-    words = shlex.split((card.get("command") or f"fieldguide train {shlex.quote(str(root))}").splitlines()[0])
-    words[2:3] = [str(root)]
-    for flag in ("--output", "--corrections"):
-        if flag in words[3:]:
-            place = words.index(flag, 3)
-            del words[place : place + 2]
-    return shlex.join([*words, "--corrections", str(path)])
+    before = shlex.split((card.get("command") or "fieldguide train PHOTOS").splitlines()[0])[3:]
+    for flag in ("--output", "--corrections", *_TABLE_FLAGS):
+        if flag in before:
+            place = before.index(flag)
+            after = place + 1
+            while after < len(before) and not before[after].startswith("--"):
+                after += 1
+            del before[place:after]
+    return shlex.join(["fieldguide", "train", *words, *before, "--corrections", str(path)])
 
 
 def _card(run: Path) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def report(
         sections.data(run, findings, _examples(source, shown, urls)),
         making(run, command, measured=score is not None),
     ]
-    write_text(path, whole_page(run.parts.train.root.resolve().name or "pictures", "\n".join(body)))
+    write_text(path, whole_page(run.parts.train.source.resolve().name or "pictures", "\n".join(body)))
     return path
 
 

@@ -147,9 +147,9 @@ def train(
     if folder is not None:
         folder = path_of("folder", folder, "runs/first")
         if resume:
-            require_run_outside(folder, parts.train.root, asked="folder=")
+            require_run_outside(folder, parts.train.source, asked="folder=")
         else:
-            require_outside(folder, parts.train.root, asked="folder=")
+            require_outside(folder, parts.train.source, asked="folder=")
             require_free(folder, resumable=isinstance(recipe, ScratchRecipe))
     place = require_writable(folder, _room(parts, recipe)) if folder is not None else None
     watch = Watch()

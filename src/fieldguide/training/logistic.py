@@ -21,8 +21,19 @@ class Examples:
     """What there is to learn from."""
 
     features: np.ndarray  # float32 (n, features)
-    labels: np.ndarray  # int (n,) in 0..classes-1
+    # int (n,) in 0..classes-1; or bool (n, classes), where each class is a question of its own
+    labels: np.ndarray
     classes: int
+
+    @property
+    def independent(self) -> bool:
+        """Whether a picture may show several classes, or none."""
+        return self.labels.ndim == 2
+
+    @property
+    def units(self) -> int:
+        """Output units of a head for them."""
+        return self.classes if self.independent else units_for(self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +92,7 @@ def fit(
     examples: Examples,
     problems: Sequence[Problem],
     *,
-    penalty: float,
+    penalty: float | np.ndarray,
     start: np.ndarray | None = None,
     tolerance: float = CONVERGED,
     watch: Watch | None = None,
@@ -94,7 +105,7 @@ def fit(
         examples: features, not yet evened out, and labels.
         problems: which rows count how much, and how features are evened out.
         penalty: L2 strength: each loss is the weighted mean of the cross-entropies + penalty / 2 * the sum of the
-            squared coefficients of the standardised features.
+            squared coefficients of the standardised features. float64 (units,) gives each unit its own.
         start: where to begin, as the second value returned for a stronger penalty.
         tolerance: largest entry of the gradient at which the fits count as converged.
         watch: called with the heads after each step that improved the fits.
@@ -108,13 +119,16 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    features, units = examples.features, units_for(examples.classes)
+    features, units = examples.features, examples.units
     shape = (len(problems), features.shape[1] + 1, units)
-    targets = _targets(examples.labels, examples.classes)
+    targets = _targets(examples)
+    independent = examples.independent
 
     def heads(coefficients: np.ndarray) -> list[Head]:
         plain = [problem.scaling.plain(part) for problem, part in zip(problems, coefficients, strict=True)]
-        return [Head(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in plain]
+        return [
+            Head(kernel.astype(np.float32), bias.astype(np.float32), independent=independent) for kernel, bias in plain
+        ]
 
     def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         coefficients = flat.reshape(shape)
@@ -124,7 +138,7 @@ def fit(
         loss = 0.0
         for place, problem in enumerate(problems):
             columns = slice(place * units, (place + 1) * units)
-            losses, slopes = _cross_entropy(logits[:, columns], targets)
+            losses, slopes = _cross_entropy(logits[:, columns], targets, independent=independent)
             loss += float(losses @ problem.weights)
             np.multiply(slopes, problem.weights[:, None], out=logits[:, columns])
         kernels, biases = features.T @ logits, logits.sum(axis=0, dtype=np.float64)
@@ -133,7 +147,7 @@ def fit(
             columns = slice(place * units, (place + 1) * units)
             gradient[place] = problem.scaling.gradient(kernels[:, columns].astype(np.float64), biases[columns])
         gradient[:, :-1] += penalty * coefficients[:, :-1]
-        return loss + 0.5 * penalty * float(np.square(coefficients[:, :-1]).sum()), gradient.ravel()
+        return loss + 0.5 * float((penalty * np.square(coefficients[:, :-1])).sum()), gradient.ravel()
 
     def seen(flat: np.ndarray) -> None:
         if watch is not None:
@@ -151,18 +165,21 @@ def fit(
     return heads(coefficients), coefficients
 
 
-def _targets(labels: np.ndarray, classes: int) -> np.ndarray:
-    """float32 (n, units): the second class's 0 or 1, or one-hot rows."""
-    if classes == 2:
+def _targets(examples: Examples) -> np.ndarray:
+    """float32 (n, units): the second class's 0 or 1, one-hot rows, or 0 and 1 for each class."""
+    labels = examples.labels
+    if examples.independent:
+        return labels.astype(np.float32)
+    if examples.classes == 2:
         return labels.astype(np.float32)[:, None]
-    return np.eye(classes, dtype=np.float32)[labels]
+    return np.eye(examples.classes, dtype=np.float32)[labels]
 
 
-def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cross_entropy(logits: np.ndarray, targets: np.ndarray, *, independent: bool) -> tuple[np.ndarray, np.ndarray]:
     """Loss of every row (n,), and its gradient with respect to the logits (n, units)."""
-    if logits.shape[1] == 1:
+    if logits.shape[1] == 1 or independent:
         losses = np.logaddexp(0, logits) - targets * logits
-        return losses[:, 0], 1 / (1 + np.exp(-np.clip(logits, -60, 60))) - targets
+        return losses.sum(axis=1), 1 / (1 + np.exp(-np.clip(logits, -60, 60))) - targets
     shifted = logits - logits.max(axis=1, keepdims=True)
     powers = np.exp(shifted)
     sums = powers.sum(axis=1, keepdims=True)

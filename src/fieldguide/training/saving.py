@@ -9,7 +9,8 @@ import numpy as np
 from fieldguide import console
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import ModelError
-from fieldguide.model.classifier import Classifier, load
+from fieldguide.model.classifier import Classifier
+from fieldguide.model.loading import load
 
 AGREEMENT = 1e-3  # largest difference of a probability between the saved Keras model and the fast engine
 CHECKED_PICTURES = 8

@@ -1,0 +1,49 @@
+"""Labelled pictures from whatever was named: a folder of class folders, or a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fieldguide.data.columns import TableOptions
+from fieldguide.data.dataset import Dataset
+from fieldguide.data.table_file import is_table
+from fieldguide.errors import InputError
+
+FOLDERS = TableOptions()  # nothing is said of a table
+
+
+def labelled(source: str | Path, options: TableOptions = FOLDERS, *, fewest_classes: int = 2) -> Dataset:
+    """The pictures of a folder or of a table.
+
+    Args:
+        source: a folder of class folders, or the path of a table.
+        options: what is said of the table.
+        fewest_classes: how many there must be.
+
+    Raises:
+        InputError: as `Dataset.from_directory` and `from_table` raise it; or something is said of a table, and there
+            is none.
+        FileError: it cannot be read.
+
+    Example:
+        >>> print(labelled("photos"))
+        66 pictures in 2 classes (horses 33, humans 33)
+    """
+    if is_table(source):
+        return Dataset.from_options(source, options, fewest_classes=fewest_classes)
+    refuse_without_table(source, options)
+    return Dataset.from_directory(source, fewest_classes=fewest_classes)
+
+
+def refuse_without_table(source: str | Path, options: TableOptions) -> None:
+    """Sees to it that nothing is said of a table where a folder is named.
+
+    Raises:
+        InputError: something is.
+    """
+    flags = [word for word in options.words() if word.startswith("--")]
+    if flags and not is_table(source):
+        said = f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'}"
+        raise InputError(
+            f"{said} for a table of labels, and {source} is none: name a table such as labels.csv, or leave that out."
+        )
