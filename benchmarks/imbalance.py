@@ -65,7 +65,7 @@ class Grid:
     classes: int
 
     def loss(self, key: tuple[float, float], balanced: bool) -> float:
-        """The held-out loss at its best temperature, of every picture or every class alike."""
+        """The held-out loss, of every picture or every class alike."""
         losses = picture_losses(softmax(self.logits[key]), self.labels)
         return float(losses @ class_weights(self.labels, self.classes, 1.0 if balanced else 0.0) / len(losses))
 

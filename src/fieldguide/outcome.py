@@ -114,9 +114,16 @@ class Outcome:
             *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
             _line("", f"balanced accuracy {score.balanced_accuracy.percent}{counts}"),
             _line("", f"calibration error {score.calibration_error}"),
-            *(_line("", line) for line in (on_the_promises(score.replied) if score.replied else [])[:1]),
+            *(_line("", line) for line in self._promises(score)),
         ]
         return lines + self._verdict()
+
+    def _promises(self, score: Score) -> list[str]:
+        """Whether the true class was named as often as promised, and the classes of which it was not."""
+        if score.replied is None:
+            return []
+        first, *others = on_the_promises(score.replied)
+        return [first, *(line for line in others if line.startswith("  less often"))]
 
     def _verdict(self) -> list[str]:
         """The verdict, and of a training from scratch how sure it is and what else ails it."""

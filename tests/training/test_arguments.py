@@ -18,6 +18,7 @@ from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.model.loading import load
 from fieldguide.reporting.page import report
+from fieldguide.training.arguments import require_recipe
 from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
 
@@ -108,3 +109,10 @@ def test_an_earlier_training_is_not_overwritten(parts: Parts, tmp_path: Path) ->
         train(parts, recipe=Recipe(target_size=(64, 64)), folder=tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert len(train(parts, recipe=recipe.with_(epochs=2), folder=tmp_path, resume=True).epochs) == 2
+
+
+def test_a_setting_of_what_is_not_trained_is_refused() -> None:
+    with pytest.raises(InputError, match="the recipe has loss and label_smoothing of its own, for what is trained"):
+        require_recipe(Recipe(loss="focal", label_smoothing=0.1))
+    require_recipe(Recipe(loss="focal", dense=(8,)))
+    require_recipe(Recipe(label_smoothing=0.1, fine_tune_epochs=2))

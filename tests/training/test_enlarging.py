@@ -52,7 +52,24 @@ def test_where_nothing_is_told_wrong_nothing_larger_is_tried(tmp_path: Path) -> 
     assert any(reason.endswith("96x96 was not tried") for reason in run.recipe.reasons)
 
 
-@pytest.mark.parametrize("larger", [(224, 224), (128, 128), (600, 600), (320,)])
-def test_a_size_that_is_no_larger_one_is_refused(larger: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"larger is .*; expected \(height, width\) up to 512 pixels"):
+@pytest.mark.parametrize(
+    ("larger", "expected"),
+    [
+        ((224, 224), "expected more pixels than target_size has"),
+        ((128, 128), "expected more pixels than target_size has"),
+        ((256, 32), "expected more pixels than target_size has"),
+        ((600, 600), r"expected \(height, width\), each up to 512 pixels"),
+        ((320,), r"expected \(height, width\), each up to 512 pixels"),
+        (320, r"expected \(height, width\), each up to 512 pixels"),
+    ],
+)
+def test_a_size_that_is_no_larger_one_is_refused(larger: object, expected: str) -> None:
+    with pytest.raises(InputError, match=f"larger is .*; {expected}"):
         Recipe(larger=larger)  # type: ignore[arg-type]
+
+
+def test_a_wide_size_is_larger_by_its_pixels() -> None:
+    assert Recipe(target_size=(224, 224), larger=(192, 512)).larger == (192, 512)
+    assert Recipe(larger=[256, 256]).larger == (256, 256)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="--larger: the input is 512x512 pixels, and 512 on a side are the most"):
+        Recipe(target_size=(512, 512)).with_larger()

@@ -161,7 +161,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"target_size": (200, 9)}, r"--target-size is \(200, 9\); expected \(height, width\), each from 32 to 512"),
         (
             {"larger": True, "side": 512},
-            r"--larger is \(512, 512\); expected \(height, width\) up to 512 pixels, above",
+            "--larger: the input is 512x512 pixels, and 512 on a side are the most: leave it out",
         ),
         ({"side": 9}, "--side is 9; expected a whole number of pixels from 32 to 512"),
         (

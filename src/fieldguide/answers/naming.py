@@ -31,6 +31,7 @@ from fieldguide.intervals import Estimate, wilson
 from fieldguide.words import counted
 
 ERROR_RATE = 0.05
+CHANCE = 0.025  # one-sided
 SMALLEST = 1e-7  # a probability below it counts as this much: beyond, a softmax in float32 tells nothing apart
 _ROUNDING = 3e-7  # of a logarithm, where the same probabilities are stored in float32
 
@@ -64,8 +65,19 @@ class Coverage:
 
     @property
     def falling_short(self) -> tuple[ClassCoverage, ...]:
-        """The classes that are named clearly less often than promised, the least often named first."""
-        short = [one for one in self.classes if one.share.n and one.share.high < self.promised]
+        """The classes that are named clearly less often than promised, the least often named first.
+
+        Clearly: of classes that are named as often as promised, each may seem short by chance, and of many some do. One
+        of all is counted short by chance in 1 of 40 cases at most (exact binomial tails, Bonferroni's correction).
+        """
+        from scipy.special import bdtr
+
+        measured = [one for one in self.classes if one.share.n]
+        short = [
+            one
+            for one in measured
+            if bdtr(round(one.share.value * one.share.n), one.share.n, self.promised) < CHANCE / len(measured)
+        ]
         return tuple(sorted(short, key=lambda one: one.share.value))
 
     def __str__(self) -> str:

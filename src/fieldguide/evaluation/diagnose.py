@@ -21,6 +21,7 @@ from fieldguide.evaluation.shift import shift_of
 from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.watching import OUT_OF_TRAIN
 from fieldguide.words import counted
 
@@ -176,6 +177,8 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
 
 def _on_the_curves(run: Run) -> str:
     """What the curves of a head or of fine-tuning tell; of a training from scratch the ailments tell it."""
+    if run.choices.by_classes and isinstance(run.recipe, Recipe) and (run.recipe.dense or run.choices.fine_tuned):
+        return evidence.ON_ANOTHER_LOSS
     return evidence.on_the_curves(tuple(epoch for epoch in run.epochs if epoch.phase != SCRATCH))
 
 

@@ -140,6 +140,13 @@ def on_chance(score: Score) -> str:
     )
 
 
+# Where each class counts alike the curves, in which each picture does, do not show what was looked at.
+ON_ANOTHER_LOSS = (
+    "The epoch that was kept has the lowest held-out loss with every class counted alike; in the curves every picture "
+    "counts alike, so that it need not lie where the drawn loss is lowest."
+)
+
+
 def on_the_curves(epochs: Sequence[Epoch]) -> str:
     """Whether the loss on held-out pictures rose again while the loss on the training pictures still fell."""
     if not epochs:

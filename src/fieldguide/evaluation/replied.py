@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,8 +41,12 @@ class Replied:
         several 100.0% (95% CI 20.7-100.0%)
     """
 
-    named: np.ndarray | None  # bool (n, k): the classes that were named; None where nothing is promised of them
-    unlike: np.ndarray | None  # bool (n,): called unlike all that was learnt from; None where that is not told
+    named: np.ndarray | None = field(
+        repr=False
+    )  # bool (n, k): the classes that were named; None where nothing is promised of them
+    unlike: np.ndarray | None = field(
+        repr=False
+    )  # bool (n,): called unlike all that was learnt from; None where that is not told
     coverage: Coverage | None  # how often the true class was named
     false_alarms: Estimate | None  # share of the pictures, which are of its classes, that were called unlike
     promised_alarms: float | None  # at most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fieldguide.data.arguments import said
@@ -34,6 +34,7 @@ class Ending:
     loss: str  # its name
     kind: str  # "binary", "categorical", "sparse", or "" for other losses
     from_logits: bool
+    ignored: int | None = None  # the label that the loss passes over
 
     @classmethod
     def of(cls, model: keras.Model) -> Ending:
@@ -55,10 +56,11 @@ class Ending:
             raise InputError(f"the model {model.name!r} has several outputs; expected one: look at one after another.")
         loss = keras.losses.get(given) if isinstance(given, str) else given
         name = getattr(loss, "__name__", type(loss).__name__)
-        logits = bool(loss.get_config().get("from_logits")) if isinstance(loss, keras.losses.Loss) else False
+        settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+        logits, ignored = bool(settings.get("from_logits")), settings.get("ignore_class")
         shape = outputs[0].shape if outputs else (None,)
         units = int(shape[-1]) if len(shape) == 2 and shape[-1] is not None else None
-        return cls(units, _activation(model), name, _KINDS.get(name.replace("_", "").lower(), ""), logits)
+        return cls(units, _activation(model), name, _KINDS.get(name.replace("_", "").lower(), ""), logits, ignored)
 
     def __str__(self) -> str:
         units = "outputs" if self.units is None else counted(self.units, f"{self.activation} unit".strip())
@@ -97,11 +99,14 @@ def check_labels(model: keras.Model, data: Any) -> str:
     """
     ending = Ending.of(model)
     labels = labels_of(data)
+    if ending.ignored is not None and labels.form == NUMBERS and labels.values is not None:
+        labels = replace(labels, values=labels.values[labels.values != ending.ignored])
     troubles = [*_of_labels(ending, labels), *_of_units(ending, labels), *_of_activation(ending, labels)]
     if troubles:
         several = f" in {len(troubles)} ways" if len(troubles) > 1 else ""
         raise InputError(f"the model and its labels do not fit{several}: {'; '.join(troubles)}.")
-    return f"{labels}, and {ending}: they fit"
+    seen = " in the first batch" if labels.sampled else ""
+    return f"{labels}{seen}, and {ending}: they fit"
 
 
 def _of_labels(ending: Ending, labels: Labels) -> Iterator[str]:
@@ -111,7 +116,7 @@ def _of_labels(ending: Ending, labels: Labels) -> Iterator[str]:
         yield f"{source} no labels to learn from: take class_mode='binary', 'categorical' or 'sparse'"
     elif not ending.kind:
         return
-    elif form == OTHER:
+    elif form == OTHER and not (ending.kind == "binary" and labels.shares):
         yield f"{source} labels that name no classes, which {loss} is for: give whole numbers from 0, or one-hot rows"
     elif form == NUMBERS and labels.values is not None and labels.values.size and labels.values.min() < 0:
         yield f"{source} labels down to {int(labels.values.min())}: number the classes from 0"
@@ -197,8 +202,11 @@ def _of_activation(ending: Ending, labels: Labels) -> Iterator[str]:
 
 
 def _exclusive(ending: Ending, labels: Labels) -> bool:
-    """Whether one class holds of each picture; a column of numbers beside several units is told of elsewhere."""
-    return ending.kind != "binary" or labels.form == ONE_HOT
+    """Whether one class holds of each picture; a column of numbers beside several units is told of elsewhere.
+
+    Rows that happen to hold one class each may be of several labels, where the data does not say that it has classes.
+    """
+    return ending.kind != "binary" or (labels.form == ONE_HOT and labels.classes is not None)
 
 
 def _softmax_loss(labels: Labels) -> str:

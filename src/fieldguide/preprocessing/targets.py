@@ -22,6 +22,7 @@ class Labels:
     values: np.ndarray | None  # of all pictures, or of the first batch; None where there are none
     classes: int | None  # where the data tells how many there are
     source: str  # what they come from, at the beginning of a sentence
+    sampled: bool = False  # only the first batch was looked at
 
     @property
     def form(self) -> str:
@@ -58,7 +59,13 @@ class Labels:
             ONE_HOT: f"one-hot labels{count}",
             SEVERAL: f"rows of 0 and 1{count}, several of which may hold",
             NONE: "no labels",
-        }.get(self.form, "labels that name no classes")
+        }.get(self.form, "shares between 0 and 1" if self.shares else "labels that name no classes")
+
+    @property
+    def shares(self) -> bool:
+        """Whether they lie between 0 and 1, as smoothed labels do."""
+        values = self.values
+        return values is not None and bool(((values >= 0) & (values <= 1)).all())
 
 
 def labels_of(data: Any) -> Labels:
@@ -83,7 +90,7 @@ def labels_of(data: Any) -> Labels:
     if hasattr(data, "image_data_generator") and hasattr(data, "y"):
         return Labels(None if data.y is None else _numbers(data.y), None, "the flow has")
     names = getattr(data, "class_names", None)
-    return Labels(_first(data), None if names is None else len(names), "the dataset has")
+    return Labels(_first(data), None if names is None else len(names), "the dataset has", sampled=True)
 
 
 def _of_flow(flow: Any) -> Labels:

@@ -50,16 +50,25 @@ def folder_of(data: object) -> Path:
 
 
 def require_recipe(recipe: object) -> None:
-    """Sees to it that a recipe is one, or None.
+    """Sees to it that a recipe is one whose settings all take effect, or None.
 
     Raises:
         InputTypeError: it is of another kind.
+        InputError: a setting is of what it does not train.
     """
     if recipe is not None and not isinstance(recipe, Recipe | ScratchRecipe):
         raise InputTypeError(
             f"recipe is {said(recipe)}; expected a Recipe or a ScratchRecipe, such as fg.Recipe.auto(parts.train) or "
             "fg.ScratchRecipe.auto(parts.train)."
         )
+    if isinstance(recipe, Recipe) and not recipe.trained:
+        usual = Recipe()
+        names = ("loss", "label_smoothing", "mixing")
+        if asked := [name for name in names if getattr(recipe, name) != getattr(usual, name)]:
+            raise InputError(
+                f"the recipe has {' and '.join(asked)} of its own, for what is trained in epochs, and a head of one "
+                "layer, which is fitted at once: give it dense or fine_tune_epochs too, or leave them out."
+            )
 
 
 def require_resumable(recipe: object, folder: object, *, resume: object, logs: Sequence[str]) -> None:

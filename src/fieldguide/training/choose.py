@@ -135,7 +135,10 @@ def choose(
     ]
     counts = np.bincount(examples.labels, minlength=examples.classes)  # the views of a picture change no ratio much
     if given is None and counts.max() >= IMBALANCE * max(1, counts[counts > 0].min()):
-        power, logits, more = _weighted(examples, folds, penalty, (power, logits), start, what, judge)
+        known = power
+        power, logits, more = _weighted(examples, folds, penalty, (known, logits), start, what, judge)
+        if power != known and judge.by_classes:  # another weighting is taken, at this penalty
+            trials = [replace(each, chosen=False) for each in trials]
         trials += more
     return Chosen(penalty, power, tuple(trials), tuple(folds), logits, truth)
 

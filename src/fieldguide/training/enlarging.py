@@ -19,6 +19,8 @@ def enlarged(learnt: Learnt, looking: Looking, recipe: Recipe, held_out: HeldOut
 
     A network tells more at a larger size than it was trained at, if what matters is texture or small; where things fill
     the picture it tells less. A few hundred pictures cannot show which: all that are learnt from are looked at again.
+    Any gain is taken: of photos of waste, divided five times, the held-out loss was lower by 1% to 6%, which is within
+    its standard error in four of them, and the test accuracy higher each time.
 
     Args:
         learnt: the head at the recipe's target size.
@@ -47,10 +49,13 @@ def enlarged(learnt: Learnt, looking: Looking, recipe: Recipe, held_out: HeldOut
         *_named(learnt.choices.trials, recipe.target_size, taken=not better),
         *_named(found.choices.trials, other.target_size, taken=better),
     )
-    first, second = (100 * each.choices.held_out.value for each in (learnt, found))
+    judge = held_out.judge
+    first, second = (100 * judge.accuracy(each.chosen.logits, each.chosen.labels) for each in (learnt, found))
+    alike = ", every class counted alike" if judge.by_classes else ""
     reason = (
         f"input {times(other.target_size)} was {'taken' if better else 'tried'}: {second:.1f}% right of the pictures "
-        f"held out, {first:.1f}% at {times(recipe.target_size)}, and the loss is {'lower' if better else 'no lower'}"
+        f"held out, {first:.1f}% at {times(recipe.target_size)}{alike}, and the loss is "
+        f"{'lower' if better else 'no lower'}"
     )
     kept, place, own = (found, again, other) if better else (learnt, looking, recipe)
     kept = replace(kept, choices=replace(kept.choices, trials=trials))

@@ -68,6 +68,7 @@ class Run:
     agreement: float | None  # largest difference between the saved Keras model's probabilities and the engine's
     decoded: int = 0  # pictures that were decoded in this training; the others were kept from before
     computed: int = 0  # pictures that went through the frozen network now; likewise
+    held: Answers | None = None  # of pictures held out of the network that is kept, or where it is frozen, of heads
     answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
     looks: tuple[Look, ...] = ()  # of a frozen network, all of them, also those that were only tried
@@ -313,6 +314,7 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         agreement=agreement,
         decoded=store.decoded,
         computed=sum(each.computed for each in learnt.seen.features),
+        held=learnt.held,
         answers=learnt.chosen.answers,
         looks=tuple(eye.looks),
         promises=promises,

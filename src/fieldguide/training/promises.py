@@ -184,6 +184,8 @@ def _novelty(about: Compared, error_rate: float, seed: int) -> tuple[Novelty | N
         false_alarms=error_rate,
         seed=seed,
     )
+    if math.isinf(novelty.threshold) and novelty.n >= needed(error_rate):
+        return None, (f"{cannot}of some pictures no other was left to tell how far apart they usually are",)
     if math.isinf(novelty.threshold):
         few = f"{cannot}{counted(novelty.n, 'picture')} are too few to tell how far apart they usually are"
         return None, (f"{few}, {needed(error_rate):,} are needed at least",)

@@ -169,10 +169,15 @@ class Recipe:
         object.__setattr__(self, "error_rate", error_rate_of(self.error_rate))
 
     def _require_larger(self, larger: tuple[int, int]) -> None:
-        if len(larger) != 2 or not all(_whole(side, 32, LARGEST) for side in larger) or larger <= self.target_size:
+        """That a larger size is one, and larger."""
+        sides = isinstance(larger, tuple | list) and len(larger) == 2
+        if not sides or not all(_whole(side, 32, LARGEST) for side in larger):
+            raise InputError(f"larger is {shortened(larger)}; expected (height, width), each up to {LARGEST} pixels.")
+        least = backbone_named(self.backbone).smallest_side
+        if math.prod(larger) <= math.prod(self.target_size) or min(larger) < least:
             raise InputError(
-                f"larger is {larger}; expected (height, width) up to {LARGEST} pixels, above target_size, which is "
-                f"{self.target_size}."
+                f"larger is {larger}; expected more pixels than target_size has, which is {self.target_size}, and at "
+                f"least {least} on each side."
             )
         object.__setattr__(self, "larger", tuple(operator.index(side) for side in larger))
 
@@ -191,6 +196,11 @@ class Recipe:
         """
         height = math.sqrt(LARGER * math.prod(self.target_size) / shape)
         height, width = (min(LARGEST, WHOLE_STEPS * round(side / WHOLE_STEPS)) for side in (height, shape * height))
+        if height * width <= math.prod(self.target_size):
+            raise InputError(
+                f"--larger: the input is {times(self.target_size)} pixels, and {LARGEST} on a side are the most: leave "
+                "it out."
+            )
         return self.with_(larger=(height, width))
 
     def _check_imbalance(self) -> None:
