@@ -15,7 +15,7 @@ from fieldguide.data.columns import TableOptions
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.labelled import labelled
-from fieldguide.data.split import split
+from fieldguide.data.split import refuse_untaught, split
 from fieldguide.data.table_file import cell_text, is_table, read_table_file
 from fieldguide.errors import FieldguideError, FileError, InputError, InputKeyError, InputTypeError
 
@@ -175,6 +175,16 @@ def test_every_row_and_every_picture_beside_is_accounted_for(place: Path) -> Non
     assert data.table.repeated == ("a.jpg (lines 2, 6)", "d.jpg (lines 5, 10)")
     assert data.table.contradicting == ("b.jpg: 'dog' (line 3), 'cat' (line 7)",)
     assert len(data.select([0, 1]).words) == 1  # parts of it know where they are from
+
+
+def test_a_class_that_only_the_test_part_has_is_refused(place: Path) -> None:
+    parts = ("train", "test", "train", "test")
+    rows = [(*row, part) for row, part in zip(ROWS, parts, strict=True)]
+    data = Dataset.from_table(table(place, ("file", "label", "split"), rows))
+    with pytest.raises(
+        InputError, match=r"class 'dog' has no training picture in .*labels\.csv: nothing can be learnt"
+    ):
+        refuse_untaught(data)
 
 
 def test_a_row_without_a_label_and_one_in_two_parts_are_left_out(place: Path) -> None:

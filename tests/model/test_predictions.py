@@ -53,6 +53,8 @@ def test_a_table_for_people_is_in_columns() -> None:
 
 
 def test_json_holds_the_probability_of_every_class() -> None:
+    assert strange.doubt == "unlike anything it learnt from"
+    assert answered(0.99, ("dogs, big",)).doubt == answered(0.9, None, unlike=None).doubt == ""
     fields = json.loads(json.dumps(TABLE.to_dict()))
     assert fields["class_names"] == list(NAMES)
     assert fields["predictions"][0] == {

@@ -213,6 +213,12 @@ def refuse_untaught(dataset: Dataset) -> None:
     untaught = np.setdiff1d(dataset.labels, taught)
     if not len(taught) or not len(untaught):
         return
+    if dataset.table is not None:
+        name = dataset.class_names[untaught[0]]
+        raise InputError(
+            f"class '{name}' has no training picture in {dataset.source}: nothing can be learnt of it; say train "
+            "for some of its pictures, or leave its rows out."
+        )
     row = int(np.flatnonzero(dataset.labels == untaught[0])[0])
     name, part = dataset.class_names[untaught[0]], PARTS[dataset.given[row]]
     there = dataset.root / dataset.paths[row].relative_to(dataset.root).parts[0] / name

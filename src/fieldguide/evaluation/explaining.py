@@ -211,7 +211,8 @@ def _explained(
     classifier: Classifier, pictures: Sequence[tuple[Path, np.ndarray]], asked: int | None, method: str
 ) -> list[Explanation]:
     pixels = np.stack([each for _, each in pictures])
-    shares = classifier.probabilities(pixels)
+    answers = list(classifier.answers(pixels))
+    shares = np.stack([share for share, *_ in answers])
     order = np.argsort(-shares, axis=1, kind="stable")
     first = order[:, 0] if asked is None else np.full(len(pixels), asked)
     # Another class than the most probable one is compared with that, and that with the second.
@@ -226,8 +227,10 @@ def _explained(
         )
     )
     return [
-        Explanation(Prediction(path, classifier.class_names, shares[row]), pixels[row], heats[row], others.get(row))
-        for row, (path, _) in enumerate(pictures)
+        Explanation(
+            Prediction(path, classifier.class_names, share, "", named, unlike), pixels[row], heats[row], others.get(row)
+        )
+        for row, ((path, _), (share, named, unlike)) in enumerate(zip(pictures, answers, strict=True))
     ]
 
 

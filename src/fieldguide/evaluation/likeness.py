@@ -89,7 +89,8 @@ class Similar:
         from textwrap import fill
 
         said = f"{shown(str(self.prediction.path))}: {shown(self.prediction.label or '')}"
-        lines = [f"{said} ({self.prediction.probability or 0:.1%} sure)", ""]
+        doubt = f"; {shown(self.prediction.doubt)}" if self.prediction.doubt else ""
+        lines = [f"{said} ({self.prediction.probability or 0:.1%} sure){doubt}", ""]
         lines += [f"{'file':<{NAME_WIDTH}}  alike   above  class".rstrip(), *map(str, self.neighbours), ""]
         lines += [fill(shown(sentence), 80, break_on_hyphens=False) for sentence in self.sentences]
         if self.skipped:

@@ -170,12 +170,14 @@ def on_the_promises(found: Replied) -> list[str]:
     """
     lines = []
     if (kept := found.coverage) is not None:
-        lines.append(f"true class named {kept.share.percent}, promised {100 * kept.promised:g}%")
+        short = "" if kept.kept else ": less often than promised"
+        lines.append(f"true class named {kept.share.percent}, promised {100 * kept.promised:g}%{short}")
         lines.append(f"  one class alone named {kept.single.percent}")
         lines += [f"  less often of {one.name}: {one.share.percent}" for one in kept.falling_short[:MOST_SHORT]]
     if found.false_alarms is not None and found.promised_alarms is not None:
         most = f"{100 * found.promised_alarms:g}%"
-        lines.append(f"called unlike all it learnt from {found.false_alarms.percent}, promised {most} at most")
+        more = "" if found.alarms_kept else ": more often than promised"
+        lines.append(f"called unlike all it learnt from {found.false_alarms.percent}, promised {most} at most{more}")
     return lines
 
 

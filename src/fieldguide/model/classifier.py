@@ -171,13 +171,17 @@ class Classifier:
         waiting = bounded_map(self._read, paths, ahead=BATCH)
         while batch := list(islice(waiting, BATCH)):
             read = [pixels for _, pixels, _ in batch if pixels is not None]
-            answers = iter(self._answers(np.stack(read)) if read else ())
+            answers = iter(self.answers(np.stack(read)) if read else ())
             for path, pixels, reason in batch:
                 told = next(answers) if pixels is not None else (None, None, None)
                 yield Prediction(path, self.class_names, told[0], reason, *told[1:])
 
-    def _answers(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[str, ...] | None, bool | None]]:
-        """Of each picture the probabilities, the classes named and whether it is unlike all that was learnt from."""
+    def answers(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[str, ...] | None, bool | None]]:
+        """Of each picture the probabilities, the classes named and whether it is unlike all that was learnt from.
+
+        Args:
+            pixels: uint8 (n, height, width, 3) in 0..255.
+        """
         features = self.engine.features(pixels)
         shares = self.head.probabilities(features)
         named = None if self.naming is None else self.naming.sets(shares)

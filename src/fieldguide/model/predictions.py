@@ -66,6 +66,12 @@ class Prediction:
         unlike = None if self.unlike is None else np.array([self.unlike])
         return replies(self.probabilities[None], chosen, self.class_names, unlike=unlike)[0]
 
+    @property
+    def doubt(self) -> str:
+        """What it says where it does not know, such as "not sure: cats or dogs"; "" where it does, or cannot tell."""
+        reply = self.reply
+        return "" if reply is None or reply.kind == ONE else reply.text
+
     def __str__(self) -> str:
         name = shown(str(self.path))
         name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]

@@ -9,6 +9,7 @@ from fieldguide.reporting.curves import SMOOTHED_FROM, curves
 from fieldguide.reporting.marks import Marks, rate_changes
 from fieldguide.reporting.markup import bullets, command, escape, percent, section, sentence
 from fieldguide.training.fit import Run
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 SURE = {
@@ -115,13 +116,14 @@ def _on_the_lines(run: Run) -> str:
 def _on_what_was_kept(run: Run, marks: Marks) -> str:
     """What the marked epochs have to do with the classifier that was kept, and what an epoch of the head is."""
     lines = []
-    if any(epoch.phase == "head" for epoch in run.epochs):
+    dense = isinstance(run.recipe, Recipe) and bool(run.recipe.dense)
+    if any(epoch.phase == "head" for epoch in run.epochs) and not dense:
         lines.append(
             "An epoch of the head is one step of L-BFGS, which looks at all of its pictures at once and also keeps the "
             "head's coefficients small, so that the loss alone may rise a little on the way."
         )
     kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
-    if kept == "head" and not len(run.parts.validation):
+    if kept == "head" and not len(run.parts.validation) and not dense:
         lines.append(
             "The curve is of one fold of those that chose, fitted without the held-out pictures and marked where it "
             "ended; the head that was kept was fitted in the same way to all training pictures."

@@ -83,9 +83,10 @@ def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
         caption = f"for {name(class_name)}, {percent(entry.probability_of(heat))}"
         figures += _figure(data_url(pixels), alternative(heat, class_name), caption)
     sentence = entry.sentence[0].upper() + entry.sentence[1:]
+    doubt = f"<p><b>{escape(said.doubt[0].upper() + said.doubt[1:])}</b></p>" if said.doubt else ""
     kind = "side three" if len(maps) > 1 else "side"
     return (
-        f"<li><h3>{name(said.label)} {percent(said.probability or 0)}</h3>"
+        f"<li><h3>{name(said.label)} {percent(said.probability or 0)}</h3>{doubt}"
         f'<p class="file">{file_name(path.as_posix())}</p><div class="{kind}">{figures}</div>'
         f"<p>{escape(sentence)}.</p></li>"
     )

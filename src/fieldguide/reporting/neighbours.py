@@ -35,7 +35,8 @@ def write_neighbours(found: Similar, classifier: Classifier, path: str | Path) -
     size, resize = classifier.target_size, classifier.resize
     urls = thumbnails(shown, dict.fromkeys(range(len(paths)), SIDE), target_size=size, resize=resize)
     picture = _image(urls.get(0), f"The picture {asked.path.name}")
-    told = f"<p><b>{name(asked.label)}</b>, {percent(asked.probability or 0)} sure<br>"
+    doubt = f"; {escape(asked.doubt)}" if asked.doubt else ""
+    told = f"<p><b>{name(asked.label)}</b>, {percent(asked.probability or 0)} sure{doubt}<br>"
     told += f'<span class="note">{file_name(asked.path.as_posix())}</span></p>'
     told += "".join(f"<p>{escape(line)}</p>" for line in found.sentences)
     items = "".join(_item(each, urls.get(1 + place)) for place, each in enumerate(found.neighbours))

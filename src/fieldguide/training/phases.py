@@ -190,6 +190,7 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
             _without(learnt, reason), epochs=(*learnt.epochs, *(replace(e, chosen=False) for e in tuned.epochs))
         )
     best = next(epoch for epoch in tuned.epochs if epoch.chosen)
+    alike = ", every class counted alike" if held_out.judge.by_classes and not always else ""
     choices = replace(
         learnt.choices,
         temperature=fit_temperature(tuned.logits, truth),
@@ -199,7 +200,7 @@ def fine_tuned(learnt: Learnt, recipe: Recipe, held_out: HeldOut) -> Learnt:
         frozen=tuned.frozen,
         fine_tune_reason=(
             f"kept: on the {len(truth):,} held-out pictures {figure} went from {went}, "
-            f"{'as asked for' if always else 'and the loss fell clearly'}"
+            f"{'as asked for' if always else 'and the loss fell clearly'}{alike}"
         ),
     )
     return Learnt(
