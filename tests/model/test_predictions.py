@@ -53,8 +53,6 @@ def test_a_table_for_people_is_in_columns() -> None:
 
 
 def test_json_holds_the_probability_of_every_class() -> None:
-    assert strange.doubt == "unlike anything it learnt from"
-    assert answered(0.99, ("dogs, big",)).doubt == answered(0.9, None, unlike=None).doubt == ""
     fields = json.loads(json.dumps(TABLE.to_dict()))
     assert fields["class_names"] == list(NAMES)
     assert fields["predictions"][0] == {
@@ -74,6 +72,8 @@ def test_the_answer_is_a_class_several_or_none() -> None:
     assert SURE.reply is None
     one, both = answered(0.9, ("dogs, big",)), answered(0.6, ("dogs, big", "cats"))
     strange = answered(0.99, ("dogs, big",), unlike=True)
+    assert strange.doubt == "unlike anything it learnt from"
+    assert answered(0.99, ("dogs, big",)).doubt == answered(0.9, None, unlike=None).doubt == ""
     assert [str(entry)[42:] for entry in (one, both, strange)] == [
         " 90.0%  dogs, big",
         "        not sure: dogs, big or cats",

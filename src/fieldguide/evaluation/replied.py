@@ -170,14 +170,15 @@ def on_the_promises(found: Replied) -> list[str]:
     """
     lines = []
     if (kept := found.coverage) is not None:
-        short = "" if kept.kept else ": less often than promised"
-        lines.append(f"true class named {kept.share.percent}, promised {100 * kept.promised:g}%{short}")
+        promised = f"{100 * kept.promised:g}%"
+        against = f"promised {promised}" if kept.kept else f"below the promised {promised}"
+        lines.append(f"true class named {kept.share.percent}, {against}")
         lines.append(f"  one class alone named {kept.single.percent}")
         lines += [f"  less often of {one.name}: {one.share.percent}" for one in kept.falling_short[:MOST_SHORT]]
     if found.false_alarms is not None and found.promised_alarms is not None:
         most = f"{100 * found.promised_alarms:g}%"
-        more = "" if found.alarms_kept else ": more often than promised"
-        lines.append(f"called unlike all it learnt from {found.false_alarms.percent}, promised {most} at most{more}")
+        against = f"promised {most} at most" if found.alarms_kept else f"above the promised {most}"
+        lines.append(f"called unlike all it learnt from {found.false_alarms.percent}, {against}")
     return lines
 
 
