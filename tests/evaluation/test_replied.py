@@ -47,7 +47,7 @@ def test_broken_promises_are_said_class_by_class() -> None:
         "true class named 50.0% (95% CI 43.1-56.9%), below the promised 95%",
         "  one class alone named 100.0% (95% CI 98.1-100.0%)",
         "  less often of elm: 0.0% (95% CI 0.0-3.7%)",
-        "called unlike all it learnt from 30.0% (95% CI 24.1-36.7%), above the promised 5%",
+        "called unlike all it learnt from 30.0% (95% CI 24.1-36.7%), over the promised 5%",
     ]
     assert max(map(len, on_the_promises(found))) <= 80
 

@@ -177,7 +177,7 @@ def on_the_promises(found: Replied) -> list[str]:
         lines += [f"  less often of {one.name}: {one.share.percent}" for one in kept.falling_short[:MOST_SHORT]]
     if found.false_alarms is not None and found.promised_alarms is not None:
         most = f"{100 * found.promised_alarms:g}%"
-        against = f"promised {most} at most" if found.alarms_kept else f"above the promised {most}"
+        against = f"promised {most} at most" if found.alarms_kept else f"over the promised {most}"
         lines.append(f"called unlike all it learnt from {found.false_alarms.percent}, {against}")
     return lines
 
