@@ -20,8 +20,8 @@ MANY_PICTURES = 20_000  # beyond, one fold tells as much as five
 IMBALANCE = 1.5  # largest class to smallest, from which weighting classes is tried
 POWERS = (0.0, 0.5, 1.0)  # of the class weights
 PICTURES, CLASSES = Judge(), Judge(by_classes=True)
-# Gradient at which fits are compared: their held-out losses hold to about 0.003. A fit that starts this close, where the
-# one before ended, stays there: so penalties and weights that hardly differ may be told with the same figures.
+# Gradient at which fits are compared: their held-out losses hold to about 0.003. A fit that starts this close, where
+# the one before ended, stays there: so penalties and weights that hardly differ may be told with the same figures.
 CLOSE_ENOUGH = 1e-3
 
 
