@@ -133,6 +133,15 @@ def test_imbalance_is_a_warning_from_three_to_one(tmp_path: Path, most: int, exp
         assert only(found).text == "'dogs' has 90 pictures and 'cats' 30: look at the balanced accuracy too"
 
 
+def test_a_class_that_nothing_teaches_is_a_problem(tmp_path: Path) -> None:
+    folder_of(tmp_path / "train", {"cats": 30, "dogs": 30})
+    folder_of(tmp_path / "test", {"cats": 30, "dogs": 30, "emus": 30}, first_seed=700)
+    finding = next(each for each in findings_of(tmp_path).findings if each.kind == "untaught")
+    assert (finding.level, finding.count) == ("problem", 30)
+    assert finding.text.startswith("1 class without a picture to learn from, in validation or test only")
+    assert finding.paths[0].startswith("test/emus/")
+
+
 def test_tiny_pictures_are_a_note(photos: Path) -> None:
     scene(500, 47, 200).save(photos / "cats" / "tiny.png")
     scene(501, 48, 200).save(photos / "cats" / "not tiny.png")

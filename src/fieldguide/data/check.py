@@ -148,7 +148,8 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
     store = data if isinstance(data, PixelStore) else PixelStore.build(data)
     twins = twins or find_twins(store)
     dataset = store.dataset
-    findings = [*_rows(dataset.table), *_skipped(dataset), *_copies(dataset, twins), *_balance(dataset), *_looks(store)]
+    findings = [*_rows(dataset.table), *_skipped(dataset), *_copies(dataset, twins), *_balance(dataset)]
+    findings += [*_untaught(dataset), *_looks(store)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Findings(
         root=str(dataset.root),
@@ -272,6 +273,17 @@ def _balance(dataset: Dataset) -> Iterator[Finding]:
             f"'{most}' has {counts[most]:,} pictures and '{fewest}' {counts[fewest]:,}: "
             "look at the balanced accuracy too",
         )
+
+
+def _untaught(dataset: Dataset) -> Iterator[Finding]:
+    """Classes without a picture to learn from, where the pictures came divided and some are to learn from."""
+    if dataset.given is None or not (dataset.given == 0).any():
+        return
+    rows = np.flatnonzero(~np.isin(dataset.labels, dataset.labels[dataset.given == 0]))
+    if len(rows):
+        classes = counted(len(np.unique(dataset.labels[rows])), "class", "classes")
+        text = f"{classes} without a picture to learn from, in validation or test only: `train` refuses that"
+        yield _finding("untaught", "problem", text, [dataset.name(row) for row in rows.tolist()])
 
 
 def _looks(store: PixelStore) -> Iterator[Finding]:
