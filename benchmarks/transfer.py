@@ -51,7 +51,7 @@ class Task:
 
 TASKS = {
     "trashnet": Task("trashnet", words=("--recipe", "features", "--target-size", "320", "427")),
-    "caltech_50": Task("caltech_50"),
+    "caltech_50": Task("caltech_50", words=("--recipe", "features")),
     "cats_vs_dogs_20": Task("cats_vs_dogs", shots=20, epochs=10),
     "cats_vs_dogs_50": Task("cats_vs_dogs", shots=50, epochs=10),
     "cats_vs_dogs_200": Task("cats_vs_dogs", shots=200, epochs=5),

@@ -178,14 +178,15 @@ def transfer(rows: Sequence[Row]) -> str:
         if not of["fieldguide"]:
             continue
         ratios = sorted(float(row["times_fieldguide"]) for row in of["fastai"] if row["times_fieldguide"])
-        times = f"{_times(ratios[0])} to {_times(ratios[-1])}" if ratios else ""
+        times = " to ".join(_times(ratio) for ratio in dict.fromkeys((ratios[0], ratios[-1]))) if ratios else ""
         lines.append([title, *(_over_seeds(of[name]) for name in BESIDE), times])
     seeds_of = sorted({row["seed"] for row in rows})
     text = (
         f"The same backbone, weights and pictures, divided {len(seeds_of)} times (seeds {seeds_of[0]} to "
-        f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies. The mean over the "
+        f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies, at a size that was settled with its measured "
+        "pictures in view. The mean over the "
         "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes one after "
-        "the other; the intervals of each run are in `benchmarks/results/transfer.csv`."
+        "the other, other work beside them; the intervals of each run are in `benchmarks/results/transfer.csv`."
     )
     return _section("Few pictures", text, ["", "fieldguide", "fastai", "times as long"], lines, rows[0])
 
@@ -193,9 +194,11 @@ def transfer(rows: Sequence[Row]) -> str:
 def _over_seeds(rows: Sequence[Row]) -> str:
     """The mean over the seeds, the least and the most, and how many seeds where it is not each."""
     if not rows:
-        return ""
+        return "not measured yet"
     column = "balanced" if rows[0]["task"] == "trashnet" else "accuracy"
     values = [100 * float(row[column]) for row in rows]
+    if len(values) == 1:
+        return f"{values[0]:.1f}% (seed {rows[0]['seed']} only)"
     return f"{sum(values) / len(values):.1f}% ({min(values):.1f}-{max(values):.1f}%), {len(values)} seeds"
 
 
