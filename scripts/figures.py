@@ -183,7 +183,8 @@ def transfer(rows: Sequence[Row]) -> str:
     seeds_of = sorted({row["seed"] for row in rows})
     text = (
         f"The same backbone, weights and pictures, divided {len(seeds_of)} times (seeds {seeds_of[0]} to "
-        f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies, at a size that was settled with its measured "
+        f"{seeds_of[-1]}, copies kept together); of TrashNet the mean of the classes' accuracies, "
+        "at a size that was settled with its measured "
         "pictures in view. The mean over the "
         "seeds, in brackets the least and the most, and how many times as long fastai took, whole processes one after "
         "the other, other work beside them; the intervals of each run are in `benchmarks/results/transfer.csv`."
