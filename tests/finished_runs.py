@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.data.dataset import Dataset
-from fieldguide.data.split import Leak, Parts
+from fieldguide.data.parts import Leak
+from fieldguide.data.split import Parts
 from fieldguide.evaluation.metrics import Score, score
 from fieldguide.intervals import wilson
 from fieldguide.model.classifier import Classifier

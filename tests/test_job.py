@@ -16,7 +16,7 @@ from pictures import encoded, folder_of, scene
 
 from fieldguide.console import command
 from fieldguide.data.check import Finding
-from fieldguide.data.split import Leak
+from fieldguide.data.parts import Leak
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.ailment import GOOD, OVERFITTING, POSSIBLE, SHOWN, UNSTABLE, Ailment
 from fieldguide.evaluation.diagnose import diagnose

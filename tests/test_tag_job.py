@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from model_files import with_note
 from pictures import put
 
 from fieldguide.cli import main
@@ -18,7 +18,6 @@ from fieldguide.data.tagged import TaggedDataset
 from fieldguide.errors import InputError, InputTypeError, ModelError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.tag_evaluate import evaluate_tags
-from fieldguide.model.archive import NOTE
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
 from fieldguide.model.loading import load
@@ -147,13 +146,7 @@ def test_it_is_measured_on_a_table_and_refused_where_one_label_is_expected(
 @pytest.mark.keras
 def test_a_note_whose_thresholds_make_no_sense_is_refused(outcome: TagOutcome, tmp_path: Path) -> None:
     for number, thresholds in enumerate(([0.5], [0.5, 0.5, 2.0], "abc", [0.5, 0.5, None], [])):
-        path = tmp_path / f"{number}.keras"
-        with zipfile.ZipFile(outcome.folder / "model.keras") as old, zipfile.ZipFile(path, "w") as new:
-            for name in old.namelist():
-                content = old.read(name)
-                if name == NOTE:
-                    content = json.dumps({**json.loads(content), "thresholds": thresholds}).encode()
-                new.writestr(name, content)
+        path = with_note(outcome.folder / "model.keras", tmp_path / f"{number}.keras", {"thresholds": thresholds})
         with pytest.raises(ModelError, match="what its note says makes no sense"):
             load(path)
 

@@ -19,16 +19,35 @@ from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.reporting.card import CARD_FILE, SKIPPED_FILE
 from fieldguide.reporting.diagnosis import SURE
 from fieldguide.reporting.sections import covered, independence, why_unmeasured
-from fieldguide.summary import line as _line
-from fieldguide.summary import whole as _whole
+from fieldguide.summary import in_blocks, line, whole
 from fieldguide.training.fit import Run
 from fieldguide.training.record import Stage
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import OUT_OF_TRAIN
+from fieldguide.words import counted
 
 REPORT_FILE = "report.html"
 CLASSIFY = "Classify new pictures"
 SHOWN_FINDINGS, SHOWN_PATHS = 3, 2  # of each level, of each finding: the summary is one screen
+
+
+def on_findings(findings: Findings) -> list[str]:
+    """The problems and warnings of pictures in lines of the summary, each with the first files that it concerns.
+
+    Args:
+        findings: from a check.
+    """
+    lines = []
+    for level in ("problem", "warning"):
+        for finding in [one for one in findings.findings if one.level == level][:SHOWN_FINDINGS]:
+            lines.append(line(level.capitalize(), finding.text))
+            lines += [whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
+            if len(finding.paths) > SHOWN_PATHS:
+                place = SKIPPED_FILE if finding.kind == "skipped" else CARD_FILE
+                lines.append(line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in {place}"))
+    if notes := sum(finding.level == "note" for finding in findings.findings):
+        lines.append(line("Notes", f"{counted(notes, 'note')}, in the report"))
+    return lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +63,7 @@ class Outcome:
     seconds: float  # of this process
 
     def __str__(self) -> str:
-        blocks = (self._data(), self._recipe(), self._result(), self._places())
-        return "\n\n".join("\n".join(block) for block in blocks)
+        return in_blocks(self._data(), self._recipe(), self._result(), self._places())
 
     def to_dict(self) -> dict[str, object]:
         """The result, ready for JSON; `card.json` in the folder has all of it."""
@@ -74,20 +92,12 @@ class Outcome:
         found, parts = self.findings, self.run.parts
         divided = parts.how if self.score and self.score.folds else f"{parts}; {parts.how}"
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [_line("Pictures", f"{counts}; {len(found.counts)} classes"), _line("Divided", divided)]
+        lines = [line("Pictures", f"{counts}; {len(found.counts)} classes"), line("Divided", divided)]
         if found.corrected is not None:
-            lines.append(_line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
+            lines.append(line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):
-            lines.append(_line("", f"({how})"))
-        for level in ("problem", "warning"):
-            for finding in [entry for entry in found.findings if entry.level == level][:SHOWN_FINDINGS]:
-                lines.append(_line(level.capitalize(), finding.text))
-                lines += [_whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
-                if len(finding.paths) > SHOWN_PATHS:
-                    place = SKIPPED_FILE if finding.kind == "skipped" else CARD_FILE
-                    lines.append(_line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in {place}"))
-        if notes := sum(finding.level == "note" for finding in found.findings):
-            lines.append(_line("Notes", f"{notes} more in the report"))
+            lines.append(line("", f"({how})"))
+        lines += on_findings(found)
         return lines
 
     def _recipe(self) -> list[str]:
@@ -100,21 +110,21 @@ class Outcome:
             reasons += [f"the head reads {choices.reading}"] if choices.reading else []
             reasons += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
             reasons.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")
-        return [_line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
+        return [line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
 
     def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [_line("Result", why_unmeasured(self.run)), *self._verdict()]
+            return [line("Result", why_unmeasured(self.run)), *self._verdict()]
         counts = ", which counted in choices" if self.run.choices.by_classes else ""
         lines = [
-            _line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
-            *([_line("", on_the_spread(score.folds))] if score.folds else []),
-            _line("", f"({independence(self.run, score)})"),
-            *([_line("", on_leaks(self.run.parts, score))] if score.seen else []),
-            _line("", f"balanced accuracy {score.balanced_accuracy.percent}{counts}"),
-            _line("", f"calibration error {score.calibration_error}"),
-            *(_line("", line) for line in self._promises(score)),
+            line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
+            *([line("", on_the_spread(score.folds))] if score.folds else []),
+            line("", f"({independence(self.run, score)})"),
+            *([line("", on_leaks(self.run.parts, score))] if score.seen else []),
+            line("", f"balanced accuracy {score.balanced_accuracy.percent}{counts}"),
+            line("", f"calibration error {score.calibration_error}"),
+            *(line("", said) for said in self._promises(score)),
         ]
         return lines + self._verdict()
 
@@ -123,18 +133,18 @@ class Outcome:
         if score.replied is None:
             return []
         first, *others = on_the_promises(score.replied)
-        return [first, *(line for line in others if line.startswith("  less often"))]
+        return [first, *(each for each in others if each.startswith("  less often"))]
 
     def _verdict(self) -> list[str]:
         """The verdict, and of a training from scratch how sure it is and what else ails it."""
         if self.diagnosis is None:
             return []
         ill = self._ill()
-        sure = [_line("", f"({SURE[ill[0].sure]})")] if ill else []
+        sure = [line("", f"({SURE[ill[0].sure]})")] if ill else []
         return [
-            _line("Verdict", self.diagnosis.verdict),
+            line("Verdict", self.diagnosis.verdict),
             *sure,
-            *(_line("Besides", f"{one.sentence} ({one.sure})") for one in ill[1:]),
+            *(line("Besides", f"{one.sentence} ({one.sure})") for one in ill[1:]),
         ]
 
     def _ill(self) -> list[Ailment]:
@@ -145,14 +155,14 @@ class Outcome:
         earlier = sum(stage.before for stage in self.stages)
         resumed = f" now, {clock(earlier)} before it was resumed" if earlier else ""
         return [
-            _line("Time", f"{clock(self.seconds)}{resumed} ({spent})"),
-            _whole("Report", str(self.folder / REPORT_FILE)),
-            _whole("Model", str(self.folder / MODEL_FILE)),
+            line("Time", f"{clock(self.seconds)}{resumed} ({spent})"),
+            whole("Report", str(self.folder / REPORT_FILE)),
+            whole("Model", str(self.folder / MODEL_FILE)),
             *self._next(),
         ]
 
     def _next(self) -> list[str]:
         """The same as it can be called from here, against an ailment with what it is for."""
         if self.next.what == CLASSIFY:
-            return [_whole("Try next", called(self.next.command))]
-        return [_line("Try next", f"{self.next.what}:"), _whole("", called(self.next.command))]
+            return [whole("Try next", called(self.next.command))]
+        return [line("Try next", f"{self.next.what}:"), whole("", called(self.next.command))]

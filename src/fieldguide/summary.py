@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 SUMMARY_WIDTH, TITLE_WIDTH = 80, 11  # columns
+
+
+def in_blocks(*blocks: Sequence[str]) -> str:
+    """Blocks of lines, an empty line between them."""
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def line(title: str, text: str) -> str:

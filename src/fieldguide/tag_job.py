@@ -22,11 +22,10 @@ from fieldguide.evaluation.tag_evaluate import evaluate_tags
 from fieldguide.evaluation.tag_metrics import TagScore, class_lines
 from fieldguide.job import new_folder
 from fieldguide.model.classifier import MODEL_FILE
-from fieldguide.outcome import CLASSIFY, REPORT_FILE, SHOWN_FINDINGS, SHOWN_PATHS
-from fieldguide.reporting.card import CARD_FILE
+from fieldguide.outcome import CLASSIFY, REPORT_FILE, on_findings
 from fieldguide.reporting.tag_card import write_tag_files
 from fieldguide.reporting.tag_page import tag_report, tag_verdict
-from fieldguide.summary import line, whole
+from fieldguide.summary import in_blocks, line, whole
 from fieldguide.training.record import Stage, Watch, merged
 from fieldguide.training.tagging import TagRun, train_tags
 from fieldguide.training.wishes import Wishes
@@ -47,8 +46,7 @@ class TagOutcome:
     seconds: float
 
     def __str__(self) -> str:
-        blocks = (self._data(), self._recipe(), self._result(), self._places())
-        return "\n\n".join("\n".join(block) for block in blocks)
+        return in_blocks(self._data(), self._recipe(), self._result(), self._places())
 
     def to_dict(self) -> dict[str, object]:
         """The result, ready for JSON; `card.json` in the folder has all of it."""
@@ -73,17 +71,11 @@ class TagOutcome:
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
         counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [
+        return [
             line("Pictures", f"{counts}; {len(found.counts)} classes, several or none for a picture"),
             line("Divided", f"{parts}; {parts.how}"),
+            *on_findings(found),
         ]
-        for level in ("problem", "warning"):
-            for finding in [one for one in found.findings if one.level == level][:SHOWN_FINDINGS]:
-                lines.append(line(level.capitalize(), finding.text))
-                lines += [whole("", f"  {path}") for path in finding.paths[:SHOWN_PATHS]]
-                if len(finding.paths) > SHOWN_PATHS:
-                    lines.append(line("", f"  ... and {len(finding.paths) - SHOWN_PATHS:,} more, in {CARD_FILE}"))
-        return lines
 
     def _recipe(self) -> list[str]:
         reasons = [*self.run.reasons, f"chosen {self.run.how}; the head reads {self.run.reading}"]

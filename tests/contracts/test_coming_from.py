@@ -26,7 +26,7 @@ Script = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def script() -> Script:
-    return runpy.run_path(str(REPOSITORY / "scripts" / "figures.py"))
+    return runpy.run_path(str(REPOSITORY / "scripts" / "figures"))
 
 
 def in_code() -> set[str]:

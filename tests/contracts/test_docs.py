@@ -251,8 +251,8 @@ def test_the_readme_begins_with_two_commands_and_has_a_picture_and_figures() -> 
 
 
 def test_the_figures_are_those_of_the_results() -> None:
-    """`scripts/figures.py` writes them; while the benchmarks are run anew the README may say that there are none."""
-    script = runpy.run_path(str(REPOSITORY / "scripts" / "figures.py"))
+    """`scripts/figures` writes them; while the benchmarks are run anew the README may say that there are none."""
+    script = runpy.run_path(str(REPOSITORY / "scripts" / "figures"))
     (shown,) = script["BLOCK"].findall(README.read_text(encoding="utf-8"))
     assert shown in (script["figures"](REPOSITORY / "benchmarks" / "results"), script["NOTHING"])
 

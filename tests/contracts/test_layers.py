@@ -21,7 +21,8 @@ LAYERS: dict[int, str] = {
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.tables data.table_file "
     "data.columns data.named data.division data.dataset data.tagged data.labelled data.listed data.known "
     "data.soundness data.samples data.decisions data.corrections",
-    2: "data.pixels data.arguments data.twins data.check data.split data.coverage data.tag_check data.tag_split",
+    2: "data.parts data.pixels data.arguments data.twins data.check data.split data.coverage data.tag_check "
+    "data.tag_split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
     "augmentation.warp augmentation.mixing augmentation.lettering augmentation.layout augmentation.sheet "
     "augmentation.sampling augmentation.layer batches answers.stated answers.quantile answers.naming "

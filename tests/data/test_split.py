@@ -11,8 +11,9 @@ import pytest
 from pictures import encoded, folder_of, put, scene
 
 from fieldguide.data.dataset import Dataset
+from fieldguide.data.parts import Leak
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Leak, Parts, assign, split
+from fieldguide.data.split import Parts, assign, split
 from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError
 

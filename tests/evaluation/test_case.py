@@ -10,7 +10,7 @@ from finished_runs import dataset, finished_run, scored
 from simulated_cases import SETUP, level, rising, simulate
 
 from fieldguide.augmentation.presets import PRESETS
-from fieldguide.data.split import Leak
+from fieldguide.data.parts import Leak
 from fieldguide.errors import InputError
 from fieldguide.evaluation.case import CONFIDENCES, Answers, Case, Setup
 from fieldguide.training.scratch_recipe import ScratchRecipe

@@ -8,7 +8,7 @@ import pytest
 from finished_runs import curves, dataset, finished_run, scored
 from simulated_cases import rising, simulate
 
-from fieldguide.data.split import Leak
+from fieldguide.data.parts import Leak
 from fieldguide.evaluation import evidence
 from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.diagnose import Diagnosis, diagnose

@@ -19,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from model_files import changed
 
 from fieldguide.data import decode
 from fieldguide.errors import FieldguideError, FileError, ModelError
@@ -53,17 +54,6 @@ def noted(path: Path, fields: object) -> Path:
     """A model file that holds a note only, which is all that reading the note looks at."""
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(archive.NOTE, fields if isinstance(fields, (str, bytes)) else json.dumps(fields))
-    return path
-
-
-def changed(model: Path, path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """A copy of a whole model file with members changed, added or taken out."""
-    with zipfile.ZipFile(model) as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    change(members)
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content)
     return path
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from model_files import changed
 
 from fieldguide.answers.naming import Naming
 from fieldguide.answers.novelty import MOST_BYTES, Novelty
@@ -100,17 +100,6 @@ def test_arrays_come_back_bit_by_bit() -> None:
 @pytest.fixture
 def model(small_job: Outcome) -> Path:
     return small_job.folder / "model.keras"
-
-
-def changed(model: Path, path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """A copy of a model file with members changed or taken out."""
-    with zipfile.ZipFile(model) as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    change(members)
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    return path
 
 
 def test_a_loaded_classifier_answers_as_the_trained_one(small_job: Outcome, model: Path) -> None:

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from model_files import with_note
 from pictures import folder_of
 from small_nets import SIDE, SMALL, noise, trained
 
@@ -136,26 +136,6 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
         Classifier(head, NAMES, net=net, weights=weights)
 
 
-def changed(model: Path, path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """A copy of a model file with members changed."""
-    with zipfile.ZipFile(model) as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    change(members)
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    return path
-
-
-def noted(model: Path, path: Path, fields: dict[str, Any]) -> Path:
-    """A copy of a model file whose note says something else."""
-
-    def change(members: dict[str, bytes]) -> None:
-        members[archive.NOTE] = json.dumps({**json.loads(members[archive.NOTE]), **fields}).encode()
-
-    return changed(model, path, change)
-
-
 GOOD = SMALL["residual-tiny-plain"].to_dict()
 
 
@@ -179,7 +159,7 @@ GOOD = SMALL["residual-tiny-plain"].to_dict()
 )
 def test_a_note_whose_network_makes_no_sense_is_refused(fields: dict[str, Any], model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"odd\.keras is damaged: what its note says makes no sense"):
-        load(noted(model, tmp_path / "odd.keras", fields))
+        load(with_note(model, tmp_path / "odd.keras", fields))
 
 
 @pytest.mark.parametrize(
@@ -197,12 +177,12 @@ def test_weights_of_another_network_than_the_notes_are_refused(
     net: dict[str, Any], model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=r"odd\.keras is (damaged|not usable): its"):
-        load(noted(model, tmp_path / "odd.keras", {"net": net}))
+        load(with_note(model, tmp_path / "odd.keras", {"net": net}))
 
 
 def test_more_classes_than_the_head_has_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"odd\.keras is damaged: its layers are not those of its 4 classes"):
-        load(noted(model, tmp_path / "odd.keras", {"class_names": [*NAMES, "wolves"]}))
+        load(with_note(model, tmp_path / "odd.keras", {"class_names": [*NAMES, "wolves"]}))
 
 
 def test_a_member_far_larger_than_the_network_is_not_read(model: Path, tmp_path: Path) -> None:

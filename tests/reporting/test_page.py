@@ -17,7 +17,7 @@ from simulated_cases import rising, simulate
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import Skipped
-from fieldguide.data.split import Leak
+from fieldguide.data.parts import Leak
 from fieldguide.errors import FileError, InputError, InputTypeError
 from fieldguide.evaluation.ailment import POSSIBLE, UNDERFITTING, Ailment, Figure
 from fieldguide.evaluation.case import Case

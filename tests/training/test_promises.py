@@ -10,8 +10,9 @@ import pytest
 from scratch_trainings import QUICK, trained
 
 from fieldguide.data.dataset import Dataset
+from fieldguide.data.parts import Leak
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Leak, split
+from fieldguide.data.split import split
 from fieldguide.errors import InputError
 from fieldguide.job import Outcome
 from fieldguide.model.engine import NetEngine

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fieldguide.data.dataset import Dataset
-from fieldguide.data.split import Leak, Parts, split
+from fieldguide.data.parts import Leak
+from fieldguide.data.split import Parts, split
 from fieldguide.errors import InputError
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.scratch_recipe import ScratchRecipe

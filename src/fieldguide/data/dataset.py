@@ -235,10 +235,7 @@ class Dataset:
         Args:
             rows: row numbers, or a bool for each picture.
         """
-        rows = np.asarray(rows)
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        given = None if self.given is None else self.given[rows]
-        paths = tuple(self.paths[row] for row in rows)
+        rows, paths, given = picked(rows, self.paths, self.given)
         return Dataset(self.root, paths, self.labels[rows], self.class_names, given=given, table=self.table)
 
     def without(self, unreadable: dict[int, str]) -> Dataset:
@@ -264,6 +261,21 @@ class Dataset:
             "classes": self.counts,
             **({"table": self.table.to_dict()} if self.table else {}),
         }
+
+
+def picked(
+    rows: Sequence[int] | np.ndarray, paths: tuple[Path, ...], given: np.ndarray | None
+) -> tuple[np.ndarray, tuple[Path, ...], np.ndarray | None]:
+    """Row numbers int64 (m,), and the paths and parts of these rows.
+
+    Args:
+        rows: row numbers, or a bool for each picture.
+        paths: of all pictures.
+        given: their parts, if any are given.
+    """
+    rows = np.asarray(rows)
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+    return rows, tuple(paths[row] for row in rows), None if given is None else given[rows]
 
 
 class _Listing:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fieldguide.bounds import number
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import PARTS, Dataset
+from fieldguide.data.parts import Divided, Leak
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import InputError
@@ -17,18 +18,8 @@ from fieldguide.errors import InputError
 FEWEST_PICTURES = 2  # of a class: one to learn from, one to see whether it was learnt
 
 
-@dataclass(frozen=True)
-class Leak:
-    """One picture that stands in two parts of a folder that came divided."""
-
-    name: str
-    part: str  # the earlier of the two: "train" or "validation"
-    other: str
-    other_part: str  # the later of the two
-
-
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Parts(Divided):
     """A divided data set. Copies and near-copies of a picture are on one side, unless the folder came divided.
 
     Example:
@@ -49,27 +40,6 @@ class Parts:
     measured: str = "test"  # what the part that measures is called where it came from
     leaks: tuple[Leak, ...] = ()
     shares: tuple[float, float] | None = None  # that were to choose and to measure; None where it came divided
-
-    def __str__(self) -> str:
-        named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]
-        return ", ".join(f"{len(part):,} {name}" for name, part in named if len(part))
-
-    @property
-    def leaked_measured(self) -> tuple[str, ...]:
-        """The pictures of the measuring part that stand in a part that was learnt from or that chose."""
-        return tuple(leak.other for leak in self.leaks if leak.other_part == self.measured)
-
-    def to_dict(self) -> dict[str, object]:
-        """Sizes, seed, how it was divided and the leaks."""
-        return {
-            "train": len(self.train),
-            "validation": len(self.validation),
-            "test": len(self.test),
-            "measured": self.measured,
-            "seed": self.seed,
-            "how": self.how,
-            "leaks": [asdict(leak) for leak in self.leaks],
-        }
 
 
 def split(

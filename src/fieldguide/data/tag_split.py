@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fieldguide.bounds import number
 from fieldguide.data.arguments import said
 from fieldguide.data.dataset import PARTS
+from fieldguide.data.parts import Divided, Leak
 from fieldguide.data.pixels import PixelStore
-from fieldguide.data.split import Leak
 from fieldguide.data.tagged import TaggedDataset
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import InputError, InputTypeError
@@ -21,7 +21,7 @@ FEWEST_OF_A_CLASS = 2  # pictures that show it, no copies of each other: one to 
 
 
 @dataclass(frozen=True, eq=False)
-class TagParts:
+class TagParts(Divided):
     """A divided set of pictures with several labels."""
 
     train: TaggedDataset
@@ -32,21 +32,6 @@ class TagParts:
     how: str  # how it was divided, in a sentence
     measured: str = "test"  # what the part that measures is called where it came from
     leaks: tuple[Leak, ...] = ()
-
-    def __str__(self) -> str:
-        named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]
-        return ", ".join(f"{len(part):,} {name}" for name, part in named if len(part))
-
-    @property
-    def leaked_measured(self) -> tuple[str, ...]:
-        """The pictures of the measuring part that stand in a part that was learnt from or that chose."""
-        return tuple(leak.other for leak in self.leaks if leak.other_part == self.measured)
-
-    def to_dict(self) -> dict[str, object]:
-        """Sizes, seed, how it was divided and the leaks."""
-        sizes = {name: len(part) for name, part in zip(PARTS, (self.train, self.validation, self.test), strict=True)}
-        leaks = [asdict(leak) for leak in self.leaks]
-        return {**sizes, "measured": self.measured, "seed": self.seed, "how": self.how, "leaks": leaks}
 
 
 def split_tags(data: TaggedDataset, *, validation: float = 0.0, test: float = 0.2, seed: int = 0) -> TagParts:

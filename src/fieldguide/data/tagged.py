@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, columns_of, is_on
-from fieldguide.data.dataset import Dataset, Skipped, relative
+from fieldguide.data.dataset import Dataset, Skipped, picked, relative
 from fieldguide.data.named import (
     TableSource,
     again,
@@ -137,10 +137,7 @@ class TaggedDataset:
         Args:
             rows: row numbers, or a bool for each picture.
         """
-        rows = np.asarray(rows)
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        given = None if self.given is None else self.given[rows]
-        paths = tuple(self.paths[row] for row in rows)
+        rows, paths, given = picked(rows, self.paths, self.given)
         return replace(self, paths=paths, labels=self.labels[rows], given=given, skipped=())
 
     def readable(self, pictures: Dataset) -> TaggedDataset:
