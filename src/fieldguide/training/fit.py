@@ -66,13 +66,17 @@ class Run:
     fingerprint: str  # of the training pictures and labels
     weights_note: str  # licence and source of the backbone's weights
     agreement: float | None  # largest difference between the saved Keras model's probabilities and the engine's
-    decoded: int = 0  # pictures that were decoded in this training; the others were kept from before
-    computed: int = 0  # pictures that went through the frozen network now; likewise
+    decoded: int = 0  # pictures that were decoded now, at the size that was kept; the others were known from before
     held: Answers | None = None  # of pictures held out of the network that is kept, or where it is frozen, of heads
     answers: Answers | None = None  # of the head on the frozen trunk, on pictures it was not fitted to
     schedules: tuple[Schedule, ...] = ()  # of a training from random weights: its own, and those of added epochs
     looks: tuple[Look, ...] = ()  # of a frozen network, all of them, also those that were only tried
     promises: Promises = field(default_factory=Promises)  # the classifier's own, and why it has none
+
+    @property
+    def computed(self) -> int:
+        """How often a picture went through the frozen network now, in all that was tried."""
+        return sum(look.computed for look in self.looks)
 
     def __str__(self) -> str:
         return (
@@ -227,7 +231,6 @@ def _from_scratch(
         weights_note="random at the beginning: no other pictures than these were learnt from",
         agreement=agreement,
         decoded=store.decoded,
-        computed=len(store),
         schedules=training.schedules,
         promises=promises,
     )
@@ -313,7 +316,6 @@ def _transferred(parts: Parts, recipe: Recipe | None, place: Path | None, watch:
         weights_note=_weights_note(recipe),
         agreement=agreement,
         decoded=store.decoded,
-        computed=sum(each.computed for each in learnt.seen.features),
         held=learnt.held,
         answers=learnt.chosen.answers,
         looks=tuple(eye.looks),
