@@ -94,7 +94,9 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
         (["compare", "photos"], "one of the arguments --complexity --data-size --recipes is required"),
         (["rate"], "the following arguments are required: folder"),
         (["trian", "photos"], "COMMAND: invalid choice: 'trian'"),
-        (["check", "photos", "--fast"], "unrecognized arguments: --fast"),
+        (["check", "photos", "--fast"], "unrecognized arguments: --fast. "),
+        (["train", "photos", "--foldz", "5"], "unrecognized arguments: --foldz 5 (did you mean --folds?)"),
+        (["train", "photos", "--weigths=x"], "unrecognized arguments: --weigths=x (did you mean --weights?)"),
     ],
 )
 def test_a_wrong_argument_is_named_in_a_line(

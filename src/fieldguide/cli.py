@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fieldguide import console, files
 from fieldguide.errors import FieldguideError, InputError
@@ -26,10 +26,11 @@ from fieldguide.flags import (
     wished,
 )
 from fieldguide.look_flags import add_explain, add_similar
+from fieldguide.parser import BAD_INPUT, Parser
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
 
-DONE, PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, PROBLEMS, INTERRUPTED = 0, 1, 130  # exit codes, besides BAD_INPUT
 
 FIRST_STEPS = """\
 fieldguide turns folders of labelled pictures into a classifier you can trust.
@@ -301,19 +302,11 @@ def _print(result: Any, options: argparse.Namespace, title: str = "") -> int:
     return DONE
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with an argument in a line, where argparse shows all flags before it."""
-
-    def error(self, message: str) -> NoReturn:
-        text = console.shown(message.removeprefix("argument "))
-        self.exit(BAD_INPUT, f"fieldguide: {text}. `{self.prog} --help` explains the arguments.\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show where in the code an error came from")
-    parser = _Parser(
+    parser = Parser(
         prog="fieldguide",
         description="Turns folders of labelled pictures into an image classifier that people can trust.",
     )

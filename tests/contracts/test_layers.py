@@ -63,7 +63,7 @@ LAYERS: dict[int, str] = {
     "preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
     "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image "
     "preprocessing.targets preprocessing.labels",
-    9: "__init__ typed flags look_flags sheet_flags tag_commands cli __main__",
+    9: "__init__ typed parser flags look_flags sheet_flags tag_commands cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...

@@ -35,6 +35,7 @@ MAPS = ("last", "all", "auto")
 MOST_VALUES = 60_000_000  # features that are held in memory, 240 MB
 VIEWED_PICTURES = 2_000  # pictures that take no longer than so many are seen in several views
 MOST_USUAL_VIEWS = 4
+MOST_VIEWS = 64  # each goes through the network and is kept; more bring nothing that --recipe scratch would not
 SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
 SMALL_TARGET = 128
 LARGER, WHOLE_STEPS, LARGEST = 2.2, 32, 512  # a larger size: so many times the pixels, in steps of the strides
@@ -155,6 +156,8 @@ class Recipe:
             "batch_size": 1,
             "seed": 0,
         }
+        if _whole(self.views, MOST_VIEWS + 1):
+            raise InputError(f"views is {self.views}; expected a whole number from 1 to {MOST_VIEWS}.")
         for name, smallest in least.items():
             if not _whole(getattr(self, name), smallest):
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
