@@ -160,6 +160,7 @@ def test_what_is_for_one_label_only_is_refused(place: Path, capsys: pytest.Captu
         (["--folds", "3"], "--folds is for pictures with one label each"),
         (["--recipe", "scratch"], "--recipe is scratch, and"),
         (["--dropout", "0.5", "--epochs", "3"], "--dropout, --epochs are for pictures with one label each"),
+        (["--dropout", "0"], "--dropout is for pictures with one label each"),  # given is given
         (["--log", "tensorboard"], "--log is for pictures with one label each"),
         (["--test", "0.9", "--validation", "0.3"], "leave nothing to train on"),
     ):
@@ -207,6 +208,28 @@ def test_a_validation_part_chooses_and_a_share_beside_given_parts_is_refused(tmp
         TagClassifier(other.head, ("a", "b"), thresholds=(0.5, 0.5))
     with pytest.raises(InputTypeError, match=r"expected parts of several labels, as fg\.split_tags gives them"):
         train_tags(tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_validation_picture_that_stands_in_train_chooses_nothing_and_none_measured_is_explained(
+    tmp_path: Path,
+) -> None:
+    rows = []
+    for number in range(24):
+        put(tmp_path / f"{number}.jpg", number % 12 if number >= 18 else number)
+        tags = ("a;b", "a", "b", "")[number % 4]
+        rows.append((f"{number}.jpg", tags, ("train", "train", "val", "test")[number // 6]))
+    shutil.copy(tmp_path / "2.jpg", tmp_path / "14.jpg")
+    with (tmp_path / "tags.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "tags", "part"), *rows])
+    parts = split_tags(TaggedDataset.from_table(tmp_path / "tags.csv"))
+    folds, how = tag_folds(parts, folds=5, seed=0)
+    assert how == "on the 5 pictures of the validation part; 1 more stands in train too and chooses nothing"
+    assert folds[0].held.tolist() == [12, 13, 15, 16, 17]
+    outcome = run_tag_job(tmp_path / "tags.csv", folder=tmp_path / "run")
+    assert outcome.score is None
+    why = "every one of the 6 test pictures stands in another part too; add pictures that stand in no other part"
+    assert f"not measured: {why}" in " ".join(str(outcome).split())
+    assert why in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 def test_each_class_is_a_regression_of_its_own() -> None:

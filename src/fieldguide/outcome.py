@@ -115,7 +115,7 @@ class Outcome:
     def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [line("Result", why_unmeasured(self.run)), *self._verdict()]
+            return [line("Result", why_unmeasured(self.run.parts)), *self._verdict()]
         counts = ", which counted in choices" if self.run.choices.by_classes else ""
         lines = [
             line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),

@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _near(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
-    """What the first flag among some words may have been meant to be; "" where none is like it."""
+    """What the first flag among some words may have been meant to be; "" where none is like it, or it is another's."""
     import difflib
 
     flags: set[str] = set()
@@ -31,5 +31,5 @@ def _near(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
             for command in action.choices.values():
                 flags.update(*(each.option_strings for each in command._actions))
     given = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
-    found = difflib.get_close_matches(given, sorted(flags), n=1, cutoff=0.7)
+    found = [] if given in flags else difflib.get_close_matches(given, sorted(flags), n=1, cutoff=0.7)
     return f" (did you mean {found[0]}?)" if found else ""

@@ -23,6 +23,7 @@ from fieldguide.evaluation.tag_metrics import TagScore, class_lines
 from fieldguide.job import new_folder
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.outcome import CLASSIFY, REPORT_FILE, on_findings
+from fieldguide.reporting.sections import why_unmeasured
 from fieldguide.reporting.tag_card import write_tag_files
 from fieldguide.reporting.tag_page import tag_report, tag_verdict
 from fieldguide.summary import in_blocks, line, whole
@@ -84,7 +85,7 @@ class TagOutcome:
     def _result(self) -> list[str]:
         score = self.score
         if score is None:
-            return [line("Result", "not measured: no picture was kept for it; give --test a share above 0")]
+            return [line("Result", why_unmeasured(self.run.parts))]
         known = score.mean_average_precision
         lines = [
             line("Result", f"mean average precision {known}, n={score.n:,} {score.pictures}"),
@@ -177,7 +178,11 @@ def refuse_for_tags(source: Path, asked: dict[str, object]) -> None:
             f"--recipe is {recipe}, and {source} gives pictures several labels, which are learnt on a frozen backbone "
             f"only: give {' or '.join(RECIPES)}, or leave it out."
         )
-    beside = [flag for flag, value in asked.items() if flag != "--recipe" and value not in (None, (), [], False)]
+    beside = [
+        flag
+        for flag, value in asked.items()
+        if flag != "--recipe" and value is not None and value is not False and value not in ((), [])
+    ]
     if beside:
         raise InputError(
             f"{', '.join(beside)} {'is' if len(beside) == 1 else 'are'} for pictures with one label each, and {source} "

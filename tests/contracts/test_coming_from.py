@@ -110,7 +110,7 @@ def test_results_become_tables_and_a_line_of_the_readme(script: Script, tmp_path
     assert "| 300 | 20.0 (19.5 to 20.5) |" in page
     assert "what the first run kept | 1,800 | 0.75 (0.25 to 1.25) |  |  |" in page
     assert "### From arrays" not in page
-    (line,) = script["_drop_in_line"](tmp_path)
+    (line,) = script["drop_in_line"](tmp_path, script["DROP_IN"])
     assert "from JPEG files 20.0 at 150 x 150; from JPEG files in the first epoch 3.50 at 150 x 150." in line
 
     share = {"input_share": 0.33, "input_share_least": 0.29, "input_share_largest": 0.37}
@@ -122,5 +122,5 @@ def test_results_become_tables_and_a_line_of_the_readme(script: Script, tmp_path
     page = script["drop_in"](tmp_path)
     assert "| Keras | 30.0 | 31.0 | 1.50 (1.00 to 2.00) | 33% (29% to 37%) | 31% (30% to 32%) |" in page
     assert "| 283 | 12.0 (11.5 to 12.5) | 283 | 12.0 (11.5 to 12.5) |" in page
-    (line,) = script["_drop_in_line"](tmp_path)
+    (line,) = script["drop_in_line"](tmp_path, script["DROP_IN"])
     assert "from arrays 12.0 at 150 x 150, 12.0 at 224 x 224" in line

@@ -32,14 +32,15 @@ LAYERS: dict[int, str] = {
     "model.weight_files model.bases model.trunk_model model.gradients model.build model.runners model.engine "
     "model.predictions model.tag_predictions model.rules model.note model.archive model.sound model.classifier "
     "model.tag_classifier model.loading",
-    5: "training.judging training.losses training.recipe training.buildable training.record training.views "
-    "training.features training.embeddings training.logistic training.choose training.seen training.looking "
-    "training.reading training.stores training.framing training.lessons training.dense training.layerwise "
-    "training.finetune training.phases training.enlarging training.optimiser training.stopping "
-    "training.checkpoint training.precision training.logs training.usual training.scratch_recipe "
-    "training.learner training.watching training.origin training.scratch training.promises training.rates "
-    "training.flag_names training.recipe_words training.backbone_wishes training.wishes training.arguments "
-    "training.saving training.fit training.thresholds training.tag_choose training.tagging",
+    5: "training.judging training.losses training.suited training.recipe training.buildable training.record "
+    "training.views training.features training.embeddings training.logistic training.choose training.seen "
+    "training.looking training.reading training.stores training.framing training.lessons training.dense "
+    "training.layerwise training.finetune training.phases training.enlarging training.optimiser "
+    "training.stopping training.checkpoint training.precision training.logs training.usual "
+    "training.scratch_recipe training.learner training.watching training.origin training.scratch "
+    "training.promises training.rates training.flag_names training.recipe_words training.backbone_wishes "
+    "training.wishes training.arguments training.saving training.fit training.thresholds training.tag_choose "
+    "training.tagging",
     6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.replied "
     "evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
     "evaluation.explaining evaluation.likeness evaluation.evaluate evaluation.crossvalidation "

@@ -109,6 +109,20 @@ def test_intervals_cover_widen_with_copies_and_are_drawn_alike() -> None:
     assert width(grouped) == pytest.approx(width(one), rel=0.25)
 
 
+@pytest.mark.parametrize("copies", [1, 8])
+def test_a_perfect_ranking_of_few_is_no_proof(copies: int) -> None:
+    truth = np.zeros((800, 2), bool)
+    truth[:3, 0] = truth[3:6, 1] = True
+    rows = np.repeat(np.arange(800), copies)
+    stated = truth[rows] * 0.8 + 0.1
+    names = [str(place) for place in range(len(rows))]
+    score = tag_score(stated, truth[rows], ["a", "b"], names, thresholds=[0.5, 0.5], groups=rows)
+    known = score.mean_average_precision
+    assert known.value == known.high == 1
+    assert known.low == pytest.approx(wilson(6, 6).low)  # six different pictures show a class
+    assert score.classes[0].average_precision.low == pytest.approx(wilson(3, 3).low)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -275,8 +275,8 @@ def test_what_was_measured_of_some_classes_says_of_how_many(tmp_path: Path) -> N
 def test_too_few_pictures_are_the_cause_where_a_share_was_to_be_kept(tmp_path: Path) -> None:
     run = run_on(tmp_path / "birds", ("owl", "wren"))
     parts = replace(run.parts, test=run.parts.test.select(np.zeros(0, np.int64)))
-    assert "give --test a share above 0" in why_unmeasured(replace(run, parts=replace(parts, shares=(0.0, 0.0))))
-    why = why_unmeasured(replace(run, parts=replace(parts, shares=(0.15, 0.2))))
+    assert "give --test a share above 0" in why_unmeasured(replace(parts, shares=(0.0, 0.0)))
+    why = why_unmeasured(replace(parts, shares=(0.15, 0.2)))
     assert "too few pictures" in why and "20% were to be kept; give three different pictures" in why
 
 

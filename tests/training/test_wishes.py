@@ -13,9 +13,10 @@ from fieldguide.data.dataset import Dataset
 from fieldguide.data.pixels import PixelStore
 from fieldguide.errors import InputError
 from fieldguide.model.trunk import Trunk
-from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
+from fieldguide.training.suited import FINE_TUNE_EPOCHS
 from fieldguide.training.usual import GROWTH, usual_growth, usual_margin
 from fieldguide.training.wishes import Wishes
 

@@ -26,6 +26,7 @@ class Divided:
     how: str
     measured: str
     leaks: tuple[Leak, ...]
+    shares: tuple[float, float] | None  # that were to choose and to measure; None where it came divided
 
     def __str__(self) -> str:
         named = [("train", self.train), ("validation", self.validation), (self.measured, self.test)]

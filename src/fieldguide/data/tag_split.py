@@ -32,6 +32,7 @@ class TagParts(Divided):
     how: str  # how it was divided, in a sentence
     measured: str = "test"  # what the part that measures is called where it came from
     leaks: tuple[Leak, ...] = ()
+    shares: tuple[float, float] | None = None
 
 
 def split_tags(data: TaggedDataset, *, validation: float = 0.0, test: float = 0.2, seed: int = 0) -> TagParts:
@@ -98,7 +99,7 @@ def split_readable(
             f"validation is {validation} and test is {test}; expected shares from 0 to 1 that leave some to train on."
         )
     _refuse_small_classes(data, twins.groups)
-    measured = "test"
+    measured, shares = "test", None
     if data.given is not None and len(present := set(np.unique(data.given).tolist())) > 1:
         if 0 not in present:
             raise InputError(f"{data.table.path} has no row of part train: add some.")
@@ -109,7 +110,8 @@ def split_readable(
         if len(present) == 2:
             how += f", and nothing is chosen on {measured}"
     else:
-        part_of = assign_tags(data.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
+        shares = (validation, test)
+        part_of = assign_tags(data.labels, twins.groups, (1 - validation - test, *shares), seed=seed)
         sizes = (f"{100 * test:.2g}% to measure", f"{100 * validation:.2g}% to choose" if validation else "")
         how = f"at random, rare labels first (seed {seed}), {', '.join(filter(None, sizes))}; copies stay together"
     train, chooses, measures = (data.select(part_of == part) for part in range(len(PARTS)))
@@ -121,7 +123,7 @@ def split_readable(
     train = replace(train, skipped=data.skipped)
     order = np.argsort(part_of, kind="stable")
     leaks = _leaks(data, part_of, twins.groups, ("train", "validation", measured))
-    return TagParts(train, chooses, measures, twins.groups[order], seed, how, measured, leaks)
+    return TagParts(train, chooses, measures, twins.groups[order], seed, how, measured, leaks, shares)
 
 
 def assign_tags(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:

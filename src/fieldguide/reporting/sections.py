@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
+from fieldguide.data.parts import Divided
 from fieldguide.evaluation.evidence import where_leaked
 from fieldguide.evaluation.folds import on_the_models, trained_accuracy
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
@@ -38,7 +39,7 @@ def headline(run: Run, score: Score | None) -> str:
         return (
             f"<h1>{task}: not measured</h1>"
             f'<p class="lede">Nothing is known of how well it does on pictures it has not seen: '
-            f"{escape(why_unmeasured(run).removeprefix('not measured: '))}.</p>"
+            f"{escape(why_unmeasured(run.parts).removeprefix('not measured: '))}.</p>"
         )
     unseen = f"{escape(score.part)} pictures" if where_leaked(run.parts, score) else "pictures it had not seen"
     unseen = "unseen pictures" if score.folds else unseen
@@ -56,9 +57,8 @@ def covered(score: Score) -> str:
     return f" of {measured:,} of the {len(score.classes):,} classes" if measured < len(score.classes) else ""
 
 
-def why_unmeasured(run: Run) -> str:
+def why_unmeasured(parts: Divided) -> str:
     """Why there is no score, and what to do."""
-    parts = run.parts
     if not len(parts.test) and parts.shares is not None and parts.shares[1] > 0:
         validation, test = parts.shares
         return (

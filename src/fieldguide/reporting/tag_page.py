@@ -29,7 +29,7 @@ from fieldguide.reporting.markup import (
 )
 from fieldguide.reporting.page import whole_page
 from fieldguide.reporting.pictures import thumbnails
-from fieldguide.reporting.sections import problems
+from fieldguide.reporting.sections import problems, why_unmeasured
 from fieldguide.reporting.tag_curves import tag_curve
 from fieldguide.training.tagging import TagRun
 from fieldguide.words import counted
@@ -73,7 +73,7 @@ def tag_report(run: TagRun, score: TagScore | None, path: Path, *, findings: Fin
 
 def tag_verdict(run: TagRun, score: TagScore) -> str:
     """Whether it knows the pictures that it learnt from better than others, in a sentence."""
-    unseen, trained = score.mean_average_precision, trained_precision(run)
+    unseen, trained = score.mean_average_precision, trained_precision(run, score)
     if trained - unseen.value > CLEARLY and trained > unseen.high:
         return (
             f"It knows the pictures it learnt from better than new ones (mean average precision {trained:.3f} and "
@@ -82,9 +82,10 @@ def tag_verdict(run: TagRun, score: TagScore) -> str:
     return f"It does not overfit, as far as {score.n:,} unseen pictures can show."
 
 
-def trained_precision(run: TagRun) -> float:
-    """The mean average precision on the pictures that were learnt from."""
-    return mean_precision(run.train_probabilities, run.parts.train.labels)
+def trained_precision(run: TagRun, score: TagScore) -> float:
+    """The mean average precision on the pictures that were learnt from, over the classes that were measured."""
+    measured = [place for place, one in enumerate(score.classes) if one.support]
+    return mean_precision(run.train_probabilities[:, measured], run.parts.train.labels[:, measured])
 
 
 def _headline(run: TagRun, score: TagScore | None) -> str:
@@ -94,7 +95,8 @@ def _headline(run: TagRun, score: TagScore | None) -> str:
     if score is None:
         return (
             f"<h1>{task}: not measured</h1>"
-            '<p class="lede">Nothing is known of how well it does on pictures it has not seen: none was kept.</p>'
+            '<p class="lede">Nothing is known of how well it does on pictures it has not seen: '
+            f"{escape(why_unmeasured(run.parts).removeprefix('not measured: '))}.</p>"
         )
     known = score.mean_average_precision
     measured = sum(one.support > 0 for one in score.classes)
@@ -109,7 +111,7 @@ def _headline(run: TagRun, score: TagScore | None) -> str:
 
 def _comparison(run: TagRun, score: TagScore) -> str:
     """Seen and unseen pictures and guessing on one scale."""
-    trained, guess = trained_precision(run), [one.support / score.n for one in score.classes if one.support]
+    trained, guess = trained_precision(run, score), [one.support / score.n for one in score.classes if one.support]
     guessing = float(np.mean(guess)) if guess else 0.0
     count = len(run.parts.train)
     rows = [

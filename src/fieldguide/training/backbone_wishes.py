@@ -14,8 +14,9 @@ from fieldguide.model.backbones import backbone
 from fieldguide.model.cuts import PIXELS
 from fieldguide.training.buildable import require_buildable
 from fieldguide.training.flag_names import by_flag, flag
-from fieldguide.training.recipe import FINE_TUNE_EPOCHS, Recipe, start_of
+from fieldguide.training.recipe import Recipe, start_of
 from fieldguide.training.recipe_words import reasons_of
+from fieldguide.training.suited import FINE_TUNE_EPOCHS
 
 OF_BACKBONES = frozenset(
     {

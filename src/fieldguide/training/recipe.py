@@ -6,8 +6,6 @@ import math
 import operator
 from dataclasses import asdict, dataclass, field, replace
 
-import numpy as np
-
 from fieldguide.answers.naming import ERROR_RATE
 from fieldguide.augmentation.presets import PRESETS
 from fieldguide.augmentation.settings import Settings
@@ -21,28 +19,17 @@ from fieldguide.errors import InputError
 from fieldguide.model.backbones import backbone as backbone_named
 from fieldguide.model.cuts import PIXELS
 from fieldguide.model.lite0 import CUTS, steps_after
-from fieldguide.model.trunk import ALL_BLOCKS, Trunk
+from fieldguide.model.trunk import Trunk
 from fieldguide.training.judging import JUDGES
 from fieldguide.training.losses import require_loss
+from fieldguide.training.suited import LARGEST, input_of, larger_than, reading, shape_of, tuning_epochs
 from fieldguide.words import counted, shortened, times
 
-# Pictures up to this many can be fine-tuned in minutes on a laptop; more than FINE_TUNE_PASSES are not trained through.
-FINE_TUNE_PASSES = 12_000
-FINE_TUNE_EPOCHS = 12
 FINE_TUNING = ("if better", "always")
-FEWEST_TO_FINE_TUNE = 200  # with fewer pictures the held-out ones cannot show whether it helped
 MAPS = ("last", "all", "auto")
-MOST_VALUES = 60_000_000  # features that are held in memory, 240 MB
-VIEWED_PICTURES = 2_000  # pictures that take no longer than so many are seen in several views
-MOST_USUAL_VIEWS = 4
 MOST_VIEWS = 64  # each goes through the network and is kept; more bring nothing that --recipe scratch would not
-SMALL_SIDE = 64  # pictures no larger than this gain nothing from the full input size
-SMALL_TARGET = 128
-LARGER, WHOLE_STEPS, LARGEST = 2.2, 32, 512  # a larger size: so many times the pixels, in steps of the strides
 VARIED = PRESETS["light"].settings  # from view to view
-ONE_SHAPE, NEARLY_ALL = 0.1, 0.9  # nine in ten pictures within a tenth of one ratio of width to height
 FRAMES = (*RESIZE_RULES, "auto")
-LONG_ASPECT = 2.0  # centre crops of longer pictures lose more than half of them
 
 
 @dataclass(frozen=True)
@@ -197,14 +184,13 @@ class Recipe:
             >>> Recipe().with_larger().larger, Recipe().with_larger(4 / 3).larger
             ((320, 320), (288, 384))
         """
-        height = math.sqrt(LARGER * math.prod(self.target_size) / shape)
-        height, width = (min(LARGEST, WHOLE_STEPS * round(side / WHOLE_STEPS)) for side in (height, shape * height))
-        if height * width <= math.prod(self.target_size):
+        larger = larger_than(self.target_size, shape)
+        if math.prod(larger) <= math.prod(self.target_size):
             raise InputError(
                 f"--larger: the input is {times(self.target_size)} pixels, and {LARGEST} on a side are the most: leave "
                 "it out."
             )
-        return self.with_(larger=(height, width))
+        return self.with_(larger=larger)
 
     def _check_imbalance(self) -> None:
         """That what concerns unequal classes and the loss is in range and goes together."""
@@ -270,16 +256,15 @@ class Recipe:
         store = store_of("train", train)
         known = backbone_named(cls.backbone)
         count, classes = len(store), len(store.dataset.class_names)
-        target_size, resize, about_size = _size(store.facts, known.target_size)
-        epochs, about_epochs = _epochs(count, fine_tune)
-        maps = "auto" if count * ALL_BLOCKS.features(target_size) <= MOST_VALUES else "last"
-        views = max(1, min(MOST_USUAL_VIEWS, VIEWED_PICTURES // count))
+        target_size, resize, about_size = input_of(store.facts, known.target_size)
+        epochs, about_epochs = tuning_epochs(count, fine_tune)
+        maps, views, about_reading = reading(count, target_size)
         loss = "one sigmoid unit with binary" if classes == 2 else f"{classes} softmax units with categorical"
         reasons = (
             f"backbone {known.title}: comes with fieldguide, and fits {counted(count, 'picture')} on a laptop",
             about_size,
             f"head: {loss} cross-entropy, its L2 penalty chosen on held-out pictures",
-            _about_reading(count, maps, views),
+            about_reading,
             about_epochs,
         )
         made = cls(
@@ -292,7 +277,7 @@ class Recipe:
             seed=seed,
             reasons=reasons,
         )
-        return made.with_larger(_shape(store.facts) if resize == "squash" else 1.0) if larger else made
+        return made.with_larger(shape_of(store.facts) if resize == "squash" else 1.0) if larger else made
 
     def with_(self, **changes: object) -> Recipe:
         """The same recipe with some fields changed; unknown fields are a TypeError."""
@@ -325,36 +310,6 @@ def _whole(number: object, smallest: int, largest: float = math.inf) -> bool:
         return False
 
 
-def _size(facts: np.ndarray, default: tuple[int, int]) -> tuple[tuple[int, int], str, str]:
-    """Target size, resize rule and the reason, from the sizes of the pictures."""
-    short, long = np.minimum(facts["height"], facts["width"]), np.maximum(facts["height"], facts["width"])
-    middle, aspect = int(np.median(short)), float(np.median(long / np.maximum(short, 1)))
-    target_size = (SMALL_TARGET, SMALL_TARGET) if middle <= SMALL_SIDE else default
-    why = (
-        f"half of them are {middle} pixels or less on the shorter side, so a larger input adds nothing"
-        if target_size != default
-        else f"what the backbone was trained at (the pictures' shorter side is {middle} in the median)"
-    )
-    if aspect > LONG_ASPECT:
-        return target_size, "pad", f"input {times(target_size)}, bars added, since they are long and narrow: {why}"
-    typical = _shape(facts)
-    if np.mean(np.abs(np.log(_shapes(facts) / typical)) < ONE_SHAPE) >= NEARLY_ALL:
-        if abs(math.log(typical)) < ONE_SHAPE:
-            return target_size, "crop", f"input {times(target_size)}, centre crop: {why}"
-        return target_size, "squash", f"input {times(target_size)}, nothing cut off, since all have one shape: {why}"
-    return target_size, "auto", f"input {times(target_size)}: {why}"
-
-
-def _shapes(facts: np.ndarray) -> np.ndarray:
-    """Width over height of each picture."""
-    return facts["width"] / np.maximum(facts["height"], 1)
-
-
-def _shape(facts: np.ndarray) -> float:
-    """That of the picture in the middle."""
-    return float(np.median(_shapes(facts)))
-
-
 def _usual_start(trunk: Trunk) -> str:
     """Where the fine-tuning of a trunk starts: at the usual layer, or where that is cut off, before the last block."""
     usual, ends = trunk.spec.cut, CUTS if trunk.bundled else trunk.spec.cuts
@@ -378,26 +333,3 @@ def start_of(trunk: Trunk, blocks: int) -> str:
     if not 1 <= blocks <= len(starts):
         raise InputError(f"the last {blocks} blocks of {trunk.spec.title} are asked for, and it has {len(starts)}.")
     return starts[-blocks]
-
-
-def _about_reading(count: int, maps: str, views: int) -> str:
-    """What the head reads, and why."""
-    if maps == "last":
-        return f"it reads the last map: those of all blocks of {counted(count, 'picture')} would not fit in memory"
-    seen = f", and {views} views of each picture," if views > 1 else ""
-    return f"it reads the maps of all blocks{seen} if they help on held-out pictures, else the last one"
-
-
-def _epochs(count: int, allowed: bool) -> tuple[int, str]:
-    """Fine-tuning epochs and the reason, from the number of pictures."""
-    if not allowed:
-        return 0, "no fine-tuning: switched off"
-    if count < FEWEST_TO_FINE_TUNE:
-        return 0, f"no fine-tuning: {counted(count, 'picture')} are too few to show that it helps"
-    epochs = min(FINE_TUNE_EPOCHS, FINE_TUNE_PASSES // count)
-    if epochs < 2:
-        return 0, f"no fine-tuning: with {counted(count, 'picture')} the head learns enough, and it would take long"
-    return (
-        epochs,
-        f"fine-tuning of the last blocks, up to {epochs} epochs, if the head leaves errors that it could mend",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fieldguide.model.head import Head
 from fieldguide.training.choose import CLOSE_ENOUGH, MANY_PICTURES, Fold
 from fieldguide.training.logistic import Examples, Problem, Scaling, fit
 from fieldguide.training.thresholds import FEWEST_SHOWN, Threshold, thresholds_for
+from fieldguide.words import counted
 
 MOST_SPANNED = 2_000  # pictures, of which the turned features of all folds are held in memory
 SURE = 2.0  # standard errors by which the maps of all blocks must be better to be read
@@ -29,17 +31,17 @@ class TagChosen:
     truth: np.ndarray  # bool (held, classes)
     rows: np.ndarray  # int64 (held,), of train and then validation
 
-    @property
+    @cached_property
     def temperature(self) -> float:
         """The one temperature that calibrates the held-out logits of all classes."""
         return fit_temperature(self.logits.reshape(-1, 1), self.truth.reshape(-1).astype(np.int64))
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray:
         """What was stated of the held-out pictures, calibrated: float32 (held, classes)."""
         return _sigmoid(self.logits / np.float32(self.temperature))
 
-    @property
+    @cached_property
     def thresholds(self) -> tuple[Threshold, ...]:
         """The threshold of each class."""
         return thresholds_for(self.probabilities, self.truth)
@@ -58,10 +60,14 @@ def tag_folds(parts: TagParts, *, folds: int, seed: int) -> tuple[tuple[Fold, ..
         folds: of the training pictures otherwise.
         seed: of the shuffle.
     """
-    count, held = len(parts.train), len(parts.validation)
-    if held:
-        fold = Fold(np.arange(count), np.arange(count, count + held))
-        return (fold,), f"on the {held:,} pictures of the validation part"
+    count = len(parts.train)
+    leaked = {leak.other for leak in parts.leaks if leak.other_part == "validation"}
+    new = [row for row in range(len(parts.validation)) if parts.validation.name(row) not in leaked]
+    if new:
+        fold = Fold(np.arange(count), count + np.array(new))
+        also = counted(len(leaked), "more stands in train too and chooses", "more stand in train too and choose")
+        apart = f"; {also} nothing" if leaked else ""
+        return (fold,), f"on the {len(new):,} pictures of the validation part{apart}"
     fold_of = assign_tags(parts.train.labels, parts.groups[:count], [1 / folds] * folds, seed=seed)
     used = range(folds if count <= MANY_PICTURES else 1)
     found = tuple(Fold(np.flatnonzero(fold_of != each), np.flatnonzero(fold_of == each)) for each in used)
