@@ -30,12 +30,13 @@ from fieldguide.training.watching import Watched
 from fieldguide.training.wishes import Wishes
 
 PARTS = ((1, 2), (3, 4), (5, 6), (7,))
-QUICK = Wishes("scratch", epochs=20, side=32, augment="strong")
+QUICK = Wishes("scratch", epochs=20, side=32, augment="strong", mirrored=False)
 SETTINGS: dict[str, dict[str, Any]] = {
     "as by default": {},
     "dropout 0.5": {"dropout": 0.5},
     "grey": {"grayscale": True},
     "grey, dropout 0.5": {"grayscale": True, "dropout": 0.5},
+    "grey, dropout 0.5, mirrored": {"grayscale": True, "dropout": 0.5, "mirrored": True},
     "grey, dropout 0.5, mix-up": {"grayscale": True, "dropout": 0.5, "mix": "mix_up"},
     "grey, dropout 0.5, CutMix": {"grayscale": True, "dropout": 0.5, "mix": "cut_mix"},
     "grey, dropout 0.5, 40 epochs": {"grayscale": True, "dropout": 0.5, "epochs": 40},
@@ -78,7 +79,8 @@ def held_out(dataset: Dataset, hands: tuple[int, ...], settings: dict[str, Any],
     watched = Watched(np.flatnonzero(~held), np.flatnonzero(~held)[::8], np.flatnonzero(held), False, "by hand")
     training = Training(store, watched, recipe, None, kept=kept)
     training.run()
-    answers = softmax(training.learner.logits(store, watched.held)).argmax(axis=1)
+    stated = training.learner.logits(store, watched.held, mirrored=recipe.net.mirrored)
+    answers = softmax(stated).argmax(axis=1)
     right = int((answers == store.dataset.labels[watched.held]).sum())
     return {"right": str(right), "pictures": str(len(watched.held)), "loss": f"{training.epochs[-1].val_loss:.3f}"}
 

@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "flat": {"pooling": "flatten"},
     "averaged": {"pooling": "average"},
     "dropped": {"dropout": 0.5, "block_dropout": 0.2, "l2": 1e-4},
+    "mirrored": {"mirrored": True},
     "all": {"grayscale": True, "batch_norm": True, "pooling": "average", "dropout": 0.5, "block_dropout": 0.2},
 }
 EVERY: dict[str, Net] = {

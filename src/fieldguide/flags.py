@@ -24,6 +24,7 @@ _SCRATCH: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         ),
         "side": ("whole", "PIXELS", "of its input", "by the pictures' size"),
         "grayscale": ("flag", "", "make the pictures grey first", "no"),
+        "mirrored": ("flag", "", "answer by the average over a picture and its mirror image", "if varied by flips"),
         "dropout": ("number", "SHARE", "of the values taken out before the last layers", "0"),
         "block_dropout": ("number", "SHARE", "of the channels taken out between blocks", "0"),
         "l2": ("number", "PENALTY", "on the kernels, in the loss", "0"),

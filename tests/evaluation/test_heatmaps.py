@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,27 @@ def test_of_a_network_from_scratch_several_classes_are_as_each_alone_too() -> No
     alone = classifier_heat_maps(guide, pixels, classes=1)
     np.testing.assert_allclose(values(tuple(one for one, _ in found)), values(alone), atol=1e-5)
     np.testing.assert_allclose(values(tuple(other for _, other in found)), -values(alone), atol=1e-5)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("method", METHODS)
+def test_of_a_mirrored_network_the_map_is_of_both_passes(method: str) -> None:
+    net = Net("plain", "tiny", target_size=SIDE)
+    weights, head = trained(net, classes=3)
+    once = Classifier(head, ("a", "b", "c"), net=net, weights=weights)
+    both = Classifier(head, ("a", "b", "c"), net=replace(net, mirrored=True), weights=weights)
+    pixels, classes = noise(5), np.tile([2, 0], (5, 1))
+    told: list[int] = []
+    found = heat_maps_of_classes(both, pixels, classes=classes, method=method, watch=told.append)
+    assert sum(told) >= 5
+    heats = values(tuple(one for one, _ in found))
+    one, other = (
+        values(classifier_heat_maps(once, np.ascontiguousarray(seen), classes=2, method=method))
+        for seen in (pixels, pixels[:, :, ::-1])
+    )
+    np.testing.assert_allclose(heats, (one + other[:, :, ::-1]) / 2, atol=1e-5)
+    logits = both.engine.features(pixels) @ head.kernel[:, 2]
+    np.testing.assert_allclose(heats.sum(axis=(1, 2)), logits, rtol=1e-3, atol=1e-3)  # nothing left out or made up
 
 
 def test_the_bundled_backbone_needs_neither_keras_nor_tensorflow() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,22 @@ def test_odd_sizes_are_padded_as_in_keras(family: str, size: tuple[int, int]) ->
     if family == "classic" and size[0] < 22:
         size = (22, 23)
     equal_to_keras(Net(family, "tiny", target_size=size), 2)
+
+
+@pytest.mark.parametrize(
+    "runtime", [pytest.param("litert", marks=needs_litert), pytest.param("keras", marks=pytest.mark.keras)]
+)
+@pytest.mark.parametrize("family", ["plain", "classic"])
+def test_a_mirrored_network_averages_what_it_finds_in_both_directions(family: str, runtime: str) -> None:
+    net = Net(family, "tiny", target_size=SIDE)
+    weights, _ = trained(net)
+    pixels = noise(11)
+    once = NetEngine(net, weights, runtime=runtime)
+    one, other = once.features(pixels), once.features(np.ascontiguousarray(pixels[:, :, ::-1]))
+    assert not np.allclose(one, other, atol=1e-3)
+    both = NetEngine(replace(net, mirrored=True), weights, runtime=runtime)
+    np.testing.assert_allclose(both.features(pixels), (one + other) / 2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(both.features(pixels[:, :, ::-1]), both.features(pixels), rtol=1e-5, atol=1e-6)
 
 
 # Every kind of layer, also those that no family of ours has: a squeeze-and-excitation block between depthwise ones, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +166,16 @@ def test_a_network_says_what_it_is() -> None:
         "; grey pictures; batch norm; pooling: average; dropout 0.5; block dropout 0.1; L2 penalty 0.0001"
     )
     assert "no batch norm" in str(Net(batch_norm=False))
+    assert str(Net(mirrored=True)).endswith("; each picture is seen as it is and mirrored")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_settings_survive_being_written_down(family: str) -> None:
     net = Net(family, "tiny", target_size=(48, 64), grayscale=True, dropout=0.25, l2=1e-4)
     assert Net.from_dict(json.loads(json.dumps(net.to_dict()))) == net
+    before = {name: value for name, value in net.to_dict().items() if name != "mirrored"}
+    assert Net.from_dict(before) == net  # of a file that was written before there was such a setting
+    assert Net.from_dict({**before, "mirrored": True}) == replace(net, mirrored=True)
 
 
 def test_numbers_of_other_kinds_become_plain_ones() -> None:
@@ -206,6 +211,7 @@ def test_numbers_of_other_kinds_become_plain_ones() -> None:
         ("target_size", "ab", "target_size is"),
         ("grayscale", 1, "grayscale is 1; expected True or False"),
         ("batch_norm", "no", "batch_norm is 'no'; expected True or False"),
+        ("mirrored", 1, "mirrored is 1; expected True or False"),
         ("pooling", "max", "pooling is 'max'; expected one of flatten, average"),
         ("dropout", 1.0, "dropout is 1.0; expected a number, 0 or larger and below 1"),
         ("dropout", -0.1, "dropout is -0.1"),

@@ -29,7 +29,13 @@ from fieldguide.model.nets import Net
 from fieldguide.model.trunk import Trunk
 
 NAMES = ("cats", "dogs", "foxes")
-CASES = [("classic-tiny-dropped", 2), ("residual-tiny-plain", 3), ("residual-tiny-all", 2), ("classic-tiny-normed", 3)]
+CASES = [
+    ("classic-tiny-dropped", 2),
+    ("residual-tiny-plain", 3),
+    ("residual-tiny-all", 2),
+    ("classic-tiny-normed", 3),
+    ("plain-tiny-mirrored", 3),
+]
 
 
 def guide(name: str = "residual-tiny-plain", classes: int = 3, **more: Any) -> Classifier:

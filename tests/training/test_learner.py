@@ -70,6 +70,18 @@ def test_without_averaging_the_weights_themselves_answer(small_store: PixelStore
         np.testing.assert_array_equal(found[f"weights/{place}"], value)
 
 
+def test_a_mirrored_answer_is_the_average_of_both(small_store: PixelStore) -> None:
+    begun = training(small_store, QUICK.with_(average=0.0))
+    for batch in begun.batches.epoch(1):
+        begun.learner.learn(batch, 0.01)
+    rows = np.arange(5)
+    pixels = small_store.read(rows).astype(np.float32)
+    one, other = (begun.learner._forward(seen) for seen in (pixels, pixels[:, :, ::-1]))
+    assert not np.allclose(one, other, atol=1e-4)
+    np.testing.assert_allclose(begun.learner.logits(small_store, rows), one, atol=1e-5)
+    np.testing.assert_allclose(begun.learner.logits(small_store, rows, mirrored=True), (one + other) / 2, atol=1e-5)
+
+
 def test_the_penalty_is_what_l2_says(small_store: PixelStore) -> None:
     net = replace(QUICK.net, l2=0.01)
     learner = Learner(QUICK.with_(net=net), 2, steps=8)

@@ -253,6 +253,26 @@ def test_only_large_pictures_that_are_cropped_begin_small(wishes: Wishes, grows:
     assert wishes.apply(usual).growth == (GROWTH if grows else ())
 
 
+@pytest.mark.parametrize(
+    ("wishes", "mirrored", "words"),
+    [
+        (Wishes("scratch"), True, []),
+        (Wishes("scratch", augment="strong", net="classic"), True, []),
+        (Wishes("scratch", augment="none"), False, []),
+        (Wishes("scratch", augment="none", mirrored=True), True, ["--mirrored"]),
+        (Wishes("scratch", mirrored=False), False, ["--no-mirrored"]),
+    ],
+    ids=lambda value: str(value.words()) if isinstance(value, Wishes) else None,
+)
+def test_where_pictures_are_flipped_to_learn_from_they_are_answered_both_ways(
+    wishes: Wishes, mirrored: bool, words: list[str], store: PixelStore
+) -> None:
+    recipe = scratch(store, wishes)
+    assert recipe.net.mirrored == mirrored
+    asked = Wishes.of(recipe, store.dataset.counts).words()
+    assert [word for word in asked if "mirrored" in word] == words  # what is not said comes by itself
+
+
 def test_a_larger_input_keeps_the_shape_that_was_asked_for(store: PixelStore) -> None:
     for asked, larger in (
         ({"side": 224}, (320, 320)),

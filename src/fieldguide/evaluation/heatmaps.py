@@ -10,7 +10,7 @@ Source: see `class_maps`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -193,12 +193,7 @@ def heat_maps_of_classes(
     tell = watch or (lambda _: None)
     trunk = classifier.trunk
     if trunk is None:
-        again = np.repeat(pixels, count, axis=0)
-        model = classifier.keras_model
-        tell(0)
-        heats = heat_maps(
-            model, again, classes=classes.ravel(), method=method, watch=lambda done: tell(-(-done // count))
-        )
+        heats = _of_net(classifier, np.repeat(pixels, count, axis=0), classes.ravel(), method, tell, count)
         return tuple(heats[start : start + count] for start in range(0, len(heats), count))
     engine = MapEngine(classifier.weights, classifier.target_size, trunk)
     tell(0)
@@ -211,6 +206,36 @@ def heat_maps_of_classes(
         found += zip(*by_class, strict=True)
         tell(len(maps[0]))
     return tuple(found)
+
+
+def _of_net(
+    classifier: Classifier,
+    pixels: np.ndarray,
+    classes: np.ndarray,
+    method: str,
+    tell: Callable[[int], None],
+    count: int,
+) -> tuple[Heat, ...]:
+    """Maps of a network trained from scratch; of a mirrored one the average of both passes, as its logit is."""
+    net, model = classifier.net, classifier.keras_model
+    assert net is not None
+    if net.mirrored:
+        from fieldguide.model.build import classifier_model
+
+        once = replace(net, mirrored=False)
+        model = classifier_model(classifier.head, classifier.target_size, classifier.weights, net=once)
+    tell(0)
+    passes = (pixels, np.ascontiguousarray(pixels[:, :, ::-1])) if net.mirrored else (pixels,)
+    each = count * len(passes)  # maps of a picture
+    found = [
+        heat_maps(model, seen, classes=classes, method=method, watch=lambda done: tell(-(-done // each)))
+        for seen in passes
+    ]
+    if not net.mirrored:
+        return found[0]
+    return tuple(
+        replace(one, values=(one.values + other.values[:, ::-1]) / 2) for one, other in zip(*found, strict=True)
+    )
 
 
 def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.ndarray, method: str) -> np.ndarray:

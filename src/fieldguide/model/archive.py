@@ -50,6 +50,8 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "Activation": (),
     "Add": (),
     "Multiply": (),
+    "Average": (),
+    "Flip": (),
     "MaxPooling2D": (),
     "AveragePooling2D": (),
     "GlobalAveragePooling2D": (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +108,7 @@ def head_of(model: keras.Model) -> Head:
 def body_model(net: Net, weights: Mapping[str, np.ndarray]) -> keras.Model:
     """A trained network without its head: pixels (n, height, width, 3) in 0..255 in, features (n, features) out.
 
-    Nothing in it is random: the dropout is left out.
+    Nothing in it is random: the dropout is left out. Where the network is a mirrored one, its layers are used twice.
 
     Args:
         net: the network.
@@ -119,7 +119,8 @@ def body_model(net: Net, weights: Mapping[str, np.ndarray]) -> keras.Model:
     """
     import keras
 
-    pixels, features = _run(without_dropout(net.layers), net.target_size, _Factory(0.0, 0, "float32", training=False))
+    factory = _Factory(0.0, 0, "float32", training=False)
+    pixels, features = _run(without_dropout(net.layers), net.target_size, factory, mirrored=net.mirrored)
     model = keras.Model(pixels, features, name=f"{net.family}_{net.size}")
     set_body_weights(model, weights)
     return model
@@ -236,19 +237,32 @@ class _Factory:
 
 
 def _run(
-    layers: Iterable[Layer], target_size: tuple[int | None, int | None], factory: _Factory
+    layers: Sequence[Layer],
+    target_size: tuple[int | None, int | None],
+    factory: _Factory,
+    *,
+    mirrored: bool = False,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The network's input and its features."""
+    """The network's input and its features, of a mirrored one the average over the picture and its mirror image."""
     import keras
 
-    outputs: dict[str, keras.KerasTensor] = {}
-    pixels = value = keras.Input((*target_size, 3), name="pixels")
-    for place, layer in enumerate(layers):
-        if layer.kind != "pixels":
-            inputs = [outputs[name] for name in layer.inputs]
-            value = factory.layer(layer, place)(inputs if len(inputs) > 1 else inputs[0])
-        outputs[layer.name] = value
-    return pixels, value
+    made = [None if layer.kind == "pixels" else factory.layer(layer, place) for place, layer in enumerate(layers)]
+
+    def through(value: keras.KerasTensor) -> keras.KerasTensor:
+        outputs: dict[str, keras.KerasTensor] = {}
+        for layer, keras_layer in zip(layers, made, strict=True):
+            if keras_layer is not None:
+                inputs = [outputs[name] for name in layer.inputs]
+                value = keras_layer(inputs if len(inputs) > 1 else inputs[0])
+            outputs[layer.name] = value
+        return value
+
+    pixels = keras.Input((*target_size, 3), name="pixels")
+    features = through(pixels)
+    if mirrored:
+        other = through(keras.ops.flip(pixels, axis=2))
+        features = keras.layers.Average(name="both_ways")([features, other])
+    return pixels, features
 
 
 def _body(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -23,7 +23,7 @@ from fieldguide.model.lite0 import CUTS, read_weights, steps_after
 from fieldguide.model.net_graph import net_graphs
 from fieldguide.model.nets import Net
 from fieldguide.model.parameters import require_weights
-from fieldguide.model.runners import ROWS_PER_TURN, KerasRunner, Runner, chosen_runtime, lite_runners
+from fieldguide.model.runners import ROWS_PER_TURN, KerasRunner, MirroredRunner, Runner, chosen_runtime, lite_runners
 from fieldguide.model.trunk import BUNDLED, Trunk
 
 DEFAULT_CUT = backbone("efficientnet_lite0").cut
@@ -278,6 +278,7 @@ class NetEngine(Engine):
         runners: Sequence[Runner]
         if runtime == "litert":
             runners = lite_runners(net_graphs(net.layers, net.target_size, weights, rows=ROWS_PER_TURN), threads)
+            runners = [MirroredRunner(runner) for runner in runners] if net.mirrored else runners
         else:
             from fieldguide.model.build import body_model
 

@@ -86,6 +86,8 @@ class Net:
         l2: times the sum of the squared kernel weights is added to the loss, from 0 to below 1.
         batch_norm: whether there is batch normalisation; None for what the family has.
         pooling: how the last feature maps become a vector: "average", "flatten", or None for what the family has.
+        mirrored: whether a picture is answered by the average of its logits and those of its mirror image, for pictures
+            whose left and right say nothing. It takes a second pass, and changes nothing while the network learns.
 
     Raises:
         InputError: a setting is unknown or out of range, the pictures are too small for a classic network, or it would
@@ -109,6 +111,7 @@ class Net:
     l2: float = 0.0  # times the sum of the squared kernel weights is added to the loss
     batch_norm: bool | None = None  # None: the family's own
     pooling: str | None = None  # how the last feature maps become a vector: flatten, average, None for the family's own
+    mirrored: bool = False  # what the head takes is the average over the picture and its mirror image
 
     def __post_init__(self) -> None:
         if self.size not in sizes(self.family) and self.size in sizes("classic"):
@@ -130,7 +133,7 @@ class Net:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         _one_of("pooling", self.pooling, POOLINGS)
-        for name in ("grayscale", "batch_norm"):
+        for name in ("grayscale", "batch_norm", "mirrored"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected True or False.")
         self._check_size()
@@ -207,6 +210,7 @@ class Net:
             f"dropout {self.dropout:g}" if self.dropout else "",
             f"block dropout {self.block_dropout:g}" if self.block_dropout else "",
             f"L2 penalty {self.l2:g}" if self.l2 else "",
+            "each picture is seen as it is and mirrored" if self.mirrored else "",
         ]
         height, width = self.target_size
         return (
@@ -227,9 +231,9 @@ class Net:
             InputError: if a setting is missing, unknown or out of range.
         """
         names = {field.name for field in fields(cls)}
-        if not isinstance(settings, Mapping) or set(settings) != names:
+        if not isinstance(settings, Mapping) or set(settings) | {"mirrored"} != names:  # which older files lack
             raise InputError(f"a network's settings are {settings!r:.200}; expected {', '.join(sorted(names))}.")
-        given = {**settings, "target_size": settings["target_size"]}
+        given = {"mirrored": False, **settings}
         if any(given[name] is None for name in names):
             raise InputError("a network's settings hold a null; expected a value for each.")
         return cls(**given)

@@ -100,6 +100,21 @@ class KerasRunner:
             output[:] = value[: len(pixels)]
 
 
+class MirroredRunner:
+    """A runner whose first output is the average over each picture and its mirror image."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def run(self, pixels: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
+        output = outputs[0]
+        other = np.empty_like(output)
+        self._runner.run(pixels, [output])
+        self._runner.run(np.ascontiguousarray(pixels[:, :, ::-1]), [other])
+        np.add(output, other, out=output)
+        output *= np.float32(0.5)
+
+
 @contextmanager
 def _without_notice() -> Iterator[None]:
     """LiteRT's native code announces XNNPACK on stderr, whatever it is told: that line is dropped, others pass."""

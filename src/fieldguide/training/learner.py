@@ -90,11 +90,20 @@ class Learner:
         self._model.set_weights(with_training)
         return head, body
 
-    def logits(self, store: PixelStore, rows: np.ndarray) -> np.ndarray:
-        """What the network would say now of some pictures, unvaried and without dropout: float32 (n, units)."""
+    def logits(self, store: PixelStore, rows: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
+        """What the network would say now of some pictures, unvaried and without dropout: float32 (n, units).
+
+        Args:
+            store: of the pictures.
+            rows: int64 (n,), which of them.
+            mirrored: the average over each and its mirror image.
+        """
         with_training = self._model.get_weights()
         self._use_averaged()
         found = [self._forward(pixels) for pixels in _pixels(store, rows)]
+        if mirrored:
+            other = (self._forward(np.asarray(pixels)[:, :, ::-1]) for pixels in _pixels(store, rows))
+            found = [(one + two) / 2 for one, two in zip(found, other, strict=True)]
         self._model.set_weights(with_training)
         return np.concatenate(found)
 

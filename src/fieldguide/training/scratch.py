@@ -183,9 +183,10 @@ class Training:
         head, body = self.learner.finished()
         held, fitted = self.watched.held, self.watched.fitted[:: -(-len(self.watched.fitted) // MOST_JUDGED)]
         with console.progress("Measuring", 0) as bar:
-            logits = self.learner.logits(self.store, held)
+            mirrored = self.recipe.net.mirrored
+            logits = self.learner.logits(self.store, held, mirrored=mirrored)
             bar.advance(0)
-            of_fitted = self.learner.logits(self.store, fitted)
+            of_fitted = self.learner.logits(self.store, fitted, mirrored=mirrored)
         temperature = fit_temperature(logits, self.store.dataset.labels[held]) if self.watched.chooses else 1.0
         return Scratched(
             head=head,

@@ -32,6 +32,7 @@ from fieldguide.training.usual import (
     usual_epochs,
     usual_growth,
     usual_margin,
+    usual_mirrored,
     usual_size,
 )
 from fieldguide.words import counted, shortened
@@ -250,9 +251,9 @@ class ScratchRecipe:
         count, counts = len(store), store.dataset.counts
         side, resize, about_size = usual_size(store)
         epochs, power = usual_epochs(count), usual_class_weights(counts)
-        net = Net(target_size=(side, side))
         name = usual_augmentation(side)
         augment = preset_called(name).settings
+        net = Net(target_size=(side, side), mirrored=usual_mirrored(augment))
         reasons = (
             f"network from random weights: {net}",
             about_size,

@@ -49,6 +49,22 @@ def usual_augmentation(side: int) -> str:
     return "crops" if side >= SMALL_SIDE else "strong"
 
 
+def usual_mirrored(augment: Settings | None) -> bool:
+    """Whether a picture is answered by the average over it and its mirror image.
+
+    It is where left and right say nothing of the class, which is what pictures that are flipped at random while the
+    network learns are held to be.
+
+    Args:
+        augment: how pictures are varied.
+
+    Source:
+        A. Krizhevsky, I. Sutskever, G. E. Hinton (2012), "ImageNet classification with deep convolutional neural
+        networks", NIPS, section 4.1, for averaging over mirror images.
+    """
+    return augment is not None and augment.horizontal_flip
+
+
 def usual_margin(augment: Settings | None) -> float:
     """How many times as large pictures are kept as the network sees them: of those that are not cropped nothing is
     gained by more pixels.

@@ -20,7 +20,13 @@ from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.stopping import Stopping, Targets
-from fieldguide.training.usual import usual_augmentation, usual_class_weights, usual_growth, usual_margin
+from fieldguide.training.usual import (
+    usual_augmentation,
+    usual_class_weights,
+    usual_growth,
+    usual_margin,
+    usual_mirrored,
+)
 
 RECIPES = ("auto", "features", "finetune", "scratch")
 
@@ -35,6 +41,7 @@ _NET: Mapping[str, str] = MappingProxyType(
         "l2": "l2",
         "batch_norm": "batch_norm",
         "pooling": "pooling",
+        "mirrored": "mirrored",
     }
 )
 _OPTIMISER: Mapping[str, str] = MappingProxyType(
@@ -83,6 +90,7 @@ class Wishes:
     l2: float | None = None
     batch_norm: bool | None = None
     pooling: str | None = None
+    mirrored: bool | None = None
     augment: str | None = None
     mix: str | None = None
     epochs: int | None = None
@@ -161,6 +169,7 @@ class Wishes:
         found |= _other(_OPTIMISER, recipe.optimiser, usual.optimiser, "optimiser")
         found |= _other({name: name for name in _OWN}, recipe, usual)
         found |= {"side": net.target_size[0], "epochs": recipe.epochs}
+        found["mirrored"] = None if net.mirrored == usual_mirrored(recipe.augment) else net.mirrored
         varied = "none" if recipe.augment in (None, Settings()) else preset_named(recipe.augment or Settings())
         found["augment"] = varied or None
         found["mix"] = None if recipe.mixing.kind == "none" else recipe.mixing.kind
@@ -217,10 +226,9 @@ class Wishes:
             side = whole("side", self.side, expected, SMALLEST, LARGEST)
             of_net["target_size"] = (side, side)
         if "family" in of_net:  # the defaults of one family are not those of another
-            before = Net(of_net.pop("family"), target_size=before.target_size)
+            before = Net(of_net.pop("family"), target_size=before.target_size, mirrored=before.mirrored)
         net = replace(before, **of_net)
         changes: dict[str, object] = {name: getattr(self, name) for name in _OWN if getattr(self, name) is not None}
-        changes["net"] = net
         if self.sampling == "balanced" and self.class_weights is None:
             changes["class_weights"] = 0.0  # which are usual where classes differ, and would even them out twice
         of_optimiser = self._for(_OPTIMISER)
@@ -234,8 +242,11 @@ class Wishes:
         if named is not None:
             augment = settings_called(named)
             changes |= {"augment": augment, "margin": usual_margin(augment)}
+            if self.mirrored is None:
+                net = replace(net, mirrored=usual_mirrored(augment))
         if of_net or self.net is not None or self.augment is not None:
             changes["growth"] = usual_growth(net, augment)
+        changes["net"] = net
         if self.mix is not None:
             changes["mixing"] = Mixing(self.mix)
         if self.patience is not None:
