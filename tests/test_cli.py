@@ -256,8 +256,10 @@ def kept_rows(cache: Path) -> int:
     return sum(path.stat().st_size for path in cache.rglob("thumbnail.bin")) // (32 * 32 * 3)
 
 
-def interrupted(arguments: list[str], ready: object) -> subprocess.CompletedProcess[str]:
-    """Runs a command and presses Ctrl-C as soon as `ready()` is true."""
+def interrupted(
+    arguments: list[str], ready: object, sent: signal.Signals = signal.SIGINT
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command and presses Ctrl-C, or sends another signal, as soon as `ready()` is true."""
     assert callable(ready)
     # Where the tests run in the background, Ctrl-C is ignored, and by default in what they start, too.
     with subprocess.Popen(
@@ -272,7 +274,7 @@ def interrupted(arguments: list[str], ready: object) -> subprocess.CompletedProc
             assert running.poll() is None, "it ended before it could be interrupted"
             assert time.monotonic() < until
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(sent)
         stdout, stderr = running.communicate(timeout=60)
     return subprocess.CompletedProcess(arguments, running.returncode, stdout, stderr)
 
@@ -299,13 +301,14 @@ def test_an_interrupted_reading_goes_on_where_it_was(tmp_path: Path, own_cache: 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way there")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_table_of_predictions_is_not_left_half_written(
-    small_job: Outcome, small_photos: Path, tmp_path: Path
+    sent: signal.Signals, code: int, small_job: Outcome, small_photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     arguments = ["predict", str(small_job.folder), *[str(small_photos)] * 100, "--csv", str(out / "all.csv")]
-    done = interrupted(arguments, lambda: any(out.iterdir()))
-    assert done.returncode == 130, done.stderr
+    done = interrupted(arguments, lambda: any(out.iterdir()), sent)
+    assert done.returncode == code, done.stderr
     assert done.stderr.endswith("fieldguide: interrupted.\n")
     assert list(out.iterdir()) == []

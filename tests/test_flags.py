@@ -14,6 +14,7 @@ from fieldguide.model.nets import Net
 from fieldguide.rate import PLOT
 from fieldguide.training.optimiser import Optimiser
 from fieldguide.training.rates import STEPS
+from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 
 
@@ -39,7 +40,15 @@ def test_train_says_what_its_recipe_has() -> None:
         "--optimiser": optimiser.name, "--schedule": optimiser.schedule, "--weight-decay": optimiser.weight_decay,
         "--label-smoothing": recipe.label_smoothing, "--average": recipe.average, "--precision": recipe.precision,
     }.items():  # fmt: skip
-        assert usual(told[flag]) == str(value), flag
+        assert re.split("[;:] on a backbone", usual(told[flag]))[0] == str(value), flag
+    backbone = Recipe()
+    of_backbones = {
+        "--rate": f"{backbone.head_rate:g}",
+        "--epochs": backbone.head_epochs,
+        "--patience": backbone.patience,
+    }
+    for flag, value in of_backbones.items():
+        assert usual(told[flag]).endswith(f" on a backbone {value}"), flag
 
 
 def test_compare_says_what_a_comparison_takes() -> None:

@@ -6,9 +6,12 @@ import argparse
 import io
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ from fieldguide.parser import BAD_INPUT, Parser
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
 
-DONE, PROBLEMS, INTERRUPTED = 0, 1, 130  # exit codes, besides BAD_INPUT
+DONE, PROBLEMS, INTERRUPTED, TERMINATED = 0, 1, 130, 143  # exit codes, besides BAD_INPUT
 
 FIRST_STEPS = """\
 fieldguide turns folders of labelled pictures into a classifier you can trust.
@@ -45,16 +48,18 @@ Three commands to try first:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted."""
+    """Runs one command and returns its exit code: 0 done, 1 problems found, 2 bad input, 130 interrupted, 143 ended."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     options, unknown = parser.parse_known_args(zoom_joined(sys.argv[1:] if arguments is None else arguments, parser))
     if unknown:  # said by the command, whose help explains what it takes
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    ended: list[int] = []
     try:
-        code = _run(options)
-        sys.stdout.flush()  # here, where what goes wrong with it is handled
+        with _ended_tidily(ended):
+            code = _run(options)
+            sys.stdout.flush()  # here, where what goes wrong with it is handled
         return code
     except FieldguideError as error:
         _show_trace(options)
@@ -65,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = "" if options.command == "predict" else "what was read so far is kept, run the command again"
         then = str(interruption) or kept  # where there is more to say than of other commands, it comes with it
         print(f"\nfieldguide: interrupted{'; ' if then else ''}{console.shown(then)}.", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if ended else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone, as with `| head`: the rest has no taker.
         _drop_output()
@@ -78,6 +83,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fieldguide: cannot write the output: {files.plain_reason(error)}.", file=sys.stderr)
         _drop_output()
         return BAD_INPUT
+
+
+@contextmanager
+def _ended_tidily(ended: list[int]) -> Iterator[None]:
+    """A process that is told to end leaves what one that is interrupted with Ctrl-C leaves.
+
+    Args:
+        ended: gets the signal that came.
+    """
+
+    def end(number: int, _: object) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # others may set no handler
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -161,7 +161,22 @@ def add_train(train: argparse.ArgumentParser) -> None:
     )
     _add_flags(group, _BACKBONES, {})
     title = "with --recipe scratch (in brackets what is taken if nothing is said)"
-    _add_scratch(train, title, {"epochs": "by the number of pictures; with --resume, in all"})
+    _add_scratch(train, title, _OTHERWISE)
+
+
+# What `train` takes if nothing is said of flags that both kinds of network have.
+_OTHERWISE: Mapping[str, str] = MappingProxyType(
+    {
+        "epochs": "by the number of pictures; with --resume, in all; of hidden layers on a backbone 20",
+        "side": "by the pictures' size; of a backbone what it was trained at, or 128 where pictures are small",
+        "pooling": "average; of the classic network flatten; on a backbone also max",
+        "augment": "crops; below a side of 64 pixels strong; of a backbone's --views light",
+        "rate": "by the optimiser; of hidden layers on a backbone 0.001",
+        "label_smoothing": "0.1; on a backbone 0",
+        "patience": "no; on a backbone 3",
+        "class_weights": "by the imbalance; of a backbone's head chosen",
+    }
+)
 
 
 def add_corrections(command: argparse.ArgumentParser) -> None:

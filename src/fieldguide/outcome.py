@@ -101,16 +101,20 @@ class Outcome:
         return lines
 
     def _recipe(self) -> list[str]:
-        recipe, reasons = self.run.recipe, [*self.run.recipe.reasons]
+        recipe, choices = self.run.recipe, self.run.choices
         if isinstance(recipe, ScratchRecipe):
-            reasons += [f"watched after each epoch: {self.run.choices.how}", self.run.choices.fine_tune_reason]
+            planned = [*recipe.reasons, f"watched after each epoch: {choices.how}"]
+            became = [choices.fine_tune_reason]
         else:
-            choices = self.run.choices
-            reasons += [choices.judged_by] if choices.judged_by else []
-            reasons += [f"the head reads {choices.reading}"] if choices.reading else []
-            reasons += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
-            reasons.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")
-        return [line("" if place else "Recipe", reason) for place, reason in enumerate(reasons)]
+            planned = [*recipe.reasons, *([choices.judged_by] if choices.judged_by else [])]
+            became = [f"the head reads {choices.reading}"] if choices.reading else []
+            became += [f"fine-tuning {choices.fine_tune_reason}"] if recipe.fine_tune_epochs else []
+            became.append(f"{choices.trained:,} parameters trained, {choices.frozen:,} frozen")
+        return [
+            line("" if place else title, said)
+            for title, lines in (("Recipe", planned), ("Chosen", became))
+            for place, said in enumerate(lines)
+        ]
 
     def _result(self) -> list[str]:
         score = self.score

@@ -41,8 +41,8 @@ LAYERS: dict[int, str] = {
     "training.promises training.rates training.flag_names training.recipe_words training.backbone_wishes "
     "training.wishes training.arguments training.saving training.fit training.thresholds training.tag_choose "
     "training.tagging",
-    6: "evaluation.suspects evaluation.suspect_table evaluation.doubted evaluation.folds evaluation.replied "
-    "evaluation.metrics evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
+    6: "evaluation.suspects evaluation.suspect_table evaluation.folds evaluation.replied evaluation.metrics "
+    "evaluation.doubted evaluation.explain evaluation.class_maps evaluation.heatmaps evaluation.focus "
     "evaluation.explaining evaluation.likeness evaluation.evaluate evaluation.crossvalidation "
     "evaluation.evidence evaluation.case evaluation.answering evaluation.signs evaluation.remedies "
     "evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "

@@ -44,6 +44,14 @@ def test_too_few_pictures_tell_nothing_of_labels(small_photos: Path) -> None:
     assert doubted(train(split(few, test=0.0), recipe=RECIPE)) is None
 
 
+def test_a_classifier_no_better_than_guessing_doubts_no_label(small_photos: Path) -> None:
+    data = Dataset.from_directory(small_photos)
+    labels = np.arange(len(data)) % 2  # half of the horses and half of the humans each
+    run = train(split(replace(data, labels=labels), test=0.0, seed=0), recipe=RECIPE)
+    assert run.answers is not None and len(run.answers.rows) >= 20
+    assert doubted(run) is None
+
+
 def test_the_run_folder_has_the_table(small_job: object) -> None:
     folder = small_job.folder  # type: ignore[attr-defined]
     with (folder / "suspects.csv").open(newline="") as file:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from fieldguide.evaluation.metrics import mean_recall
 from fieldguide.evaluation.suspects import Suspects, find_suspects
 from fieldguide.training.fit import Run
 
@@ -21,17 +24,24 @@ class Doubted:
 def doubted(run: Run) -> Doubted | None:
     """The labels in doubt of a training; None where nothing is known of them.
 
-    What is said of a picture comes from a model that was not fitted to it. Of a training from random weights, and of
-    fewer than 20 pictures, nothing is known.
+    What is said of a picture comes from a model that was not fitted to it. Of a training from random weights, of fewer
+    than 20 pictures, and where those answers are not surely better than guessing, nothing is known.
 
     Args:
         run: from `train`.
     """
     said = run.answers
-    if said is None or len(said.rows) < FEWEST:
+    if said is None or len(said.rows) < FEWEST or not _tells(said.probabilities, said.labels):
         return None
     train, count = run.parts.train, len(run.parts.train)
     files = tuple(
         train.name(int(row)) if row < count else run.parts.validation.name(int(row) - count) for row in said.rows
     )
     return Doubted(find_suspects(said.probabilities, said.labels, train.class_names), files)
+
+
+def _tells(probabilities: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the mean recall of the classes is surely above that of guessing."""
+    support = np.bincount(labels, minlength=probabilities.shape[1])
+    hits = np.bincount(labels[probabilities.argmax(axis=1) == labels], minlength=len(support))
+    return bool(mean_recall(hits, support).low > 1 / np.count_nonzero(support))

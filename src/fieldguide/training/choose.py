@@ -118,7 +118,7 @@ def choose(
     problems = [problem_for(examples, fold.rows, power) for fold in folds]
     tried: list[tuple[float, float, np.ndarray, np.ndarray]] = []  # penalty, loss, logits, coefficients
     start = None
-    with console.progress("Choosing settings", len(recipe.penalties)) as bar:
+    with console.progress("Trying penalties", len(recipe.penalties)) as bar:
         for penalty in sorted(recipe.penalties, reverse=True):
             heads, start = fit(
                 examples, problems, penalty=penalty, start=start, tolerance=CLOSE_ENOUGH, watch=lambda _: bar.advance(0)

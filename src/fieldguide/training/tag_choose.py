@@ -90,7 +90,7 @@ def choose_tags(examples: Examples, folds: Sequence[Fold], penalties: Sequence[f
     narrowed = [Narrowed.of(examples, fold.fitted) for fold in folds]
     tried: list[tuple[float, np.ndarray, np.ndarray]] = []  # penalty, loss of each class, logits
     starts: list[np.ndarray | None] = [None] * len(folds)
-    with console.progress("Choosing settings", len(penalties)) as bar:
+    with console.progress("Trying penalties", len(penalties)) as bar:
         for penalty in sorted(penalties, reverse=True):
             found = []
             for place, (fold, own) in enumerate(zip(folds, narrowed, strict=True)):
