@@ -11,6 +11,8 @@ import pytest
 from fieldguide.data.dataset import Dataset
 from fieldguide.data.split import split
 from fieldguide.errors import InputError
+from fieldguide.evaluation.evaluate import evaluate
+from fieldguide.model.loading import load
 from fieldguide.training.fit import train
 from fieldguide.training.recipe import Recipe
 
@@ -42,6 +44,27 @@ def test_what_only_a_larger_input_shows_is_learnt_there(tmp_path: Path) -> None:
     names = {trial.name.split(",")[0]: trial.chosen for trial in run.choices.trials if trial.chosen}
     assert names == {"96x96": True}
     assert {trial.name.split(",")[0] for trial in run.choices.trials} == {"32x32", "96x96"}
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    "more",
+    [{"dense": (8,), "head_epochs": 30}, {"fine_tune_epochs": 1, "fine_tune": "always", "start": "block7a_project_bn"}],
+    ids=["hidden layer", "fine-tuned"],
+)
+def test_what_is_trained_afterwards_is_trained_and_promised_at_the_size_that_was_taken(
+    more: dict[str, object], tmp_path: Path
+) -> None:
+    parts = split(Dataset.from_directory(stripes(tmp_path / "fine", tinted=False)), test=0.25, seed=0)
+    recipe = Recipe(target_size=SMALL, larger=LARGE, error_rate=0.2).with_(**more)
+    run = train(parts, recipe=recipe, folder=tmp_path / "run")
+    assert isinstance(run.recipe, Recipe)
+    assert run.recipe.target_size == run.classifier.target_size == LARGE
+    assert run.agreement is not None and run.agreement < 1e-3
+    assert run.classifier.naming is not None
+    back = load(tmp_path / "run")
+    assert back.target_size == LARGE and back.naming == run.classifier.naming
+    assert evaluate(back, parts.test).accuracy.value > 0.8
 
 
 def test_where_nothing_is_told_wrong_nothing_larger_is_tried(tmp_path: Path) -> None:
