@@ -11,8 +11,31 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from fieldguide.parallel import Crew, bounded_map, thread_count
+from fieldguide.parallel import Crew, bounded_map, sparing_threads, thread_count
+
+
+def test_matrices_are_multiplied_by_half_of_the_processors_and_afterwards_by_as_many_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def used() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    import scipy.optimize  # noqa: F401 - it has a library of its own
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = used()
+        assert before, "NumPy multiplies with none of the libraries that are known"
+        monkeypatch.setattr("fieldguide.parallel.thread_count", lambda: 2)
+        with sparing_threads():
+            assert set(used()) == {1}
+        assert used() == before
+        monkeypatch.setattr("fieldguide.parallel.thread_count", lambda: 1)
+        with pytest.raises(KeyError), sparing_threads():
+            assert set(used()) == {1}
+            raise KeyError
+        assert used() == before
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

@@ -31,6 +31,7 @@ from fieldguide.answers.stated import stated_labels
 from fieldguide.bounds import number
 from fieldguide.errors import InputError
 from fieldguide.intervals import Estimate, wilson
+from fieldguide.parallel import sparing_threads
 from fieldguide.words import counted
 
 FALSE_ALARMS = 0.05
@@ -119,13 +120,14 @@ class Novelty:
             raise InputError(f"groups have shape {groups.shape} for {len(rows):,} pictures; expected one number each.")
         telling = np.ones(len(rows), bool) if held is None else _truths(held, len(rows))
         learnt = telling if held is None else ~telling
-        fold_of = _folds(rows if alike is None else _features(alike), truth, groups, seed)
         scores = np.full(len(rows), math.inf)
-        for fold in range(FOLDS):
-            out, fitted = np.flatnonzero(telling & (fold_of == fold)), np.flatnonzero(learnt & (fold_of != fold))
-            if len(out) and len(fitted):
-                scores[out] = _scores(rows[out], *_learnt(rows, truth, fitted, seed))
-        basis, references = _learnt(rows, truth, np.flatnonzero(learnt), seed)
+        with sparing_threads():
+            fold_of = _folds(rows if alike is None else _features(alike), truth, groups, seed)
+            for fold in range(FOLDS):
+                out, fitted = np.flatnonzero(telling & (fold_of == fold)), np.flatnonzero(learnt & (fold_of != fold))
+                if len(out) and len(fitted):
+                    scores[out] = _scores(rows[out], *_learnt(rows, truth, fitted, seed))
+            basis, references = _learnt(rows, truth, np.flatnonzero(learnt), seed)
         threshold, n = upper(scores[telling], rate, groups[telling])
         return cls(basis, references, threshold, rate, n)
 

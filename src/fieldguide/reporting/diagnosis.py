@@ -88,11 +88,13 @@ def _curves(run: Run, diagnosis: Diagnosis | None) -> str:
     changed = " or ".join(words for words, places in kinds.items() if places)
     keys = {"training": "training", "held": _held(run)} | ({"change": changed} if changed else {})
     legend = "".join(f"<span>{plots.key(kind)}{what}</span>" for kind, what in keys.items())
+    both = isinstance(run.recipe, ScratchRecipe) and run.recipe.net.mirrored
+    mirrored = ", while the classifier that is kept looks at each picture's mirror image too" if both else ""
     return (
         f'<figure><p class="legend">{legend}</p><div class="stack">{"".join(curves(run.epochs, marks))}</div>'
         "<figcaption>Where the dashed line of the loss keeps falling and the full line rises, a model learns by "
         f"heart. {_on_the_lines(run)} {_on_what_was_kept(run, marks)} Loss is cross-entropy in nats; both lines are "
-        "measured without augmentation.</figcaption></figure>"
+        f"measured without augmentation{mirrored}.</figcaption></figure>"
     )
 
 

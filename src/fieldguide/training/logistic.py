@@ -9,6 +9,7 @@ import numpy as np
 
 from fieldguide.batches import weights_of_classes
 from fieldguide.model.head import Head, units_for
+from fieldguide.parallel import sparing_threads
 
 MOST_ITERATIONS = 200
 CONVERGED = 1e-4  # largest entry of the gradient
@@ -153,14 +154,15 @@ def fit(
         if watch is not None:
             watch(heads(flat.reshape(shape)))
 
-    result = minimize(
-        loss_and_gradient,
-        (np.zeros(shape) if start is None else start).ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=seen,
-        options={"maxiter": MOST_ITERATIONS, "gtol": tolerance, "maxcor": CORRECTIONS},
-    )
+    with sparing_threads():
+        result = minimize(
+            loss_and_gradient,
+            (np.zeros(shape) if start is None else start).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            callback=seen,
+            options={"maxiter": MOST_ITERATIONS, "gtol": tolerance, "maxcor": CORRECTIONS},
+        )
     coefficients = result.x.reshape(shape)
     return heads(coefficients), coefficients
 
