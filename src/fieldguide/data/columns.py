@@ -90,8 +90,15 @@ def columns_of(table: TableFile, options: TableOptions) -> Columns:
     Raises:
         InputTypeError: a name is none.
         InputKeyError: a column that was named is not there.
-        InputError: none fits, or several do.
+        InputError: none fits, or several do; or a cell of theirs holds a line break.
     """
+    found = _columns_of(table, options)
+    if table.counted == "line":
+        _refuse_line_breaks(table, (found.file, *found.labels))
+    return found
+
+
+def _columns_of(table: TableFile, options: TableOptions) -> Columns:
     asked = {"file_column": options.file_column, "part_column": options.part_column, "separator": options.separator}
     for argument, value in asked.items():
         if not isinstance(value, str | None):
@@ -200,6 +207,17 @@ def _labels(table: TableFile, file: int, part: int | None, taken: set[int]) -> C
         f"{table.path} has no column that looks like one of labels; it has {table.named()}: name it with "
         "label_column= (--label-column), or call it 'label'."
     )
+
+
+def _refuse_line_breaks(table: TableFile, columns: Sequence[int]) -> None:
+    """No name of a file or class goes over lines: two quotation marks too many would have taken rows in."""
+    for row, cells in enumerate(table.rows):
+        for index in columns:
+            if "\n" in cells[index] or "\r" in cells[index]:
+                raise InputError(
+                    f"{table.path}, {table.place(row)}, holds a line break in column '{table.columns[index]}': a "
+                    "quotation mark may stand where none belongs; take it out, or write the cell in one line."
+                )
 
 
 def _others_than_marks(table: TableFile, index: int) -> list[int]:
