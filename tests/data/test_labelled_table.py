@@ -213,6 +213,35 @@ def test_files_are_relative_to_the_folder_that_is_named_and_all_of_it_is_looked_
     assert len(Dataset.from_table(table(place, ("file", "label"), whole), folder=place / "photos")) == 2
 
 
+def test_a_name_too_long_for_the_file_system_is_a_missing_file(place: Path) -> None:
+    long = ["n" * 300 + ".jpg", "n" * 300, "deep/" * 2000 + "n.jpg"]
+    data = Dataset.from_table(table(place, ("file", "label"), [*ROWS, *((name, "cat") for name in long)]))
+    assert [entry.reason for entry in data.skipped] == [f"no such file (line {line} of the table)" for line in (6, 7, 8)]
+    assert not is_table("p" * 300) and is_table("p" * 300 + ".csv")
+    with pytest.raises(FileError, match="the name is too long"):
+        labelled("p" * 300 + ".csv")
+
+
+def test_names_are_seen_from_the_root_however_that_was_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(place, "sub/x.jpg", "elsewhere/deep/y.jpg")
+    path = table(place, ("file", "label"))
+    for folder in (place / "sub" / "..", place / "." / "sub" / ".." / "sub" / "..", f"{place}//"):
+        data = Dataset.from_table(path, folder=folder)
+        assert names(data) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"] and data.root == place
+        assert [data.root / entry.path for entry in data.skipped] == [
+            place / "elsewhere" / "deep" / "y.jpg", place / "sub" / "x.jpg",
+        ]  # fmt: skip
+    monkeypatch.chdir(place / "sub")
+    for source in (Path("../labels.csv"), Path("../sub/../labels.csv")):
+        data = Dataset.from_table(source)
+        assert names(data) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"] and data.root == Path("..")
+        assert data.source == source  # as it was named
+    (place / "link").symlink_to(place / "elsewhere" / "deep")
+    files(place, "elsewhere/a.jpg", "elsewhere/b.jpg", "elsewhere/c.jpg", "elsewhere/d.jpg")
+    data = Dataset.from_table(path, folder=place / "link" / "..")
+    assert data.paths[0] == (place / "elsewhere" / "a.jpg").resolve() and names(data)[0] == "a.jpg"
+
+
 # ------------------------------------------------------------------ kinds of tables
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
     Raises:
         InputError: a row names none, or no file is there.
     """
-    root = table.path.parent if folder is None else folder
+    root = _normal(table.path.parent if folder is None else folder)
     found: dict[Path, list[int]] = {}
     missing: dict[Path, str] = {}
     for row, cells in enumerate(table.rows):
@@ -85,7 +86,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
         if path is not None:
             found.setdefault(path, []).append(row)
         else:
-            reason = "a folder" if _path(root, name).is_dir() else "no such file"
+            reason = "a folder" if os.path.isdir(_path(root, name)) else "no such file"  # noqa: PTH112
             missing.setdefault(_path(root, name), f"{reason} ({table.place(row)} of the table)")
     if not found:
         first = next(iter(missing))
@@ -244,6 +245,15 @@ def _label(table: TableFile, columns: Columns, row: int) -> str:
 
 def _by_row(item: tuple[str, int]) -> int:
     return item[1]
+
+
+def _normal(folder: Path) -> Path:
+    """A folder by a path without `..`, from which the files in it can be told by name."""
+    normal = Path(os.path.normpath(folder))
+    with suppress(OSError):
+        if not normal.samefile(folder):  # beyond a link, `..` leads back to where that points
+            return Path(os.path.realpath(folder))
+    return normal
 
 
 def _path(root: Path, name: str) -> Path:

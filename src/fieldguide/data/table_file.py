@@ -6,6 +6,7 @@ import csv
 import importlib
 import importlib.util
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def is_table(path: str | Path) -> bool:
         >>> is_table("labels.csv"), is_table("photos")
         (True, False)
     """
-    return Path(path).suffix.lower() in ENDINGS and not Path(path).is_dir()
+    return Path(path).suffix.lower() in ENDINGS and not os.path.isdir(path)  # noqa: PTH112 - False where it cannot be told
 
 
 def read_table_file(table: str | Path) -> TableFile:

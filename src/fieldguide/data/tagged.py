@@ -22,8 +22,9 @@ from fieldguide.data.named import (
     several_labels,
 )
 from fieldguide.data.table_file import TableFile, is_table, read_table_file
-from fieldguide.errors import InputError
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import path_of
+from fieldguide.words import shortened
 
 FEWEST_CLASSES = 2
 
@@ -84,6 +85,10 @@ class TaggedDataset:
             FileError: if the table cannot be read.
             InputError: as of `Dataset.from_table`; or there are fewer than two classes.
         """
+        if not isinstance(label_columns, str | list | tuple):
+            raise InputTypeError(
+                f"label_columns is {shortened(label_columns)}; expected the name of a column, or a list of several."
+            )
         options = TableOptions(
             folder=None if folder is None else path_of("folder", folder, "photos"),
             file_column=file_column,
