@@ -216,7 +216,9 @@ def test_files_are_relative_to_the_folder_that_is_named_and_all_of_it_is_looked_
 def test_a_name_too_long_for_the_file_system_is_a_missing_file(place: Path) -> None:
     long = ["n" * 300 + ".jpg", "n" * 300, "deep/" * 2000 + "n.jpg"]
     data = Dataset.from_table(table(place, ("file", "label"), [*ROWS, *((name, "cat") for name in long)]))
-    assert [entry.reason for entry in data.skipped] == [f"no such file (line {line} of the table)" for line in (6, 7, 8)]
+    assert [entry.reason for entry in data.skipped] == [
+        f"no such file (line {line} of the table)" for line in (6, 7, 8)
+    ]
     assert not is_table("p" * 300) and is_table("p" * 300 + ".csv")
     with pytest.raises(FileError, match="the name is too long"):
         labelled("p" * 300 + ".csv")
