@@ -45,6 +45,8 @@ def test_a_run_from_a_table_says_so_and_is_repeated_and_relabelled(place: Path) 
     assert card["data"]["table"]["path"] == "labels.csv" and card["data"]["root"] == "photos"
     page = (outcome.folder / "report.html").read_text(encoding="utf-8")
     assert command in page and "<title>labels.csv: fieldguide report</title>" in page
+    assert "20 files found, 20 read, 0 skipped, 1 missing; 2" in str(outcome)
+    assert "20 files found, 20 read as pictures, 0 skipped, 1 missing." in page
     assert "lost.jpg" in (outcome.folder / "skipped.csv").read_text()
     lines = ["rank,file,label,suggested,label_probability,suggested_probability,suspect", "1,0.jpg,dog,cat,0.1,0.9,yes"]
     (outcome.folder / "suspects.csv").write_text("\n".join(lines) + "\n")
@@ -71,7 +73,9 @@ def test_what_was_asked_is_read_back_from_anywhere(place: Path) -> None:
 
 def test_commands_take_a_table_and_refuse_its_flags_elsewhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "labels.csv", "--pictures", "photos", "--label-column", "animal"]) == 0
-    assert "lost.jpg: no such file (line 22 of the table)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "lost.jpg: no such file (line 22 of the table)" in printed
+    assert "labels.csv: 20 files found, 20 read, 0 skipped, 1 missing" in printed
     assert main(["check", "photos", "--pictures", "photos"]) == 2
     assert "--pictures is for a table of labels" in capsys.readouterr().err
     assert main(["train", "--resume", "run", "--pictures", "photos"]) == 2

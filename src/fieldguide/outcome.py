@@ -91,8 +91,7 @@ class Outcome:
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
         divided = parts.how if self.score and self.score.folds else f"{parts}; {parts.how}"
-        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [line("Pictures", f"{counts}; {len(found.counts)} classes"), line("Divided", divided)]
+        lines = [line("Pictures", f"{found.tally}; {len(found.counts)} classes"), line("Divided", divided)]
         if found.corrected is not None:
             lines.append(line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):

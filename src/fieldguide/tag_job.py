@@ -70,9 +70,10 @@ class TagOutcome:
 
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
-        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
+        none = sum(part.unlabelled for part in (parts.train, parts.validation, parts.test))
+        of_none = f" ({none:,} of none)" if none else ""
         return [
-            line("Pictures", f"{counts}; {len(found.counts)} classes, several or none for a picture"),
+            line("Pictures", f"{found.tally}; {len(found.counts)} classes, several or none for a picture{of_none}"),
             line("Divided", f"{parts}; {parts.how}"),
             *on_findings(found),
         ]

@@ -12,8 +12,8 @@ import numpy as np
 
 from fieldguide.data.columns import TableOptions, columns_of
 from fieldguide.data.division import divided_by
+from fieldguide.data.named import NOT_THERE, TableSource, listing_of
 from fieldguide.data.named import PARTS as PARTS
-from fieldguide.data.named import TableSource, listing_of
 from fieldguide.data.named import relative as relative
 from fieldguide.data.table_file import read_table_file
 from fieldguide.errors import FileError, InputError
@@ -36,6 +36,11 @@ class Skipped:
     path: Path
     reason: str
 
+    @property
+    def missing(self) -> bool:
+        """Whether a table names it and there is no such file, so that it is none of those that were found."""
+        return self.reason.startswith(f"{NOT_THERE} (")
+
 
 @dataclass(frozen=True)
 class Corrected:
@@ -57,7 +62,7 @@ class Corrected:
 class Dataset:
     """Labelled pictures, in folders or named by a table. Nothing is opened: what cannot be read shows when it is read.
 
-    Every file that is not hidden is either among `paths` or among `skipped`.
+    Every file that is not hidden is either among `paths` or among `skipped`, and so is every file that a table names.
 
     Example:
         >>> import fieldguide as fg
@@ -206,8 +211,13 @@ class Dataset:
 
     @property
     def found(self) -> int:
-        """All files that were found: those among the pictures and those skipped."""
-        return len(self.paths) + len(self.skipped)
+        """All files that were found: those among the pictures and those skipped; not those that are missing."""
+        return len(self.paths) + len(self.skipped) - self.missing
+
+    @property
+    def missing(self) -> int:
+        """How many of those skipped a table names, and are not there."""
+        return sum(each.missing for each in self.skipped)
 
     @property
     def source(self) -> Path:
@@ -256,10 +266,10 @@ class Dataset:
             "root": str(self.root),
             "found": self.found,
             "read": len(self),
-            "skipped": len(self.skipped),
+            "skipped": len(self.skipped) - self.missing,
             "hidden": self.hidden,
             "classes": self.counts,
-            **({"table": self.table.to_dict()} if self.table else {}),
+            **({"missing": self.missing, "table": self.table.to_dict()} if self.table else {}),
         }
 
 

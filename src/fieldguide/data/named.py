@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ PARTS = ("train", "validation", "test")
 SEPARATORS = (";", "|")  # between the labels of one picture, where none is named
 TRIED_ENDINGS = (".jpg", ".jpeg", ".png")  # of names that have none
 NOT_NAMED = "the table does not name it"
+NOT_THERE = "no such file"  # with where the table names it
 _SHOWN = 3  # in a message
 
 
@@ -32,6 +33,7 @@ class TableSource:
     rows: int
     repeated: tuple[str, ...] = ()  # files that several rows name and agree on, each with its lines
     contradicting: tuple[str, ...] = ()  # files that rows disagree on, each with what they say
+    unmarked: tuple[str, ...] = ()  # columns of 0 and 1 without a 1, of which no class is made
 
     def words(self) -> list[str]:
         """The arguments that name its pictures on a command line."""
@@ -86,7 +88,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
         if path is not None:
             found.setdefault(path, []).append(row)
         else:
-            reason = "a folder" if os.path.isdir(_path(root, name)) else "no such file"  # noqa: PTH112
+            reason = "a folder" if os.path.isdir(_path(root, name)) else NOT_THERE  # noqa: PTH112
             missing.setdefault(_path(root, name), f"{reason} ({table.place(row)} of the table)")
     if not found:
         first = next(iter(missing))
@@ -139,6 +141,7 @@ def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest
         )
     files = files_of(table, columns, options.folder)
     label_of = [_label(table, columns, row) for row in range(len(table.rows))]
+    refuse_lost(table, files, [{label} - {""} for label in label_of])
     kept: list[tuple[int, str, Path]] = []
     left_out, contradicting, repeated = [*files.left_out], [], []
     for path, rows in files.rows.items():
@@ -156,7 +159,6 @@ def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest
         else:
             kept.append((next(iter(parts)), next(iter(labels)), path))
             repeated += [again(table, name, rows)] if len(rows) > 1 else []
-    _refuse_lost(table, {label for _, label, _ in kept}, files, label_of)
     class_names = _class_names(table, {label for _, label, _ in kept}, fewest_classes)
     kept.sort(key=lambda each: (each[0], each[1], each[2].parts))
     index = {name: label for label, name in enumerate(class_names)}
@@ -167,8 +169,25 @@ def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest
         class_names=class_names,
         given=None if columns.part is None else np.array([part for part, _, _ in kept], np.int8),
         left_out=tuple(left_out),
-        source=TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting)),
+        source=source_of(table, columns, options, repeated, contradicting),
     )
+
+
+def source_of(
+    table: TableFile, columns: Columns, options: TableOptions, repeated: Sequence[str], contradicting: Sequence[str]
+) -> TableSource:
+    """What is said of the table that labels came from.
+
+    Args:
+        table: with a row for each picture.
+        columns: of it.
+        options: that it was read by.
+        repeated: files that several rows name and agree on.
+        contradicting: files that rows disagree on.
+    """
+    marks = columns.labels if columns.marked else ()
+    unmarked = [table.columns[index] for index in marks if not any(is_on(cells[index]) for cells in table.rows)]
+    return TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting), tuple(unmarked))
 
 
 def parts_of(table: TableFile, columns: Columns, rows: Sequence[int]) -> dict[int, int]:
@@ -215,16 +234,26 @@ def relative(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def _refuse_lost(table: TableFile, there: set[str], files: NamedFiles, label_of: Sequence[str]) -> None:
-    """Sees to it that no class is lost with its files; one that only disputed rows name is told with those."""
-    present = {label_of[row] for rows in files.rows.values() for row in rows}
-    if gone := sorted(set(label_of) - {""} - there - present):
+def refuse_lost(table: TableFile, files: NamedFiles, said: Sequence[Collection[str]]) -> None:
+    """Sees to it that no class is lost with its files; one that only disputed rows name is told with those.
+
+    Args:
+        table: with a row for each picture.
+        files: that it names.
+        said: the labels of each row.
+
+    Raises:
+        InputError: no file of a class is there.
+    """
+    present = {label for rows in files.rows.values() for row in rows for label in said[row]}
+    if gone := sorted({label for labels in said for label in labels} - present):
         shown = ", ".join(f"'{name}'" for name in gone[:_SHOWN])
         more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
-        row = label_of.index(gone[0])
+        row = next(row for row, labels in enumerate(said) if gone[0] in labels)
         raise InputError(
-            f"none of the files of class {shown}{more} in {table.path} is there, such as that of {table.place(row)}: "
-            "put them there, or take the rows out."
+            f"none of the files of {'class' if len(gone) == 1 else 'the classes'} {shown}{more} in {table.path} is "
+            f"there, such as that of {table.place(row)}: put them there, or take "
+            f"{'the class' if len(gone) == 1 else 'these classes'} out of the table."
         )
 
 

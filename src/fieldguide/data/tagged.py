@@ -17,9 +17,11 @@ from fieldguide.data.named import (
     files_of,
     parts_of,
     refuse_alike,
+    refuse_lost,
     said_parts,
     separator_of,
     several_labels,
+    source_of,
 )
 from fieldguide.data.table_file import TableFile, is_table, read_table_file
 from fieldguide.errors import InputError, InputTypeError
@@ -117,14 +119,18 @@ class TaggedDataset:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
-        none = int((~self.labels.any(axis=1)).sum())
-        of_none = f", {none:,} of none" if none else ""
+        of_none = f", {self.unlabelled:,} of none" if self.unlabelled else ""
         return f"{len(self):,} pictures of {len(self.class_names)} classes ({counts}){of_none}"
 
     @property
     def counts(self) -> dict[str, int]:
         """How many pictures show each class, in the order of `class_names`."""
         return {name: int(n) for name, n in zip(self.class_names, self.labels.sum(axis=0), strict=True)}
+
+    @property
+    def unlabelled(self) -> int:
+        """How many pictures show none of the classes."""
+        return int((~self.labels.any(axis=1)).sum())
 
     @property
     def pictures(self) -> Dataset:
@@ -181,6 +187,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         if options.separator == "":
             raise InputError("separator is ''; expected what stands between labels, such as ';'.")
     said = [_labels(table, columns, row, separator) for row in range(len(table.rows))]
+    refuse_lost(table, files, said)
     left_out, contradicting, repeated = [*files.left_out], [], []
     kept: list[tuple[int, Path, set[str]]] = []
     for path, rows in files.rows.items():
@@ -203,7 +210,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         paths=tuple(path for _, path, _ in kept),
         labels=np.array([[name in labels for name in names] for _, _, labels in kept], bool),
         class_names=tuple(names),
-        table=TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting)),
+        table=source_of(table, columns, options, repeated, contradicting),
         skipped=tuple(Skipped(path, reason) for path, reason in left_out),
         given=None if columns.part is None else np.array([part for part, _, _ in kept], np.int8),
     )
