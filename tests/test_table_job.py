@@ -64,6 +64,23 @@ def test_a_run_from_a_table_says_so_and_is_repeated_and_relabelled(place: Path) 
         open_session(outcome.folder, card, Path("c.csv"), pictures=Path("moved"))
 
 
+@pytest.mark.parametrize("labels", [("cat", "dog"), ("cat", "dog;cat")])
+def test_a_table_is_read_once(
+    labels: tuple[str, str], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"photos/{number}.jpg", labels[number % 2]) for number in range(2)]
+    with Path("once.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "label"), *rows])
+    read: list[str] = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or whole(path))  # type: ignore[func-returns-value]
+    assert main(["check", "once.csv"]) == 0
+    assert read.count("once.csv") == 1
+    assert main(["train", "once.csv", "--output", "run"]) == 2  # too few pictures
+    assert read.count("once.csv") == 2, capsys.readouterr().err
+    assert not Path("run").exists()
+
+
 def test_what_was_asked_is_read_back_from_anywhere(place: Path) -> None:
     asked = Asked(Path("labels.csv"), None, None, 0, Wishes("scratch"), table=OPTIONS)
     asked.write(place)

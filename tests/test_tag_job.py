@@ -83,8 +83,8 @@ def test_the_run_folder_holds_everything_and_agrees_with_itself(outcome: TagOutc
 def test_what_the_terminal_and_the_page_say(outcome: TagOutcome) -> None:
     text = str(outcome)
     none = sum(part.unlabelled for part in (outcome.run.parts.train, outcome.run.parts.test))
-    assert none and f"({none} of none)" in " ".join(text.split())
-    assert "3 classes, several or none for" in text and "rare labels first (seed 0)" in text
+    assert none and f"3 classes, several or none for a picture ({none} of none)" in " ".join(text.split())
+    assert "rare labels first (seed 0)" in text
     assert "Result     mean average precision" in text and "all labels right for" in text
     assert max(map(len, text.splitlines()[:20])) <= 80
     assert f"predict {outcome.folder} NEW-PICTURES" in text

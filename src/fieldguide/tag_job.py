@@ -108,7 +108,7 @@ class TagOutcome:
 
 
 def run_tag_job(
-    source: str | Path,
+    source: str | Path | TaggedDataset,
     *,
     folder: str | Path | None = None,
     validation: float | None = None,
@@ -119,12 +119,12 @@ def run_tag_job(
     """A run folder with classifier, card, tables and report, from a table of pictures with several labels.
 
     Args:
-        source: the table.
+        source: the table, or what was read from it.
         folder: where the run goes; default a new one in `runs/`, named after the table and the time.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold.
         test: share of the pictures that only measure, by default 0.2.
         seed: of everything random.
-        table: what is said of the table.
+        table: what is said of the table, if it is still to be read.
 
     Raises:
         InputError: if the pictures cannot be trained on or divided so, a share is given for a table that says the
@@ -132,11 +132,14 @@ def run_tag_job(
         FileError: if something cannot be read or written.
     """
     started = time.perf_counter()
+    read = source if isinstance(source, TaggedDataset) else None
+    if isinstance(source, TaggedDataset):
+        source, table = source.table.path, source.table.options
     asked = Asked(Path(source), validation, test, seed, Wishes(), table=table)
     chooses, measures = asked.shares()  # refused now, before anything is read
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = TaggedDataset.from_options(source, table)
+        data = TaggedDataset.from_options(source, table) if read is None else read
     given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
     if data.given is not None and len(set(data.given.tolist())) > 1 and given:
         raise InputError(f"{source} says which picture is of which part: leave out {' and '.join(given)}.")

@@ -18,6 +18,7 @@ from fieldguide.data.labelled import labelled
 from fieldguide.data.split import refuse_untaught, split
 from fieldguide.data.table_file import cell_text, is_table, read_table_file
 from fieldguide.errors import FieldguideError, FileError, InputError, InputKeyError, InputTypeError
+from fieldguide.place import require_outside
 
 ROWS = [("a.jpg", "cat"), ("b.jpg", "dog"), ("c.jpg", "cat"), ("d.jpg", "dog")]
 
@@ -331,3 +332,62 @@ def test_check_split_and_corrections_take_it_as_a_folder(tmp_path: Path) -> None
     assert mended.counts == {"cat": 5, "dog": 1} and mended.table == data.table
     parts = split(data, test=0.3)
     assert len(parts.train) + len(parts.test) == 7 and parts.train.table == data.table
+
+
+def test_a_class_of_which_nothing_can_be_read_speaks_of_rows(place: Path) -> None:
+    put(place / "a.jpg", 1)
+    put(place / "c.jpg", 2)
+    for rows, said in (
+        (
+            ROWS,
+            r"no picture of class 'dog' can be read \(2 tried; b\.jpg: .*\): replace its files, or take its rows out",
+        ),
+        (
+            ROWS[:3],
+            r"of class 'dog' can be read \(1 tried; .*\): replace its file, or take its rows out of labels\.csv",
+        ),
+        ([*ROWS[:3], ("d.jpg", "owl")], r"of class 'dog' \(and of 1 more class\) can be read \(1 tried; "),
+    ):
+        with pytest.raises(InputError, match=said):
+            check(Dataset.from_table(table(place, ("file", "label"), rows)))
+
+
+def test_corrections_of_a_table_speak_of_the_table(place: Path) -> None:
+    rows = [*ROWS, ("e.jpg", "owl"), ("f.jpg", "owl")]
+    for number, (name, _) in enumerate(rows):
+        put(place / name, number)
+    whole = Dataset.from_table(table(place, ("file", "label"), rows))
+    file = Corrections.record(place / "c.csv", whole, {"a.jpg": "dog", "c.jpg": "dog"})
+    asked = Corrections.read(file)
+    with pytest.raises(
+        InputError, match=r"leaves no picture of class 'cat' in .*labels\.csv: .* take the rows of that c"
+    ):
+        asked.apply(whole)
+    Corrections.record(file, whole, {"e.jpg": None, "f.jpg": None})
+    with pytest.raises(
+        InputError, match=r"no picture of the classes 'cat', 'owl' in .* take the rows of those classes"
+    ):
+        Corrections.read(file).apply(whole)
+    few = Dataset.from_table(table(place, ("file", "label"), rows[1:]))
+    with pytest.raises(InputError, match=r"a\.jpg is not in .*labels\.csv\. Name the table that it was made for"):
+        asked.apply(few)
+    other = Dataset.from_table(table(place, ("file", "label"), [("a.jpg", "owl"), *rows[1:]]))
+    with pytest.raises(InputError, match=r"was of class 'cat', and it is of 'owl' in .*labels\.csv: name the pictures"):
+        asked.apply(other)
+    without = Dataset.from_table(
+        table(place, ("file", "label"), [(name, label.replace("dog", "ox")) for name, label in rows])
+    )
+    with pytest.raises(
+        InputError, match=r"which .*labels\.csv has no row of \(cat, owl, ox\): mend .*add rows of that"
+    ):
+        asked.apply(without)
+    mended = Corrections.read(Corrections.record(place / "d.csv", whole, {"a.jpg": "dog"})).apply(whole)
+    with pytest.raises(InputError, match=r"to what Dataset\.from_table gives"):
+        asked.apply(mended)
+
+
+def test_a_table_is_never_written_over(place: Path) -> None:
+    path = table(place, ("file", "label"))
+    with pytest.raises(InputError, match=r"labels\.csv is the table of labels, which is left as it is: name another f"):
+        require_outside(path, path, asked="--corrections", what="file")
+    require_outside(place / "runs", path)

@@ -13,11 +13,12 @@ from pictures import put
 from fieldguide.data.check import check
 from fieldguide.data.columns import TableOptions
 from fieldguide.data.dataset import Dataset
+from fieldguide.data.labelled import pictures_of
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import split
 from fieldguide.data.tag_check import check_tags
 from fieldguide.data.tag_split import assign_tags, split_readable, split_tags
-from fieldguide.data.tagged import TaggedDataset, carries_tags
+from fieldguide.data.tagged import TaggedDataset
 from fieldguide.data.twins import Twins
 from fieldguide.errors import InputError, InputTypeError
 
@@ -53,8 +54,8 @@ def test_labels_stand_in_one_cell_or_in_columns_of_0_and_1(
     header: Sequence[str], rows: list[tuple[str, ...]], tmp_path: Path
 ) -> None:
     path = written(tmp_path, header, rows)
-    assert carries_tags(path, TableOptions())
-    data = TaggedDataset.from_table(path)
+    data = pictures_of(path)
+    assert isinstance(data, TaggedDataset) and shown(data) == shown(TaggedDataset.from_table(path))
     assert shown(data) == SETS and data.class_names == ("beach", "sunset")
     assert str(data) == "3 pictures of 2 classes (beach 1, sunset 2), 1 of none"
     assert data.labels.dtype == bool and data.counts == {"beach": 1, "sunset": 2}
@@ -62,9 +63,10 @@ def test_labels_stand_in_one_cell_or_in_columns_of_0_and_1(
 
 def test_a_separator_of_ones_own_and_rows_that_add_up(tmp_path: Path) -> None:
     rows = [("a.jpg", "beach"), ("a.jpg", "sunset"), ("b.jpg", "sunset"), ("c.jpg", "")]
+    alone = written(tmp_path, ("file", "label"), [("a.jpg", "beach"), ("b.jpg", "sunset")])
+    assert isinstance(pictures_of(alone), Dataset)
     path = written(tmp_path, ("file", "label"), rows)
-    assert not carries_tags(path, TableOptions()) and not carries_tags(tmp_path, TableOptions())
-    assert carries_tags(path, TableOptions(separator=","))
+    assert isinstance(pictures_of(path, TableOptions(separator=",")), TaggedDataset)
     data = TaggedDataset.from_table(path, label_columns="label", separator=",")
     assert shown(data) == SETS and data.table.repeated == ("a.jpg (lines 2, 3)",)
     path = written(tmp_path, ("file", "label"), [("a.jpg", "beach, sunset"), ("b.jpg", "sunset"), ("c.jpg", "")])
@@ -126,7 +128,15 @@ def test_pictures_of_none_and_missing_files_are_counted_apart(tmp_path: Path) ->
 
 
 def test_a_class_that_no_picture_to_learn_from_shows_is_a_problem(tmp_path: Path) -> None:
-    tags = [("x;y", "train"), ("x", "train"), ("", "train"), ("z;y", "test"), ("z;w", "validation"), ("x", "test"), ("", "val")]
+    tags = [
+        ("x;y", "train"),
+        ("x", "train"),
+        ("", "train"),
+        ("z;y", "test"),
+        ("z;w", "validation"),
+        ("x", "test"),
+        ("", "val"),
+    ]
     rows = [(f"{number}.jpg", *each) for number, each in enumerate(tags)]
     data = made(tmp_path, rows, ("file", "tags", "part"))
     (untaught,) = [one for one in check_tags(data).findings if one.kind == "untaught"]
@@ -263,6 +273,14 @@ def test_one_part_alone(part: str, tmp_path: Path) -> None:
             with pytest.raises(InputError, match="says train for no picture: say it for some, or rename the column"):
                 divide()
         assert ("no training part", "warning") in said and "one part" not in [kind for kind, _ in said]
+
+
+def test_a_table_of_which_nothing_can_be_read_is_named(tmp_path: Path) -> None:
+    data = TaggedDataset.from_table(written(tmp_path, ("file", "tags"), [("a.jpg", "x;y"), ("b.jpg", "x")]))
+    with pytest.raises(
+        InputError, match=r"no picture of .*tags\.csv can be read \(2 tried; a\.jpg: .*\): replace its f"
+    ):
+        split_tags(data)
 
 
 def test_pictures_are_decoded_without_labels(tmp_path: Path) -> None:

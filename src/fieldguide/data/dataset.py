@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldguide.data.columns import TableOptions, columns_of
+from fieldguide.data.columns import Columns, TableOptions, columns_of
 from fieldguide.data.division import divided_by
 from fieldguide.data.named import NOT_THERE, TableSource, listing_of
 from fieldguide.data.named import PARTS as PARTS
 from fieldguide.data.named import relative as relative
-from fieldguide.data.table_file import read_table_file
+from fieldguide.data.table_file import TableFile, read_table_file
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, run_among
@@ -191,7 +191,21 @@ class Dataset:
             fewest_classes: how many there must be.
         """
         read = read_table_file(table)
-        found = listing_of(read, columns_of(read, options), options, fewest_classes)
+        return cls.from_rows(read, columns_of(read, options), options, fewest_classes=fewest_classes)
+
+    @classmethod
+    def from_rows(
+        cls, table: TableFile, columns: Columns, options: TableOptions, *, fewest_classes: int = 2
+    ) -> Dataset:
+        """The same of a table that was read already.
+
+        Args:
+            table: with a row for each picture.
+            columns: of it.
+            options: that they were found by.
+            fewest_classes: how many there must be.
+        """
+        found = listing_of(table, columns, options, fewest_classes)
         return cls(
             root=found.root,
             paths=found.paths,

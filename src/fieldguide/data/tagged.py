@@ -20,10 +20,9 @@ from fieldguide.data.named import (
     refuse_lost,
     said_parts,
     separator_of,
-    several_labels,
     source_of,
 )
-from fieldguide.data.table_file import TableFile, is_table, read_table_file
+from fieldguide.data.table_file import TableFile, read_table_file
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import path_of
 from fieldguide.words import shortened
@@ -112,7 +111,21 @@ class TaggedDataset:
             fewest_classes: how many there must be; 1 is enough to measure a classifier.
         """
         read = read_table_file(table)
-        return _tagged(read, columns_of(read, options), options, fewest_classes)
+        return cls.from_rows(read, columns_of(read, options), options, fewest_classes=fewest_classes)
+
+    @classmethod
+    def from_rows(
+        cls, table: TableFile, columns: Columns, options: TableOptions, *, fewest_classes: int = FEWEST_CLASSES
+    ) -> TaggedDataset:
+        """The same of a table that was read already.
+
+        Args:
+            table: with a row for each picture.
+            columns: of it.
+            options: that they were found by.
+            fewest_classes: how many there must be.
+        """
+        return _tagged(table, columns, options, fewest_classes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -160,22 +173,6 @@ class TaggedDataset:
         row_of = {path: row for row, path in enumerate(self.paths)}
         rows = np.array([row_of[path] for path in pictures.paths], np.int64)
         return replace(self.select(rows), skipped=pictures.skipped)
-
-
-def carries_tags(source: str | Path, options: TableOptions) -> bool:
-    """Whether a source is a table whose pictures may carry several labels, or none.
-
-    Args:
-        source: a folder, or the path of a table.
-        options: what is said of the table.
-
-    Raises:
-        FieldguideError: it is a table that cannot be used.
-    """
-    if not is_table(source):
-        return False
-    read = read_table_file(source)
-    return several_labels(read, columns_of(read, options), options.separator)
 
 
 def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_classes: int) -> TaggedDataset:
