@@ -12,10 +12,11 @@ import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, columns_of
 from fieldguide.data.division import divided_by
-from fieldguide.data.named import NOT_THERE, TableSource, listing_of
+from fieldguide.data.named import NOT_THERE, TableSource
 from fieldguide.data.named import PARTS as PARTS
 from fieldguide.data.named import relative as relative
 from fieldguide.data.table_file import TableFile, read_table_file
+from fieldguide.data.table_labels import listing_of
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, run_among

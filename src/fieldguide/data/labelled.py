@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fieldguide.data.columns import TableOptions, columns_of
 from fieldguide.data.dataset import Dataset
-from fieldguide.data.named import several_labels
 from fieldguide.data.table_file import is_table, read_table_file
+from fieldguide.data.table_labels import several_labels
 from fieldguide.data.tagged import TaggedDataset
 from fieldguide.errors import InputError
 

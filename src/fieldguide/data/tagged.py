@@ -11,18 +11,9 @@ import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, columns_of, is_on
 from fieldguide.data.dataset import Dataset, Skipped, picked, relative
-from fieldguide.data.named import (
-    TableSource,
-    again,
-    files_of,
-    parts_of,
-    refuse_alike,
-    refuse_lost,
-    said_parts,
-    separator_of,
-    source_of,
-)
+from fieldguide.data.named import TableSource, files_of, source_of
 from fieldguide.data.table_file import TableFile, read_table_file
+from fieldguide.data.table_labels import again, parts_of, refuse_alike, refuse_lost, said_parts, separator_of
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import path_of
 from fieldguide.words import shortened
