@@ -87,7 +87,8 @@ def run_job(
     mended = None if corrections is None else Corrections.read(corrections)
     read = source if isinstance(source, Dataset) else None
     if isinstance(source, Dataset):
-        source, table = source.source, FOLDERS if source.table is None else source.table.options
+        table = FOLDERS if source.table is None else source.table.options
+        source = source.source
     asked = Asked(
         Path(source),
         validation,

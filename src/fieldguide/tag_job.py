@@ -134,7 +134,8 @@ def run_tag_job(
     started = time.perf_counter()
     read = source if isinstance(source, TaggedDataset) else None
     if isinstance(source, TaggedDataset):
-        source, table = source.table.path, source.table.options
+        table = source.table.options
+        source = source.table.path
     asked = Asked(Path(source), validation, test, seed, Wishes(), table=table)
     chooses, measures = asked.shares()  # refused now, before anything is read
     watch = Watch()

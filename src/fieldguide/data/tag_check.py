@@ -62,7 +62,7 @@ def _untaught(data: TaggedDataset) -> Iterator[Finding]:
     if (elsewhere := without & ~unread).any():
         shown = _names(data, elsewhere)
         text = f"no picture to learn from shows {shown}, in validation or test only: `train` refuses that"
-        names = [data.name(row) for row in np.flatnonzero(data.labels[:, elsewhere].any(axis=1))]
+        names = [data.name(row) for row in np.flatnonzero(data.labels[:, elsewhere].any(axis=1)).tolist()]
         yield Finding("untaught", "problem", text, tuple(names))
 
 
