@@ -46,6 +46,7 @@ def test_a_run_from_a_table_says_so_and_is_repeated_and_relabelled(place: Path) 
     page = (outcome.folder / "report.html").read_text(encoding="utf-8")
     assert command in page and "<title>labels.csv: fieldguide report</title>" in page
     assert "20 files found, 20 read, 0 skipped, 1 missing; 2" in str(outcome)
+    assert (outcome.to_dict()["skipped"], outcome.to_dict()["missing"]) == (0, 1)
     assert "20 files found, 20 read as pictures, 0 skipped, 1 missing." in page
     assert "lost.jpg" in (outcome.folder / "skipped.csv").read_text()
     lines = ["rank,file,label,suggested,label_probability,suggested_probability,suspect", "1,0.jpg,dog,cat,0.1,0.9,yes"]

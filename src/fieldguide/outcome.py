@@ -75,7 +75,8 @@ class Outcome:
             "verdict": self.diagnosis.verdict if self.diagnosis else None,
             "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
             "findings": self.findings.to_dict()["findings"],
-            "skipped": len(self.findings.skipped),
+            "skipped": len(self.findings.skipped) - self.findings.missing,
+            "missing": self.findings.missing,
             "seconds": round(self.seconds, 2),
             "next": self.next.to_dict(),
         }

@@ -58,7 +58,8 @@ class TagOutcome:
             "metrics": self.score.to_dict() if self.score else None,
             "verdict": self.verdict,
             "findings": self.findings.to_dict()["findings"],
-            "skipped": len(self.findings.skipped),
+            "skipped": len(self.findings.skipped) - self.findings.missing,
+            "missing": self.findings.missing,
             "seconds": round(self.seconds, 2),
             "next": {"what": CLASSIFY, "command": self.next},
         }

@@ -12,35 +12,16 @@ import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, columns_of
 from fieldguide.data.division import divided_by
-from fieldguide.data.named import NOT_THERE, TableSource
 from fieldguide.data.named import PARTS as PARTS
+from fieldguide.data.named import TableSource
 from fieldguide.data.named import relative as relative
+from fieldguide.data.skipped import Skipped as Skipped
 from fieldguide.data.table_file import TableFile, read_table_file
 from fieldguide.data.table_labels import listing_of
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, run_among
 from fieldguide.words import counted
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that is not among the pictures, and why.
-
-    Example:
-        >>> import fieldguide as fg
-        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
-        >>> [(skipped.path.name, skipped.reason) for skipped in store.dataset.skipped]
-        [('horse-truncated.jpg', 'truncated: the file ends before the picture is complete')]
-    """
-
-    path: Path
-    reason: str
-
-    @property
-    def missing(self) -> bool:
-        """Whether a table names it and there is no such file, so that it is none of those that were found."""
-        return self.reason.startswith(f"{NOT_THERE} (")
 
 
 @dataclass(frozen=True)

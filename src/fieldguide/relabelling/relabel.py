@@ -219,8 +219,8 @@ def _items(ranked: list[Ranked], data: Dataset, run: Path) -> list[Item]:
     ]
     if not items:
         raise InputError(
-            f"{run} was trained on other pictures: none of its suspects is in {data.source}, such as {ranked[0].file}: "
-            f"{cure}."
+            f"{run} was trained on other pictures: none of its suspects is in {data.source}, such as {ranked[0].file}. "
+            f"{cure[0].upper()}{cure[1:]}."
         )
     if gone := len(ranked) - len(items):
         console.warn(f"{are(gone, 'picture')} not in {data.source} any more, and left aside.")
