@@ -45,6 +45,9 @@ def test_a_run_from_a_table_says_so_and_is_repeated_and_relabelled(place: Path) 
     assert card["data"]["table"]["path"] == "labels.csv" and card["data"]["root"] == "photos"
     page = (outcome.folder / "report.html").read_text(encoding="utf-8")
     assert command in page and "<title>labels.csv: fieldguide report</title>" in page
+    assert "20 files found, 20 read, 0 skipped, 1 missing; 2" in str(outcome)
+    assert (outcome.to_dict()["skipped"], outcome.to_dict()["missing"]) == (0, 1)
+    assert "20 files found, 20 read as pictures, 0 skipped, 1 missing." in page
     assert "lost.jpg" in (outcome.folder / "skipped.csv").read_text()
     lines = ["rank,file,label,suggested,label_probability,suggested_probability,suspect", "1,0.jpg,dog,cat,0.1,0.9,yes"]
     (outcome.folder / "suspects.csv").write_text("\n".join(lines) + "\n")
@@ -62,6 +65,23 @@ def test_a_run_from_a_table_says_so_and_is_repeated_and_relabelled(place: Path) 
         open_session(outcome.folder, card, Path("c.csv"), pictures=Path("moved"))
 
 
+@pytest.mark.parametrize("labels", [("cat", "dog"), ("cat", "dog;cat")])
+def test_a_table_is_read_once(
+    labels: tuple[str, str], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"photos/{number}.jpg", labels[number % 2]) for number in range(2)]
+    with Path("once.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "label"), *rows])
+    read: list[str] = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or whole(path))  # type: ignore[func-returns-value]
+    assert main(["check", "once.csv"]) == 0
+    assert read.count("once.csv") == 1
+    assert main(["train", "once.csv", "--output", "run"]) == 2  # too few pictures
+    assert read.count("once.csv") == 2, capsys.readouterr().err
+    assert not Path("run").exists()
+
+
 def test_what_was_asked_is_read_back_from_anywhere(place: Path) -> None:
     asked = Asked(Path("labels.csv"), None, None, 0, Wishes("scratch"), table=OPTIONS)
     asked.write(place)
@@ -71,7 +91,9 @@ def test_what_was_asked_is_read_back_from_anywhere(place: Path) -> None:
 
 def test_commands_take_a_table_and_refuse_its_flags_elsewhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "labels.csv", "--pictures", "photos", "--label-column", "animal"]) == 0
-    assert "lost.jpg: no such file (line 22 of the table)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "lost.jpg: no such file (line 22 of the table)" in printed
+    assert "labels.csv: 20 files found, 20 read, 0 skipped, 1 missing" in printed
     assert main(["check", "photos", "--pictures", "photos"]) == 2
     assert "--pictures is for a table of labels" in capsys.readouterr().err
     assert main(["train", "--resume", "run", "--pictures", "photos"]) == 2

@@ -82,7 +82,9 @@ def test_the_run_folder_holds_everything_and_agrees_with_itself(outcome: TagOutc
 @pytest.mark.keras
 def test_what_the_terminal_and_the_page_say(outcome: TagOutcome) -> None:
     text = str(outcome)
-    assert "3 classes, several or none for" in text and "rare labels first (seed 0)" in text
+    none = sum(part.unlabelled for part in (outcome.run.parts.train, outcome.run.parts.test))
+    assert none and f"3 classes, several or none for a picture ({none} of none)" in " ".join(text.split())
+    assert "rare labels first (seed 0)" in text
     assert "Result     mean average precision" in text and "all labels right for" in text
     assert max(map(len, text.splitlines()[:20])) <= 80
     assert f"predict {outcome.folder} NEW-PICTURES" in text
@@ -174,7 +176,7 @@ def test_what_is_for_one_label_only_is_refused(place: Path, capsys: pytest.Captu
 def test_check_looks_at_tags(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(place / "tags.csv")]) == 0
     printed = capsys.readouterr().out
-    assert "41 files found, 40 read, 1 skipped" in printed and "3 classes: horse 1" in printed
+    assert "40 files found, 40 read, 0 skipped, 1 missing" in printed and "3 classes: horse 1" in printed
     assert "3 classes shown by fewer than 30 pictures" in printed
 
 

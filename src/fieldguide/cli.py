@@ -6,17 +6,15 @@ import argparse
 import io
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fieldguide import console, files
+from fieldguide.ending import ended_tidily
 from fieldguide.errors import FieldguideError, InputError
 from fieldguide.flags import (
     add_compare,
@@ -57,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     ended: list[int] = []
     try:
-        with _ended_tidily(ended):
+        with ended_tidily(ended):
             code = _run(options)
             sys.stdout.flush()  # here, where what goes wrong with it is handled
         return code
@@ -83,28 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fieldguide: cannot write the output: {files.plain_reason(error)}.", file=sys.stderr)
         _drop_output()
         return BAD_INPUT
-
-
-@contextmanager
-def _ended_tidily(ended: list[int]) -> Iterator[None]:
-    """A process that is told to end leaves what one that is interrupted with Ctrl-C leaves.
-
-    Args:
-        ended: gets the signal that came.
-    """
-
-    def end(number: int, _: object) -> None:
-        ended.append(number)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # others may set no handler
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -136,23 +112,25 @@ def _demo(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from fieldguide.data.check import check
     from fieldguide.data.corrections import Corrections
-    from fieldguide.data.labelled import labelled
-    from fieldguide.data.tagged import carries_tags
+    from fieldguide.data.dataset import Dataset
+    from fieldguide.data.labelled import pictures_of
 
     mended = None if options.corrections is None else Corrections.read(options.corrections)
-    if carries_tags(options.folder, table_options(options)):
+    data = pictures_of(options.folder, table_options(options))
+    if isinstance(data, Dataset):
+        findings = check(data if mended is None else mended.apply(data))
+    else:
         from fieldguide.tag_commands import check_table  # which brings the whole training with it
 
-        findings = check_table(options)
-    else:
-        data = labelled(options.folder, table_options(options))
-        findings = check(data if mended is None else mended.apply(data))
+        findings = check_table(data, options)
     _print(findings, options)
     return PROBLEMS if findings.worst == "problem" else DONE
 
 
 def _train(options: argparse.Namespace) -> int:
-    from fieldguide.data.tagged import carries_tags
+    from fieldguide.data.labelled import pictures_of
+    from fieldguide.data.table_file import is_table
+    from fieldguide.data.tagged import TaggedDataset
     from fieldguide.job import resume_job, run_job
     from fieldguide.tag_commands import train_table
     from fieldguide.training.wishes import Wishes
@@ -163,10 +141,12 @@ def _train(options: argparse.Namespace) -> int:
         return _print(resume_job(options.resume, epochs=asked.get("epochs")), options)
     if options.folder is None:
         raise InputError("no folder of pictures was named: fieldguide train PHOTOS, or --resume RUN.")
-    if carries_tags(options.folder, table_options(options)):
-        return _print(train_table(options, asked), options)
+    # A folder is read once the settings are known to be sound; a table says which settings there are.
+    source = pictures_of(options.folder, table_options(options)) if is_table(options.folder) else options.folder
+    if isinstance(source, TaggedDataset):
+        return _print(train_table(source, options, asked), options)
     outcome = run_job(
-        options.folder,
+        source,
         folder=options.output,
         validation=options.validation,
         test=options.test,

@@ -47,7 +47,7 @@ MOST_NAME_BYTES = 200  # of a run's own name: file systems take 255
 
 
 def run_job(
-    source: str | Path,
+    source: str | Path | Dataset,
     *,
     folder: str | Path | None = None,
     validation: float | None = None,
@@ -62,7 +62,8 @@ def run_job(
     """A run folder with classifier, card, tables and report, from a folder of pictures or a table of labels.
 
     Args:
-        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes; or a table.
+        source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes; or a table; or what
+            was read from either.
         folder: where the run goes, outside of `source`; default a new one in `runs/`, named after the pictures and the
             time: here, or beside `source` where "here" is in it.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
@@ -74,7 +75,7 @@ def run_job(
         wishes: how to train; by default all of it is chosen.
         logs: "tensorboard" and "mlflow", of a training from random weights.
         corrections: a file of corrected labels, outside of `source`.
-        table: what is said of `source`, if that is a table.
+        table: what is said of `source`, if that is a table still to be read.
 
     Raises:
         InputError: if the pictures cannot be trained on or divided so, a share is given for a folder that comes
@@ -84,6 +85,10 @@ def run_job(
     """
     started = time.perf_counter()
     mended = None if corrections is None else Corrections.read(corrections)
+    read = source if isinstance(source, Dataset) else None
+    if isinstance(source, Dataset):
+        table = FOLDERS if source.table is None else source.table.options
+        source = source.source
     asked = Asked(
         Path(source),
         validation,
@@ -107,7 +112,7 @@ def run_job(
     watch = Watch()
     asked.wishes.require_backbone()
     with watch.stage("reading pictures"):
-        data = _pictures(asked)
+        data = _pictures(asked, read)
     _refuse_shares_of_parts(data, validation, test)
     if folds is not None:
         refuse_what_cannot_be_folded(data, folds)
@@ -138,9 +143,9 @@ def resume_job(folder: str | Path, *, epochs: int | None = None) -> Outcome:
     return _trained(asked, data, place, watch, started, resume=resume)
 
 
-def _pictures(asked: Asked) -> Dataset:
-    """The pictures, labelled by their folders or a table, and by what was corrected."""
-    data = labelled(asked.source, asked.table)
+def _pictures(asked: Asked, read: Dataset | None = None) -> Dataset:
+    """The pictures, labelled by their folders or a table, if they were not read already, and by what was corrected."""
+    data = labelled(asked.source, asked.table) if read is None else read
     refuse_untaught(data)
     return data if asked.corrections is None else asked.corrections.apply(data)
 

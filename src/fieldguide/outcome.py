@@ -75,7 +75,8 @@ class Outcome:
             "verdict": self.diagnosis.verdict if self.diagnosis else None,
             "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
             "findings": self.findings.to_dict()["findings"],
-            "skipped": len(self.findings.skipped),
+            "skipped": len(self.findings.skipped) - self.findings.missing,
+            "missing": self.findings.missing,
             "seconds": round(self.seconds, 2),
             "next": self.next.to_dict(),
         }
@@ -91,8 +92,7 @@ class Outcome:
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
         divided = parts.how if self.score and self.score.folds else f"{parts}; {parts.how}"
-        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
-        lines = [line("Pictures", f"{counts}; {len(found.counts)} classes"), line("Divided", divided)]
+        lines = [line("Pictures", f"{found.tally}; {len(found.counts)} classes"), line("Divided", divided)]
         if found.corrected is not None:
             lines.append(line("Corrected", f"{found.corrected}, by {found.corrected.file}"))
         if isinstance(self.run.recipe, ScratchRecipe) and OUT_OF_TRAIN in (how := self.run.choices.how):

@@ -50,7 +50,7 @@ def require_outside(folder: str | Path, pictures: str | Path, *, asked: str = "-
 
     Args:
         folder: that is written to, or a file.
-        pictures: the folder that they are in.
+        pictures: the folder that they are in, or the table that names them.
         asked: by what another one can be named.
         what: it is, a folder or a file.
 
@@ -65,6 +65,8 @@ def require_outside(folder: str | Path, pictures: str | Path, *, asked: str = "-
     """
     if not _lies_in(folder, pictures):
         return
+    if os.path.isfile(pictures):  # noqa: PTH113 - False where it cannot be told
+        raise InputError(f"{folder} is the table of labels, which is left as it is: name another {what} with {asked}.")
     taken = "pictures of a class" if what == "folder" else "one of the pictures"
     lies = f"{folder} lies in {pictures}, where it would be taken for {taken} the next time"
     if _is(folder, pictures):

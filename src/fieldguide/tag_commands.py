@@ -16,20 +16,22 @@ from fieldguide.model.classifier import Classifier
 from fieldguide.tag_job import TagOutcome, refuse_for_tags, run_tag_job
 
 
-def check_table(options: argparse.Namespace) -> Findings:
+def check_table(data: TaggedDataset, options: argparse.Namespace) -> Findings:
     """What `check` finds.
 
     Args:
+        data: the pictures of the table.
         options: of the command.
     """
     refuse_for_tags(options.folder, {"--corrections": options.corrections})
-    return check_tags(TaggedDataset.from_options(options.folder, table_options(options)))
+    return check_tags(data)
 
 
-def train_table(options: argparse.Namespace, asked: Mapping[str, Any]) -> TagOutcome:
+def train_table(data: TaggedDataset, options: argparse.Namespace, asked: Mapping[str, Any]) -> TagOutcome:
     """What `train` comes to.
 
     Args:
+        data: the pictures of the table.
         options: of the command.
         asked: settings of a training that were given.
     """
@@ -37,12 +39,11 @@ def train_table(options: argparse.Namespace, asked: Mapping[str, Any]) -> TagOut
     beside = {"--folds": options.folds, "--corrections": options.corrections, "--log": options.log}
     refuse_for_tags(options.folder, {"--recipe": options.recipe, **beside, **given})
     return run_tag_job(
-        options.folder,
+        data,
         folder=options.output,
         validation=options.validation,
         test=options.test,
         seed=options.seed or 0,
-        table=table_options(options),
     )
 
 

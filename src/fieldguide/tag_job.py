@@ -59,7 +59,8 @@ class TagOutcome:
             "metrics": self.score.to_dict() if self.score else None,
             "verdict": self.verdict,
             "findings": self.findings.to_dict()["findings"],
-            "skipped": len(self.findings.skipped),
+            "skipped": len(self.findings.skipped) - self.findings.missing,
+            "missing": self.findings.missing,
             "seconds": round(self.seconds, 2),
             "next": {"what": CLASSIFY, "command": self.next},
         }
@@ -71,9 +72,10 @@ class TagOutcome:
 
     def _data(self) -> list[str]:
         found, parts = self.findings, self.run.parts
-        counts = f"{found.found:,} files found, {found.read:,} read, {len(found.skipped):,} skipped"
+        none = sum(part.unlabelled for part in (parts.train, parts.validation, parts.test))
+        of_none = f" ({none:,} of none)" if none else ""
         return [
-            line("Pictures", f"{counts}; {len(found.counts)} classes, several or none for a picture"),
+            line("Pictures", f"{found.tally}; {len(found.counts)} classes, several or none for a picture{of_none}"),
             line("Divided", f"{parts}; {parts.how}"),
             *on_findings(found),
         ]
@@ -108,7 +110,7 @@ class TagOutcome:
 
 
 def run_tag_job(
-    source: str | Path,
+    source: str | Path | TaggedDataset,
     *,
     folder: str | Path | None = None,
     validation: float | None = None,
@@ -119,12 +121,12 @@ def run_tag_job(
     """A run folder with classifier, card, tables and report, from a table of pictures with several labels.
 
     Args:
-        source: the table.
+        source: the table, or what was read from it.
         folder: where the run goes; default a new one in `runs/`, named after the table and the time.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold.
         test: share of the pictures that only measure, by default 0.2.
         seed: of everything random.
-        table: what is said of the table.
+        table: what is said of the table, if it is still to be read.
 
     Raises:
         InputError: if the pictures cannot be trained on or divided so, a share is given for a table that says the
@@ -132,11 +134,15 @@ def run_tag_job(
         FileError: if something cannot be read or written.
     """
     started = time.perf_counter()
+    read = source if isinstance(source, TaggedDataset) else None
+    if isinstance(source, TaggedDataset):
+        table = source.table.options
+        source = source.table.path
     asked = Asked(Path(source), validation, test, seed, Wishes(), table=table)
     chooses, measures = asked.shares()  # refused now, before anything is read
     watch = Watch()
     with watch.stage("reading pictures"):
-        data = TaggedDataset.from_options(source, table)
+        data = TaggedDataset.from_options(source, table) if read is None else read
     given = [flag for flag, share in (("--validation", validation), ("--test", test)) if share is not None]
     if data.given is not None and len(set(data.given.tolist())) > 1 and given:
         raise InputError(f"{source} says which picture is of which part: leave out {' and '.join(given)}.")

@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 LAYERS: dict[int, str] = {
     0: "errors words bounds version summary files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.tables data.table_file "
-    "data.columns data.named data.division data.dataset data.tagged data.labelled data.listed data.known "
-    "data.soundness data.samples data.decisions data.corrections",
+    "data.division data.columns data.named data.table_labels data.skipped data.dataset data.tagged "
+    "data.labelled data.listed data.known data.soundness data.samples data.decisions data.corrections",
     2: "data.parts data.pixels data.arguments data.twins data.check data.split data.coverage data.tag_check "
     "data.tag_split",
     3: "augmentation.settings augmentation.presets augmentation.notes augmentation.affine augmentation.draws "
@@ -64,7 +64,7 @@ LAYERS: dict[int, str] = {
     "preprocessing.iterators preprocessing.array_iterators preprocessing.file_iterators "
     "preprocessing.generator preprocessing.pipelines preprocessing.folders preprocessing.image "
     "preprocessing.targets preprocessing.labels",
-    9: "__init__ typed parser flags look_flags sheet_flags tag_commands cli __main__",
+    9: "__init__ typed ending parser flags look_flags sheet_flags tag_commands cli __main__",
 }
 KERAS_FROM = 3  # below this layer nothing knows of Keras
 HEAVY = {"cv2", "jax", "keras", "matplotlib", "PIL", "scipy", "tensorflow", "torch"}  # never while a module loads ...

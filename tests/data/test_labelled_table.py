@@ -18,6 +18,7 @@ from fieldguide.data.labelled import labelled
 from fieldguide.data.split import refuse_untaught, split
 from fieldguide.data.table_file import cell_text, is_table, read_table_file
 from fieldguide.errors import FieldguideError, FileError, InputError, InputKeyError, InputTypeError
+from fieldguide.place import require_outside
 
 ROWS = [("a.jpg", "cat"), ("b.jpg", "dog"), ("c.jpg", "cat"), ("d.jpg", "dog")]
 
@@ -213,6 +214,37 @@ def test_files_are_relative_to_the_folder_that_is_named_and_all_of_it_is_looked_
     assert len(Dataset.from_table(table(place, ("file", "label"), whole), folder=place / "photos")) == 2
 
 
+def test_a_name_too_long_for_the_file_system_is_a_missing_file(place: Path) -> None:
+    long = ["n" * 300 + ".jpg", "n" * 300, "deep/" * 2000 + "n.jpg"]
+    data = Dataset.from_table(table(place, ("file", "label"), [*ROWS, *((name, "cat") for name in long)]))
+    assert [entry.reason for entry in data.skipped] == [
+        f"no such file (line {line} of the table)" for line in (6, 7, 8)
+    ]
+    assert not is_table("p" * 300) and is_table("p" * 300 + ".csv")
+    with pytest.raises(FileError, match="the name is too long"):
+        labelled("p" * 300 + ".csv")
+
+
+def test_names_are_seen_from_the_root_however_that_was_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(place, "sub/x.jpg", "elsewhere/deep/y.jpg")
+    path = table(place, ("file", "label"))
+    for folder in (place / "sub" / "..", place / "." / "sub" / ".." / "sub" / "..", f"{place}//"):
+        data = Dataset.from_table(path, folder=folder)
+        assert names(data) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"] and data.root == place
+        assert [data.root / entry.path for entry in data.skipped] == [
+            place / "elsewhere" / "deep" / "y.jpg", place / "sub" / "x.jpg",
+        ]  # fmt: skip
+    monkeypatch.chdir(place / "sub")
+    for source in (Path("../labels.csv"), Path("../sub/../labels.csv")):
+        data = Dataset.from_table(source)
+        assert names(data) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"] and data.root == Path("..")
+        assert data.source == source  # as it was named
+    (place / "link").symlink_to(place / "elsewhere" / "deep")
+    files(place, "elsewhere/a.jpg", "elsewhere/b.jpg", "elsewhere/c.jpg", "elsewhere/d.jpg")
+    data = Dataset.from_table(path, folder=place / "link" / "..")
+    assert data.paths[0] == (place / "elsewhere" / "a.jpg").resolve() and names(data)[0] == "a.jpg"
+
+
 # ------------------------------------------------------------------ kinds of tables
 
 
@@ -300,3 +332,62 @@ def test_check_split_and_corrections_take_it_as_a_folder(tmp_path: Path) -> None
     assert mended.counts == {"cat": 5, "dog": 1} and mended.table == data.table
     parts = split(data, test=0.3)
     assert len(parts.train) + len(parts.test) == 7 and parts.train.table == data.table
+
+
+def test_a_class_of_which_nothing_can_be_read_speaks_of_rows(place: Path) -> None:
+    put(place / "a.jpg", 1)
+    put(place / "c.jpg", 2)
+    for rows, said in (
+        (
+            ROWS,
+            r"no picture of class 'dog' can be read \(2 tried; b\.jpg: .*\): replace its files, or take its rows out",
+        ),
+        (
+            ROWS[:3],
+            r"of class 'dog' can be read \(1 tried; .*\): replace its file, or take its rows out of labels\.csv",
+        ),
+        ([*ROWS[:3], ("d.jpg", "owl")], r"of class 'dog' \(and of 1 more class\) can be read \(1 tried; "),
+    ):
+        with pytest.raises(InputError, match=said):
+            check(Dataset.from_table(table(place, ("file", "label"), rows)))
+
+
+def test_corrections_of_a_table_speak_of_the_table(place: Path) -> None:
+    rows = [*ROWS, ("e.jpg", "owl"), ("f.jpg", "owl")]
+    for number, (name, _) in enumerate(rows):
+        put(place / name, number)
+    whole = Dataset.from_table(table(place, ("file", "label"), rows))
+    file = Corrections.record(place / "c.csv", whole, {"a.jpg": "dog", "c.jpg": "dog"})
+    asked = Corrections.read(file)
+    with pytest.raises(
+        InputError, match=r"leaves no picture of class 'cat' in .*labels\.csv: .* take the rows of that c"
+    ):
+        asked.apply(whole)
+    Corrections.record(file, whole, {"e.jpg": None, "f.jpg": None})
+    with pytest.raises(
+        InputError, match=r"no picture of the classes 'cat', 'owl' in .* take the rows of those classes"
+    ):
+        Corrections.read(file).apply(whole)
+    few = Dataset.from_table(table(place, ("file", "label"), rows[1:]))
+    with pytest.raises(InputError, match=r"a\.jpg is not in .*labels\.csv\. Name the table that it was made for"):
+        asked.apply(few)
+    other = Dataset.from_table(table(place, ("file", "label"), [("a.jpg", "owl"), *rows[1:]]))
+    with pytest.raises(InputError, match=r"was of class 'cat', and it is of 'owl' in .*labels\.csv: name the pictures"):
+        asked.apply(other)
+    without = Dataset.from_table(
+        table(place, ("file", "label"), [(name, label.replace("dog", "ox")) for name, label in rows])
+    )
+    with pytest.raises(
+        InputError, match=r"which .*labels\.csv has no row of \(cat, owl, ox\): mend .*add rows of that"
+    ):
+        asked.apply(without)
+    mended = Corrections.read(Corrections.record(place / "d.csv", whole, {"a.jpg": "dog"})).apply(whole)
+    with pytest.raises(InputError, match=r"to what Dataset\.from_table gives"):
+        asked.apply(mended)
+
+
+def test_a_table_is_never_written_over(place: Path) -> None:
+    path = table(place, ("file", "label"))
+    with pytest.raises(InputError, match=r"labels\.csv is the table of labels, which is left as it is: name another f"):
+        require_outside(path, path, asked="--corrections", what="file")
+    require_outside(place / "runs", path)

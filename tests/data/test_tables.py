@@ -49,6 +49,9 @@ def test_a_name_is_one_line_that_utf_8_can_hold() -> None:
         (b"\xff\xfe\0", r"is no text in UTF-8; expected names"),
         (b"\x89PNG\r\n", r"is no text in UTF-8"),
         (b"a,b\n1\n2,3\n", r"line 2, has 1 cells"),
+        (b'a,b\n1,"2\n3,4\n5,6', r"line 2, is no line of a table"),
+        (b'a,b\n1,"2"3\n4,5\n', r"line 2, is no line of a table"),
+        (b'"a,b', r"line 1, is no line of a table"),
     ],
 )
 def test_what_is_no_such_table_is_named(content: bytes, expected: str, tmp_path: Path) -> None:
@@ -68,6 +71,9 @@ def test_a_last_line_cut_short_is_passed_over_only_where_it_may_be(tmp_path: Pat
     path = tmp_path / "table.csv"
     path.write_bytes(b"a,b\n1,2\n3")
     assert [row for _, row in rows_of(path, ["a", "b"], "names", torn=True)] == [["1", "2"]]
+    path.write_bytes(b'a,b\n1,2\n"3, and')
+    assert [row for _, row in rows_of(path, ["a", "b"], "names", torn=True)] == [["1", "2"]]
+    path.write_bytes(b"a,b\n1,2\n3")
     with pytest.raises(InputError, match="line 3, has 1 cells"):
         list(rows_of(path, ["a", "b"], "names"))
     with pytest.raises(FileError, match="does not exist"):

@@ -17,6 +17,7 @@ from fieldguide.words import are, counted
 
 WIDTH = 80  # columns
 NAMED_COPIES = 3  # files of one picture that are named
+NAMED_COLUMNS = 5
 LISTED = 10  # skipped files that are named on a terminal
 TINY_SIDE = 48  # pixels on the shorter side
 FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
@@ -60,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found in a folder; read + skipped = found.
+    """All that was found in a folder, or for a table; read + skipped = found + missing.
 
     Example:
         >>> import fieldguide as fg
@@ -74,7 +75,7 @@ class Findings:
     root: str
     found: int
     read: int
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]  # and those that a table names and are missing
     hidden: int
     counts: dict[str, int]  # readable pictures of each class
     findings: tuple[Finding, ...]  # problems first
@@ -86,8 +87,7 @@ class Findings:
         more = f", and {len(self.counts) - 8} more" if len(self.counts) > 8 else ""
         source = self.table.path if self.table else self.root
         lines = [
-            f"{source}: {self.found:,} files found, {self.read:,} read, {len(self.skipped):,} skipped"
-            + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
+            f"{source}: {self.tally}" + (f", {self.hidden:,} hidden left aside" if self.hidden else ""),
             f"{len(self.counts)} classes: {classes}{more}",
             *([f"{self.corrected.file}: {self.corrected}"] if self.corrected else []),
             *(finding.shown(self._most(finding)) for finding in self.findings),
@@ -95,6 +95,18 @@ class Findings:
         if any(finding.count > self._most(finding) for finding in self.findings):
             lines.append("--json lists all files (in Python, `to_dict` does)")
         return "\n".join(lines if self.findings else [*lines, "nothing to remark"])
+
+    @property
+    def missing(self) -> int:
+        """How many files a table names that are not there."""
+        return sum(each.missing for each in self.skipped)
+
+    @property
+    def tally(self) -> str:
+        """What became of the files: "66 files found, 65 read, 1 skipped"; and how many more are missing, if any are."""
+        skipped = len(self.skipped) - self.missing
+        missing = f", {self.missing:,} missing" if self.missing else ""
+        return f"{self.found:,} files found, {self.read:,} read, {skipped:,} skipped{missing}"
 
     def _most(self, finding: Finding) -> int:
         """How many files of a finding are named, so that all fits a screen."""
@@ -117,7 +129,7 @@ class Findings:
             "counts": self.counts,
             "findings": [asdict(finding) for finding in self.findings],
             **({"corrections": asdict(self.corrected)} if self.corrected else {}),
-            **({"table": self.table.to_dict()} if self.table else {}),
+            **({"missing": self.missing, "table": self.table.to_dict()} if self.table else {}),
         }
 
 
@@ -149,6 +161,7 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
     twins = twins or find_twins(store)
     dataset = store.dataset
     findings = [*_rows(dataset.table), *_skipped(dataset), *_copies(dataset, twins), *_balance(dataset)]
+    findings += _said_parts(dataset)
     findings += [*_untaught(dataset), *_looks(store)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Findings(
@@ -185,6 +198,23 @@ def _rows(table: TableSource | None) -> Iterator[Finding]:
     if count := len(table.repeated):
         text = f"{counted(count, 'file')} named by several rows of {table.path.name}, and taken once"
         yield _finding("rows repeated", "note", text, [*table.repeated])
+    if count := len(table.unmarked):
+        shown = ", ".join(f"'{name}'" for name in table.unmarked[:NAMED_COLUMNS])
+        more = f" and {count - NAMED_COLUMNS:,} more" if count > NAMED_COLUMNS else ""
+        text = f"{counted(count, 'column')} of {table.path.name} without a 1, of which no class is made: {shown}{more}"
+        yield Finding("no 1", "warning", text)
+
+
+def _said_parts(dataset: Dataset) -> Iterator[Finding]:
+    """That the parts that a table says are none to train by, or no others."""
+    if dataset.table is None or dataset.given is None or not len(dataset.given):
+        return
+    table = dataset.table.path.name
+    if 0 not in dataset.given:
+        yield Finding("no training part", "warning", f"{table} says train for no picture, and `train` refuses that")
+    elif not dataset.given.any():
+        text = f"{table} says train for every picture: `train` sets some aside to measure, as if no part were said"
+        yield Finding("one part", "note", text)
 
 
 def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:

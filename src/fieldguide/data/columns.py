@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fieldguide.data.division import PART_CALLED
 from fieldguide.data.table_file import TableFile
 from fieldguide.errors import InputError, InputKeyError, InputTypeError
+from fieldguide.words import shortened
 
 FILE_NAMES = (
     "file", "filename", "file_name", "filepath", "file_path", "path", "image", "image_path", "image_file",
@@ -90,14 +92,20 @@ def columns_of(table: TableFile, options: TableOptions) -> Columns:
     Raises:
         InputTypeError: a name is none.
         InputKeyError: a column that was named is not there.
-        InputError: none fits, or several do.
+        InputError: none fits, or several do; one was named twice; or a cell of theirs holds a line break.
     """
-    asked = {"file_column": options.file_column, "part_column": options.part_column, "separator": options.separator}
-    for argument, value in asked.items():
-        if not isinstance(value, str | None):
-            raise InputTypeError(f"{argument} is {value!r}; expected a text, or None to have it guessed.")
+    _refuse_odd_names(options)
+    found = _columns_of(table, options)
+    if table.counted == "line":
+        _refuse_line_breaks(table, (found.file, *found.labels))
+    return found
+
+
+def _columns_of(table: TableFile, options: TableOptions) -> Columns:
+    """The same, whatever their cells hold."""
     part = _asked(table, options.part_column, "part_column")
-    labels = tuple(_asked(table, name, "label_column") or 0 for name in options.label_columns)
+    named = [_asked(table, name, "label_column") for name in options.label_columns]
+    labels = tuple(index for index in named if index is not None)
     file = _asked(table, options.file_column, "file_column")
     taken = {*labels, *(index for index in (part, file) if index is not None)}
     if file is None:
@@ -114,6 +122,33 @@ def columns_of(table: TableFile, options: TableOptions) -> Columns:
     if labels:
         return Columns(file, labels, part, marked=False)
     return _labels(table, file, part, taken)
+
+
+def _refuse_odd_names(options: TableOptions) -> None:
+    """Sees to it that names of columns are texts, and that none is named for two things."""
+    asked = {"file_column": options.file_column, "part_column": options.part_column, "separator": options.separator}
+    for argument, value in asked.items():
+        if not isinstance(value, str | None):
+            raise InputTypeError(f"{argument} is {shortened(value)}; expected a text, or None to have it guessed.")
+    for name in options.label_columns:
+        if not isinstance(name, str):
+            raise InputTypeError(f"label_column is {shortened(name)}; expected a text, the name of a column.")
+    named_for: dict[str, str] = {}
+    for argument, column in (
+        ("file_column", options.file_column),
+        ("part_column", options.part_column),
+        *(("label_column", name) for name in options.label_columns),
+    ):
+        if column is None:
+            continue
+        other = named_for.setdefault(column, argument)
+        if argument == "label_column" and options.label_columns.count(column) > 1:
+            raise InputError(f"label_column is '{column}' more than once: name each column of labels once.")
+        if other != argument:
+            raise InputError(
+                f"{other} and {argument} are both '{column}', and a column holds files, labels or parts: name another "
+                "one for one of them."
+            )
 
 
 def is_on(cell: str) -> bool:
@@ -169,7 +204,7 @@ def _part(table: TableFile, taken: set[int]) -> int | None:
     named = [
         index
         for index in _named(table, PART_NAMES, taken)
-        if any(row[index].lower() in _PARTS for row in table.rows[:_LOOKED_AT])
+        if any(row[index].lower() in PART_CALLED for row in table.rows[:_LOOKED_AT])
     ]
     if len(named) > 1:
         raise InputError(
@@ -202,6 +237,17 @@ def _labels(table: TableFile, file: int, part: int | None, taken: set[int]) -> C
     )
 
 
+def _refuse_line_breaks(table: TableFile, columns: Sequence[int]) -> None:
+    """No name of a file or class goes over lines: two quotation marks too many would have taken rows in."""
+    for row, cells in enumerate(table.rows):
+        for index in columns:
+            if "\n" in cells[index] or "\r" in cells[index]:
+                raise InputError(
+                    f"{table.path}, {table.place(row)}, holds a line break in column '{table.columns[index]}': a "
+                    "quotation mark may stand where none belongs; take it out, or write the cell in one line."
+                )
+
+
 def _others_than_marks(table: TableFile, index: int) -> list[int]:
     """The rows in which a column holds something else than 0 or 1."""
     return [row for row, cells in enumerate(table.rows) if cells[index].lower() not in (*_TRUE, *_FALSE)]
@@ -216,11 +262,6 @@ def _refuse_other_than_marks(table: TableFile, index: int) -> None:
         )
 
 
-_PARTS = {
-    "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2, "testing": 2,
-}  # fmt: skip
-
-
 def part_of(table: TableFile, row: int, column: int) -> int:
     """The part that a row belongs to: 0 train, 1 validation, 2 test.
 
@@ -228,10 +269,10 @@ def part_of(table: TableFile, row: int, column: int) -> int:
         InputError: its cell names none.
     """
     cell = table.rows[row][column]
-    if cell.lower() not in _PARTS:
+    if cell.lower() not in PART_CALLED:
         holds = f"holds {cell!r}" if cell else "holds nothing"
         raise InputError(
             f"{table.path}, {table.place(row)}, {holds} in column '{table.columns[column]}'; expected train, "
             "validation or test."
         )
-    return _PARTS[cell.lower()]
+    return PART_CALLED[cell.lower()]

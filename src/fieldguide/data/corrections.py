@@ -1,7 +1,7 @@
 """Corrections of labels: a file that is only ever added to, and the data set as it says.
 
 A line says what one picture is, whatever folder it lies in. The last line of a picture counts, so that whoever thinks
-again adds another one, and nothing that was decided is ever lost. Pictures are not touched.
+again adds another one, and nothing that was decided is ever lost. Pictures are not touched, nor is a table of labels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from fieldguide.data.tables import one_line
 from fieldguide.errors import InputError, InputKeyError, PictureError
 from fieldguide.files import path_of
 from fieldguide.parallel import bounded_map
+
+_SHOWN = 3  # classes, in a message
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Corrections:
 
         Args:
             path: of the file.
-            data: the pictures, labelled by their folders.
+            data: the pictures, labelled by their folders or a table.
             decisions: names of pictures, as `data.name(row)` gives them, with the class of each: the one that it has
                 if that is right, another one, or None to leave the picture out.
 
@@ -87,7 +89,7 @@ class Corrections:
         lines = []
         for name, now in decisions.items():
             if name not in row_of:
-                raise InputKeyError(f"there is no picture {name!r} in {data.root}: name it as `data.name(row)` does.")
+                raise InputKeyError(f"there is no picture {name!r} in {data.source}: name it as `data.name(row)` does.")
             if now is not None and now not in data.class_names:
                 known = ", ".join(data.class_names)
                 raise InputKeyError(f"{name} is to be of class {now!r}, which there is not; expected one of {known}.")
@@ -116,7 +118,7 @@ class Corrections:
         """The data set with the labels that were decided; pictures that are left out are among its `skipped`.
 
         Args:
-            data: the pictures that the corrections are of, labelled by their folders.
+            data: the pictures that the corrections are of, labelled by their folders or a table.
 
         Raises:
             InputError: if a picture is missing or has changed since, a class is unknown, or a class or a given part
@@ -130,9 +132,10 @@ class Corrections:
             66 pictures in 2 classes (horses 32, humans 34)
         """
         if data.corrected is not None:
+            given = "from_directory" if data.table is None else "from_table"
             raise InputError(
                 f"the labels are corrected already, by {data.corrected.file}: apply {self.path} to what "
-                "Dataset.from_directory gives."
+                f"Dataset.{given} gives."
             )
         standing = self.standing
         row_of = {one_line(data.name(row)): row for row in range(len(data))}
@@ -152,21 +155,25 @@ class Corrections:
 
     def _refuse_unknown(self, line: Correction, data: Dataset, row_of: Mapping[str, int]) -> None:
         if line.file not in row_of:
+            named = "folder" if data.table is None else "table"
             raise InputError(
-                f"{self.path} is of other pictures: {line.file} is not in {data.root}. Name the folder that it was "
+                f"{self.path} is of other pictures: {line.file} is not in {data.source}. Name the {named} that it was "
                 "made for, or take the lines of pictures out that are gone."
             )
         label = data.class_names[data.labels[row_of[line.file]]]
         if one_line(label) != line.was:
             raise InputError(
-                f"{self.path} says that {line.file} was of class '{line.was}', and it is of '{label}': name the "
-                "pictures that the corrections were made for, or mend the line."
+                f"{self.path} says that {line.file} was of class '{line.was}', and it is of '{label}' in "
+                f"{data.source}: name the pictures that the corrections were made for, or mend the line."
             )
         if line.now is not None and line.now not in _label_of(data):
+            of_it, make = "folder", "make a folder with pictures of that class"
+            if data.table is not None:
+                of_it, make = "row", "add rows of that class"
             raise InputError(
-                f"{self.path} gives {line.file} the class '{line.now}', which {data.root} has no folder of "
+                f"{self.path} gives {line.file} the class '{line.now}', which {data.source} has no {of_it} of "
                 f"({', '.join(data.class_names[:8])}{', ...' if len(data.class_names) > 8 else ''}): mend the line, or "
-                "make a folder with pictures of that class."
+                f"{make}."
             )
 
     def _refuse_changed(self, rows: Mapping[int, Correction], data: Dataset) -> None:
@@ -179,22 +186,29 @@ class Corrections:
         for row, why in zip(rows, bounded_map(changed, rows), strict=True):
             if why:
                 raise InputError(
-                    f"{self.path} was made for other pictures: {data.name(row)} in {data.root} {why}. Look at it again "
-                    "with `fieldguide relabel`, or take its lines out."
+                    f"{self.path} was made for other pictures: {data.name(row)} in {data.source} {why}. Look at it "
+                    "again with `fieldguide relabel`, or take its lines out."
                 )
 
     def _refuse_losses(self, before: Dataset, after: Dataset) -> None:
         had, has = before.counts, after.counts
-        for name in before.class_names:
-            if had[name] and not has[name]:
-                raise InputError(
-                    f"{self.path} leaves no picture of class '{name}' in {before.root}: take lines of it out, or move "
-                    "the folder of that class away."
-                )
+        lost = [f"'{name}'" for name in before.class_names if had[name] and not has[name]]
+        if lost:
+            classes, that = ("class", "that class") if len(lost) == 1 else ("the classes", "those classes")
+            shown = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else "")
+            away = f"move the {'folder' if len(lost) == 1 else 'folders'} of {that} away"
+            if before.table is not None:
+                away = f"take the rows of {that} out of the table"
+            raise InputError(
+                f"{self.path} leaves no picture of {classes} {shown} in {before.source}: take lines of it out, or "
+                f"{away}."
+            )
         if before.given is not None and after.given is not None:
-            for part in np.setdiff1d(before.given, after.given):
+            parts = [PARTS[part] for part in np.setdiff1d(before.given, after.given)]
+            if parts:
+                named = f"{' and '.join(parts)} {'part' if len(parts) == 1 else 'parts'}"
                 raise InputError(
-                    f"{self.path} leaves no picture in the {PARTS[part]} part of {before.root}: take lines of it out."
+                    f"{self.path} leaves no picture in the {named} of {before.source}: take lines of it out."
                 )
 
 

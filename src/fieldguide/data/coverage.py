@@ -39,7 +39,7 @@ def _why(name: str, parts: Parts, dataset: Dataset, twins: Twins) -> str:
     """That nothing is measured of a class, and what led to it."""
     untold = f"'{name}' has no {parts.measured} picture, and no figure says how well it is recognised"
     if parts.shares is None:
-        return f"{untold}: the folder came without"
+        return f"{untold}: the {'folder came without' if dataset.table is None else 'table names none'}"
     rows = dataset.labels == dataset.class_names.index(name)
     files, different = int(rows.sum()), len(np.unique(twins.groups[rows]))
     alike = "copies or frames of one film"

@@ -10,31 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldguide.data.columns import TableOptions, columns_of
+from fieldguide.data.columns import Columns, TableOptions, columns_of
 from fieldguide.data.division import divided_by
 from fieldguide.data.named import PARTS as PARTS
-from fieldguide.data.named import TableSource, listing_of
+from fieldguide.data.named import TableSource
 from fieldguide.data.named import relative as relative
-from fieldguide.data.table_file import read_table_file
+from fieldguide.data.skipped import Skipped as Skipped
+from fieldguide.data.table_file import TableFile, read_table_file
+from fieldguide.data.table_labels import listing_of
 from fieldguide.errors import FileError, InputError
 from fieldguide.files import explained, identity, is_hidden, path_of, plain_reason, walk
 from fieldguide.place import are_of_runs, run_among
 from fieldguide.words import counted
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that is not among the pictures, and why.
-
-    Example:
-        >>> import fieldguide as fg
-        >>> store = fg.PixelStore.build(fg.Dataset.from_directory("photos"))
-        >>> [(skipped.path.name, skipped.reason) for skipped in store.dataset.skipped]
-        [('horse-truncated.jpg', 'truncated: the file ends before the picture is complete')]
-    """
-
-    path: Path
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +44,7 @@ class Corrected:
 class Dataset:
     """Labelled pictures, in folders or named by a table. Nothing is opened: what cannot be read shows when it is read.
 
-    Every file that is not hidden is either among `paths` or among `skipped`.
+    Every file that is not hidden is either among `paths` or among `skipped`, and so is every file that a table names.
 
     Example:
         >>> import fieldguide as fg
@@ -186,7 +173,21 @@ class Dataset:
             fewest_classes: how many there must be.
         """
         read = read_table_file(table)
-        found = listing_of(read, columns_of(read, options), options, fewest_classes)
+        return cls.from_rows(read, columns_of(read, options), options, fewest_classes=fewest_classes)
+
+    @classmethod
+    def from_rows(
+        cls, table: TableFile, columns: Columns, options: TableOptions, *, fewest_classes: int = 2
+    ) -> Dataset:
+        """The same of a table that was read already.
+
+        Args:
+            table: with a row for each picture.
+            columns: of it.
+            options: that they were found by.
+            fewest_classes: how many there must be.
+        """
+        found = listing_of(table, columns, options, fewest_classes)
         return cls(
             root=found.root,
             paths=found.paths,
@@ -206,8 +207,13 @@ class Dataset:
 
     @property
     def found(self) -> int:
-        """All files that were found: those among the pictures and those skipped."""
-        return len(self.paths) + len(self.skipped)
+        """All files that were found: those among the pictures and those skipped; not those that are missing."""
+        return len(self.paths) + len(self.skipped) - self.missing
+
+    @property
+    def missing(self) -> int:
+        """How many of those skipped a table names, and are not there."""
+        return sum(each.missing for each in self.skipped)
 
     @property
     def source(self) -> Path:
@@ -256,10 +262,10 @@ class Dataset:
             "root": str(self.root),
             "found": self.found,
             "read": len(self),
-            "skipped": len(self.skipped),
+            "skipped": len(self.skipped) - self.missing,
             "hidden": self.hidden,
             "classes": self.counts,
-            **({"table": self.table.to_dict()} if self.table else {}),
+            **({"missing": self.missing, "table": self.table.to_dict()} if self.table else {}),
         }
 
 

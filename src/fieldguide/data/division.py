@@ -1,18 +1,20 @@
-"""Whether folders are the parts of a set that comes divided, rather than classes."""
+"""What parts of a set are called, and whether folders are its parts rather than classes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from fieldguide.errors import InputError
 from fieldguide.files import explained, is_hidden
 from fieldguide.place import holds_runs, run_among
 
-_PART_OF_FOLDER = {
-    "train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2,
-}  # fmt: skip
+# What folders and cells of a table are called, in small letters -> 0 train, 1 validation, 2 test.
+PART_CALLED: Mapping[str, int] = MappingProxyType(
+    {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2, "testing": 2}
+)
 
 
 def divided_by(root: Path, folders: Sequence[str]) -> dict[str, int]:
@@ -25,7 +27,7 @@ def divided_by(root: Path, folders: Sequence[str]) -> dict[str, int]:
     Raises:
         InputError: some are, and it makes no sense.
     """
-    parts = {name: _PART_OF_FOLDER[name.lower()] for name in folders if name.lower() in _PART_OF_FOLDER}
+    parts = {name: PART_CALLED[name.lower()] for name in folders if name.lower() in PART_CALLED}
     if not any(_has_folders(root / name) for name in parts):
         return {}
     others = sorted(set(folders) - set(parts))

@@ -1,25 +1,22 @@
-"""The files that a table names: which are there, what each row says of them, and which files no row names."""
+"""The files that a table names: which are there, which rows name each, and which pictures no row names."""
 
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from fieldguide.data.columns import PICTURE_ENDINGS, Columns, TableOptions, is_on, part_of
+from fieldguide.data.columns import PICTURE_ENDINGS, Columns, TableOptions, is_on
 from fieldguide.data.table_file import TableFile
 from fieldguide.errors import InputError
 from fieldguide.files import explained, is_hidden, walk
 
 PARTS = ("train", "validation", "test")
-SEPARATORS = (";", "|")  # between the labels of one picture, where none is named
 TRIED_ENDINGS = (".jpg", ".jpeg", ".png")  # of names that have none
 NOT_NAMED = "the table does not name it"
-_SHOWN = 3  # in a message
+NOT_THERE = "no such file"  # with where the table names it
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,7 @@ class TableSource:
     rows: int
     repeated: tuple[str, ...] = ()  # files that several rows name and agree on, each with its lines
     contradicting: tuple[str, ...] = ()  # files that rows disagree on, each with what they say
+    unmarked: tuple[str, ...] = ()  # columns of 0 and 1 without a 1, of which no class is made
 
     def words(self) -> list[str]:
         """The arguments that name its pictures on a command line."""
@@ -50,19 +48,6 @@ class NamedFiles:
     left_out: tuple[tuple[Path, str], ...]  # named and not there, and there and not named; each with the reason
 
 
-@dataclass(frozen=True, eq=False)
-class Listing:
-    """What a table says, as a data set is made from it."""
-
-    root: Path
-    paths: tuple[Path, ...]
-    labels: np.ndarray  # int32 (n,)
-    class_names: tuple[str, ...]
-    given: np.ndarray | None  # int8 (n,)
-    left_out: tuple[tuple[Path, str], ...]
-    source: TableSource
-
-
 def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFiles:
     """The files that a table names.
 
@@ -74,7 +59,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
     Raises:
         InputError: a row names none, or no file is there.
     """
-    root = table.path.parent if folder is None else folder
+    root = _normal(table.path.parent if folder is None else folder)
     found: dict[Path, list[int]] = {}
     missing: dict[Path, str] = {}
     for row, cells in enumerate(table.rows):
@@ -85,7 +70,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
         if path is not None:
             found.setdefault(path, []).append(row)
         else:
-            reason = "a folder" if _path(root, name).is_dir() else "no such file"
+            reason = "a folder" if os.path.isdir(_path(root, name)) else NOT_THERE  # noqa: PTH112
             missing.setdefault(_path(root, name), f"{reason} ({table.place(row)} of the table)")
     if not found:
         first = next(iter(missing))
@@ -97,113 +82,21 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
     return NamedFiles(root, {path: tuple(rows) for path, rows in found.items()}, (*missing.items(), *unnamed))
 
 
-def several_labels(table: TableFile, columns: Columns, separator: str | None) -> bool:
-    """Whether rows of a table may carry several labels, or none: then each class is a question of its own.
-
-    Args:
-        table: with a row for each picture.
-        columns: where its labels are.
-        separator: that was named; None to see whether one of the usual ones is there.
-    """
-    if columns.marked:
-        return any(sum(is_on(cells[index]) for index in columns.labels) != 1 for cells in table.rows)
-    return separator is not None or separator_of(table, columns.labels[0]) is not None
-
-
-def separator_of(table: TableFile, column: int) -> str | None:
-    """The usual separator that stands between labels of one picture; None where none does."""
-    for separator in SEPARATORS:
-        if any(separator in cells[column] for cells in table.rows):
-            return separator
-    return None
-
-
-def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest_classes: int) -> Listing:
-    """A label for each file that the table names, the files in order of part, class and name.
+def source_of(
+    table: TableFile, columns: Columns, options: TableOptions, repeated: Sequence[str], contradicting: Sequence[str]
+) -> TableSource:
+    """What is said of the table that labels came from.
 
     Args:
         table: with a row for each picture.
         columns: of it.
         options: that it was read by.
-        fewest_classes: how many there must be.
-
-    Raises:
-        InputError: pictures carry several labels, there are too few classes, two differ by case only, no file
-            of a class is there, or none of any.
+        repeated: files that several rows name and agree on.
+        contradicting: files that rows disagree on.
     """
-    if several_labels(table, columns, options.separator):
-        raise InputError(
-            f"{table.path} gives pictures several labels, or none, where one each was expected: `fieldguide train` "
-            "takes it as it is, and fg.TaggedDataset.from_table reads it."
-        )
-    files = files_of(table, columns, options.folder)
-    label_of = [_label(table, columns, row) for row in range(len(table.rows))]
-    kept: list[tuple[int, str, Path]] = []
-    left_out, contradicting, repeated = [*files.left_out], [], []
-    for path, rows in files.rows.items():
-        name = relative(path, files.root)
-        labels = {label_of[row]: row for row in reversed(rows) if label_of[row]}
-        if len(labels) > 1:
-            said = ", ".join(f"'{label}' ({table.place(row)})" for label, row in sorted(labels.items(), key=_by_row))
-            contradicting.append(f"{name}: {said}")
-            left_out.append((path, f"two labels: {said}"))
-        elif not labels:
-            left_out.append((path, f"no label ({table.place(rows[0])} of the table)"))
-        elif len(parts := parts_of(table, columns, rows)) > 1:
-            contradicting.append(f"{name}: {said_parts(parts)}")
-            left_out.append((path, f"two parts: {said_parts(parts)}"))
-        else:
-            kept.append((next(iter(parts)), next(iter(labels)), path))
-            repeated += [again(table, name, rows)] if len(rows) > 1 else []
-    _refuse_lost(table, {label for _, label, _ in kept}, files, label_of)
-    class_names = _class_names(table, {label for _, label, _ in kept}, fewest_classes)
-    kept.sort(key=lambda each: (each[0], each[1], each[2].parts))
-    index = {name: label for label, name in enumerate(class_names)}
-    return Listing(
-        root=files.root,
-        paths=tuple(path for _, _, path in kept),
-        labels=np.array([index[label] for _, label, _ in kept], np.int32),
-        class_names=class_names,
-        given=None if columns.part is None else np.array([part for part, _, _ in kept], np.int8),
-        left_out=tuple(left_out),
-        source=TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting)),
-    )
-
-
-def parts_of(table: TableFile, columns: Columns, rows: Sequence[int]) -> dict[int, int]:
-    """part -> the first of these rows that names it; {0: row} where the table has no parts.
-
-    Raises:
-        InputError: a row names none.
-    """
-    if columns.part is None:
-        return {0: rows[0]}
-    return {part_of(table, row, columns.part): row for row in reversed(rows)}
-
-
-def said_parts(parts: Mapping[int, int]) -> str:
-    """The names of parts, in order."""
-    return " and ".join(PARTS[part] for part in sorted(parts))
-
-
-def again(table: TableFile, name: str, rows: Sequence[int]) -> str:
-    """A file that several rows name, with where they stand."""
-    return f"{name} ({table.counted}s {', '.join(str(table.lines[row]) for row in rows)})"
-
-
-def refuse_alike(table: TableFile, names: Iterable[str]) -> None:
-    """Sees to it that no two classes differ by case or spaces only.
-
-    Raises:
-        InputError: two do.
-    """
-    folded: dict[str, str] = {}
-    for name in sorted(names):
-        other = folded.setdefault(" ".join(unicodedata.normalize("NFC", name).split()).casefold(), name)
-        if other != name:
-            raise InputError(
-                f"the labels '{other}' and '{name}' in {table.path} differ only by case or spaces: write them alike."
-            )
+    marks = columns.labels if columns.marked else ()
+    unmarked = [table.columns[index] for index in marks if not any(is_on(cells[index]) for cells in table.rows)]
+    return TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting), tuple(unmarked))
 
 
 def relative(path: Path, root: Path) -> str:
@@ -214,36 +107,13 @@ def relative(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def _refuse_lost(table: TableFile, there: set[str], files: NamedFiles, label_of: Sequence[str]) -> None:
-    """Sees to it that no class is lost with its files; one that only disputed rows name is told with those."""
-    present = {label_of[row] for rows in files.rows.values() for row in rows}
-    if gone := sorted(set(label_of) - {""} - there - present):
-        shown = ", ".join(f"'{name}'" for name in gone[:_SHOWN])
-        more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
-        row = label_of.index(gone[0])
-        raise InputError(
-            f"none of the files of class {shown}{more} in {table.path} is there, such as that of {table.place(row)}: "
-            "put them there, or take the rows out."
-        )
-
-
-def _class_names(table: TableFile, there: set[str], fewest: int) -> tuple[str, ...]:
-    refuse_alike(table, there)
-    if len(there) < fewest:
-        only = f"one class only, '{min(there)}'" if there else "no label"
-        raise InputError(f"{table.path} has {only}: a classifier needs at least two; add rows of other pictures.")
-    return tuple(sorted(there))
-
-
-def _label(table: TableFile, columns: Columns, row: int) -> str:
-    cells = table.rows[row]
-    if columns.marked:
-        return next(table.columns[index] for index in columns.labels if is_on(cells[index]))
-    return unicodedata.normalize("NFC", cells[columns.labels[0]])
-
-
-def _by_row(item: tuple[str, int]) -> int:
-    return item[1]
+def _normal(folder: Path) -> Path:
+    """A folder by a path without `..`, from which the files in it can be told by name."""
+    normal = Path(os.path.normpath(folder))
+    with suppress(OSError):
+        if not normal.samefile(folder):  # beyond a link, `..` leads back to where that points
+            return Path(os.path.realpath(folder))
+    return normal
 
 
 def _path(root: Path, name: str) -> Path:

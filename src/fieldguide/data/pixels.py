@@ -17,6 +17,7 @@ from fieldguide.data.dataset import PARTS, Dataset
 from fieldguide.errors import FileError, InputError, PictureError
 from fieldguide.parallel import bounded_map
 from fieldguide.rows import RowStore
+from fieldguide.words import counted
 
 # What is known of a picture besides its pixels. The hash and the levels are of what the decoder kept for the target
 # size, and may differ a little between target sizes.
@@ -275,16 +276,22 @@ def _row(picture: decode.Picture) -> dict[str, np.ndarray]:
 def _refuse_losses(before: Dataset, after: Dataset, reasons: dict[int, str]) -> None:
     """A class or a given part of which nothing can be read is an error: it must not vanish quietly."""
 
-    def refuse(what: str, lost: np.ndarray) -> None:
-        row = int(lost[0])
+    def refuse(what: str, lost: np.ndarray, or_else: str) -> None:
+        row, files = int(lost[0]), "its file" if len(lost) == 1 else "its files"
         raise InputError(
-            f"no picture of {what} can be read ({len(lost):,} tried; {before.name(row)}: {reasons[row]}): replace its "
-            "files, or remove the folder."
+            f"no picture of {what} can be read ({len(lost):,} tried; {before.name(row)}: {reasons[row]}): replace "
+            f"{files}{or_else}."
         )
 
-    for label, name in enumerate(before.class_names):
-        if before.counts[name] and not after.counts[name]:
-            refuse(f"class '{name}'", np.flatnonzero(before.labels == label))
+    away = ", or remove the folder" if before.table is None else f", or take its rows out of {before.table.path.name}"
+
+    had, has = before.counts, after.counts
+    lost = [label for label, name in enumerate(before.class_names) if had[name] and not has[name]]
+    if lost:
+        more = f" (and of {counted(len(lost) - 1, 'more class', 'more classes')})" if len(lost) > 1 else ""
+        if len(before.class_names) == 1:  # of several labels each, or to be measured only: all there are
+            refuse(str(before.source), np.arange(len(before)), "")
+        refuse(f"class '{before.class_names[lost[0]]}'{more}", np.flatnonzero(before.labels == lost[0]), away)
     if before.given is not None and after.given is not None:
         for part in np.setdiff1d(before.given, after.given):
-            refuse(f"the {PARTS[part]} part", np.flatnonzero(before.given == part))
+            refuse(f"the {PARTS[part]} part", np.flatnonzero(before.given == part), away)

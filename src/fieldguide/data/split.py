@@ -90,6 +90,8 @@ def split(
     part_of = assign(dataset.labels, twins.groups, (1 - validation - test, validation, test), seed=seed)
     sizes = (f"{100 * test:.2g}% to measure", f"{100 * validation:.2g}% to choose" if validation else "")
     how = f"at random by class (seed {seed}), {', '.join(size for size in sizes if size)}; copies stay together"
+    if dataset.table is not None and dataset.given is not None:
+        how += "; the table says train for all"
     return replace(_parts(dataset, part_of, twins, seed, how), shares=(validation, test))
 
 
@@ -133,12 +135,12 @@ def _as_given(dataset: Dataset, twins: Twins, seed: int) -> Parts:
     present = set(np.unique(dataset.given).tolist())
     part_of = dataset.given.copy()
     measured = "test"
-    how = "as the folder came"
+    how = "as the folder came" if dataset.table is None else "as the table says"
     if present == {0, 1}:
         part_of[part_of == 1] = 2
         measured = "validation"
     if len(present) == 2:
-        how = f"as the folder came, and nothing is chosen on {measured}"
+        how += f", and nothing is chosen on {measured}"
     return _parts(dataset, part_of, twins, seed, how, measured)
 
 
@@ -147,10 +149,10 @@ def _parts(dataset: Dataset, part_of: np.ndarray, twins: Twins, seed: int, how: 
     counts = train.counts
     for name, count in counts.items():
         if count == 0:
-            missing = "add some to its train folder"
+            missing = "add some to its train folder" if dataset.table is None else "say train for some of its rows"
             if dataset.given is None:
                 missing = "all of them are copies of pictures of other classes; add pictures of its own"
-            raise InputError(f"class '{name}' has no picture to train on in {dataset.root}: {missing}.")
+            raise InputError(f"class '{name}' has no picture to train on in {dataset.source}: {missing}.")
     train = replace(train, skipped=dataset.skipped, hidden=dataset.hidden, corrected=dataset.corrected)
     leaks = _leaks(dataset, part_of, twins, ("train", "validation", measured))
     return Parts(train, validation, test, twins.groups[part_of == 0], seed, how, measured, leaks)
@@ -177,8 +179,12 @@ def refuse_untaught(dataset: Dataset) -> None:
     Raises:
         InputError: a class is in its validation or test part only; it is named, with its folder and what to do.
     """
-    if dataset.given is None:
+    if dataset.given is None or not len(dataset.given):
         return
+    if dataset.table is not None and 0 not in dataset.given:
+        raise InputError(
+            f"{dataset.source} says train for no picture: say it for some, or rename the column if it says no parts."
+        )
     taught = np.unique(dataset.labels[dataset.given == 0])
     untaught = np.setdiff1d(dataset.labels, taught)
     if not len(taught) or not len(untaught):
@@ -205,6 +211,7 @@ def _refuse_small_classes(dataset: Dataset) -> None:
     for name, count in dataset.counts.items():
         if count < FEWEST_PICTURES:
             raise InputError(
-                f"class '{name}' in {dataset.root} has {count} readable picture; at least {FEWEST_PICTURES} are "
-                "needed, and 50 are a sensible beginning: add pictures, or remove the folder."
+                f"class '{name}' in {dataset.source} has {count} readable picture; at least {FEWEST_PICTURES} are "
+                "needed, and 50 are a sensible beginning: add pictures, or "
+                f"{'remove the folder' if dataset.table is None else 'take its rows out'}."
             )

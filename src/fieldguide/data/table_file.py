@@ -6,6 +6,7 @@ import csv
 import importlib
 import importlib.util
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class TableFile:
     path: Path
     columns: tuple[str, ...]  # each name once
     rows: tuple[tuple[str, ...], ...]  # a cell for each column; empty where there is no value
-    lines: tuple[int, ...]  # where each row stands: the line of a text file, else the number of the row
+    lines: tuple[int, ...]  # where each row begins: the line of a text file, else the number of the row
 
     @property
     def counted(self) -> str:
@@ -51,7 +52,7 @@ def is_table(path: str | Path) -> bool:
         >>> is_table("labels.csv"), is_table("photos")
         (True, False)
     """
-    return Path(path).suffix.lower() in ENDINGS and not Path(path).is_dir()
+    return Path(path).suffix.lower() in ENDINGS and not os.path.isdir(path)  # noqa: PTH112 - False where it cannot be told
 
 
 def read_table_file(table: str | Path) -> TableFile:
@@ -97,11 +98,14 @@ def _text(path: Path, content: bytes) -> tuple[Sequence[str], list[list[str]], l
     first = text.lstrip("\r\n").partition("\n")[0]
     tabs = path.suffix.lower() in (".tsv", ".tab")
     found = [each for each in _DELIMITERS if each in first]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else found[0] if found else ",")
+    delimiter = "\t" if tabs else found[0] if found else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     rows, lines = [], []
+    after = 1  # the line at which the next row begins; a quoted cell may hold several
     try:
         for row in reader:
+            line, after = after, reader.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
             if not header:
@@ -109,13 +113,16 @@ def _text(path: Path, content: bytes) -> tuple[Sequence[str], list[list[str]], l
                 continue
             if len(row) != len(header):
                 raise InputError(
-                    f"{path}, line {reader.line_num}, has {len(row)} cells, and the header {len(header)}: mend the "
+                    f"{path}, line {line}, has {len(row)} cells, and the header {len(header)}: mend the "
                     "line; a cell that holds the separator stands in quotation marks."
                 )
             rows.append(row)
-            lines.append(reader.line_num)
+            lines.append(line)
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}, is no line of a table ({error}); {expected}.") from None
+        if reader.line_num > after or "end of data" in str(error):
+            what = "opens a quotation mark that is not closed in it, which would take in the lines after it"
+            raise InputError(f"{path}, line {after}, {what}: close it, or take it out.") from None
+        raise InputError(f"{path}, line {after}, is no line of a table ({error}); {expected}.") from None
     if not header:
         raise InputError(f"{path} is empty; {expected}.")
     return header, rows, lines

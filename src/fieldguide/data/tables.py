@@ -78,20 +78,27 @@ def rows_of(path: Path, columns: Sequence[str], what: str, *, torn: bool = False
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text in UTF-8; {expected}.") from None
     whole = text.endswith("\n")
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1  # at which the row begins that is being read
+    before: tuple[int, list[str]] | None = None
     try:
         header = next(reader, [])
         if header != list(columns):
             raise InputError(f"{path} begins with {_shortened(header)}; {expected}.")
-        before: tuple[int, list[str]] | None = None
+        line = reader.line_num + 1
         for row in reader:
             if before is not None:
                 yield _checked(path, before, columns)
-            before = (reader.line_num, row) if row else None
+            before = (line, row) if row else None
+            line = reader.line_num + 1
         if before is not None and (whole or not torn or len(before[1]) == len(columns)):
             yield _checked(path, before, columns)
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}, is no line of a table ({error}); {expected}.") from None
+        if torn and not whole and reader.line_num == line > 1:  # cut short within a quoted cell
+            if before is not None:
+                yield _checked(path, before, columns)
+            return
+        raise InputError(f"{path}, line {line}, is no line of a table ({error}); {expected}.") from None
 
 
 def _checked(path: Path, found: tuple[int, list[str]], columns: Sequence[str]) -> tuple[str, list[str]]:

@@ -31,7 +31,7 @@ def check_tags(data: TaggedDataset, store: PixelStore | None = None, twins: Twin
     twins = twins or find_twins(store)
     found = check(store, twins=twins)
     kept = [one for one in found.findings if one.kind not in _OF_CLASSES]
-    findings = [*_two_sets(data, twins), *kept, *_few(data)]
+    findings = [*_two_sets(data, twins), *_untaught(data), *kept, *_few(data), *_unlabelled(data)]
     findings.sort(key=lambda one: LEVELS.index(one.level))
     return replace(found, findings=tuple(findings), counts=data.counts)
 
@@ -47,6 +47,37 @@ def _two_sets(data: TaggedDataset, twins: Twins) -> Iterator[Finding]:
     if names:
         text = f"{counted(len(names), 'picture')} there more than once, with different labels: one must be wrong"
         yield Finding("two labels", "problem", text, tuple(names))
+
+
+def _untaught(data: TaggedDataset) -> Iterator[Finding]:
+    """Classes that no picture to learn from shows, as far as there are some to learn from."""
+    given = np.zeros(len(data), np.int8) if data.given is None else data.given
+    if not (given == 0).any():
+        return
+    without = ~data.labels[given == 0].any(axis=0)
+    unread = without & ~data.labels.any(axis=0)
+    if unread.any():
+        text = f"no readable picture shows {_names(data, unread)}: `train` refuses that"
+        yield Finding("untaught", "problem", text)
+    if (elsewhere := without & ~unread).any():
+        shown = _names(data, elsewhere)
+        text = f"no picture to learn from shows {shown}, in validation or test only: `train` refuses that"
+        names = [data.name(row) for row in np.flatnonzero(data.labels[:, elsewhere].any(axis=1)).tolist()]
+        yield Finding("untaught", "problem", text, tuple(names))
+
+
+def _names(data: TaggedDataset, which: np.ndarray) -> str:
+    """Classes by name, the first few of them."""
+    labels = np.flatnonzero(which)
+    shown = ", ".join(f"'{data.class_names[label]}'" for label in labels[:NAMED])
+    return shown + (f" and {len(labels) - NAMED:,} more" if len(labels) > NAMED else "")
+
+
+def _unlabelled(data: TaggedDataset) -> Iterator[Finding]:
+    """That pictures without a label count as such, and not as pictures of which nothing is known."""
+    if none := data.unlabelled:
+        text = f"{counted(none, 'picture')} without a label, each taken as one that shows none of the classes"
+        yield Finding("no label", "note", text)
 
 
 def _few(data: TaggedDataset) -> Iterator[Finding]:

@@ -98,11 +98,14 @@ def split_readable(
         raise InputError(
             f"validation is {validation} and test is {test}; expected shares from 0 to 1 that leave some to train on."
         )
-    _refuse_small_classes(data, twins.groups)
     measured, shares = "test", None
-    if data.given is not None and len(present := set(np.unique(data.given).tolist())) > 1:
-        if 0 not in present:
-            raise InputError(f"{data.table.path} has no row of part train: add some.")
+    present = set() if data.given is None else set(np.unique(data.given).tolist())
+    if present and 0 not in present:
+        raise InputError(
+            f"{data.table.path} says train for no picture: say it for some, or rename the column if it says no parts."
+        )
+    if len(present) > 1:
+        assert data.given is not None
         part_of, how = data.given.copy(), "as the table says"
         if present == {0, 1}:
             part_of[part_of == 1] = 2
@@ -110,15 +113,22 @@ def split_readable(
         if len(present) == 2:
             how += f", and nothing is chosen on {measured}"
     else:
+        _refuse_small_classes(data, twins.groups)
         shares = (validation, test)
         part_of = assign_tags(data.labels, twins.groups, (1 - validation - test, *shares), seed=seed)
         sizes = (f"{100 * test:.2g}% to measure", f"{100 * validation:.2g}% to choose" if validation else "")
         how = f"at random, rare labels first (seed {seed}), {', '.join(filter(None, sizes))}; copies stay together"
+        how += "; the table says train for all" if present else ""
     train, chooses, measures = (data.select(part_of == part) for part in range(len(PARTS)))
     if untaught := [name for name, count in train.counts.items() if not count]:
         raise InputError(
             f"no picture to train on shows '{untaught[0]}' in {data.table.path}: add rows of it to the train part, or "
             "take the label out."
+        )
+    if everywhere := [name for name, count in train.counts.items() if count == len(train)]:
+        raise InputError(
+            f"every picture to train on shows '{everywhere[0]}' in {data.table.path}: add rows that do not to the "
+            "train part, or take the label out."
         )
     train = replace(train, skipped=data.skipped)
     order = np.argsort(part_of, kind="stable")

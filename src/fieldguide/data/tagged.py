@@ -11,19 +11,12 @@ import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, columns_of, is_on
 from fieldguide.data.dataset import Dataset, Skipped, picked, relative
-from fieldguide.data.named import (
-    TableSource,
-    again,
-    files_of,
-    parts_of,
-    refuse_alike,
-    said_parts,
-    separator_of,
-    several_labels,
-)
-from fieldguide.data.table_file import TableFile, is_table, read_table_file
-from fieldguide.errors import InputError
+from fieldguide.data.named import TableSource, files_of, source_of
+from fieldguide.data.table_file import TableFile, read_table_file
+from fieldguide.data.table_labels import again, parts_of, refuse_alike, refuse_lost, said_parts, separator_of
+from fieldguide.errors import InputError, InputTypeError
 from fieldguide.files import path_of
+from fieldguide.words import shortened
 
 FEWEST_CLASSES = 2
 
@@ -84,6 +77,10 @@ class TaggedDataset:
             FileError: if the table cannot be read.
             InputError: as of `Dataset.from_table`; or there are fewer than two classes.
         """
+        if not isinstance(label_columns, str | list | tuple):
+            raise InputTypeError(
+                f"label_columns is {shortened(label_columns)}; expected the name of a column, or a list of several."
+            )
         options = TableOptions(
             folder=None if folder is None else path_of("folder", folder, "photos"),
             file_column=file_column,
@@ -105,21 +102,39 @@ class TaggedDataset:
             fewest_classes: how many there must be; 1 is enough to measure a classifier.
         """
         read = read_table_file(table)
-        return _tagged(read, columns_of(read, options), options, fewest_classes)
+        return cls.from_rows(read, columns_of(read, options), options, fewest_classes=fewest_classes)
+
+    @classmethod
+    def from_rows(
+        cls, table: TableFile, columns: Columns, options: TableOptions, *, fewest_classes: int = FEWEST_CLASSES
+    ) -> TaggedDataset:
+        """The same of a table that was read already.
+
+        Args:
+            table: with a row for each picture.
+            columns: of it.
+            options: that they were found by.
+            fewest_classes: how many there must be.
+        """
+        return _tagged(table, columns, options, fewest_classes)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
-        none = int((~self.labels.any(axis=1)).sum())
-        of_none = f", {none:,} of none" if none else ""
+        of_none = f", {self.unlabelled:,} of none" if self.unlabelled else ""
         return f"{len(self):,} pictures of {len(self.class_names)} classes ({counts}){of_none}"
 
     @property
     def counts(self) -> dict[str, int]:
         """How many pictures show each class, in the order of `class_names`."""
         return {name: int(n) for name, n in zip(self.class_names, self.labels.sum(axis=0), strict=True)}
+
+    @property
+    def unlabelled(self) -> int:
+        """How many pictures show none of the classes."""
+        return int((~self.labels.any(axis=1)).sum())
 
     @property
     def pictures(self) -> Dataset:
@@ -151,22 +166,6 @@ class TaggedDataset:
         return replace(self.select(rows), skipped=pictures.skipped)
 
 
-def carries_tags(source: str | Path, options: TableOptions) -> bool:
-    """Whether a source is a table whose pictures may carry several labels, or none.
-
-    Args:
-        source: a folder, or the path of a table.
-        options: what is said of the table.
-
-    Raises:
-        FieldguideError: it is a table that cannot be used.
-    """
-    if not is_table(source):
-        return False
-    read = read_table_file(source)
-    return several_labels(read, columns_of(read, options), options.separator)
-
-
 def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_classes: int) -> TaggedDataset:
     """The pictures and labels of a table whose columns are known."""
     files = files_of(table, columns, options.folder)
@@ -176,6 +175,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         if options.separator == "":
             raise InputError("separator is ''; expected what stands between labels, such as ';'.")
     said = [_labels(table, columns, row, separator) for row in range(len(table.rows))]
+    refuse_lost(table, files, said)
     left_out, contradicting, repeated = [*files.left_out], [], []
     kept: list[tuple[int, Path, set[str]]] = []
     for path, rows in files.rows.items():
@@ -198,7 +198,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         paths=tuple(path for _, path, _ in kept),
         labels=np.array([[name in labels for name in names] for _, _, labels in kept], bool),
         class_names=tuple(names),
-        table=TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting)),
+        table=source_of(table, columns, options, repeated, contradicting),
         skipped=tuple(Skipped(path, reason) for path, reason in left_out),
         given=None if columns.part is None else np.array([part for part, _, _ in kept], np.int8),
     )

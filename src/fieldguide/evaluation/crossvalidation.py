@@ -169,10 +169,11 @@ def refuse_what_cannot_be_folded(data: Dataset, folds: int, groups: np.ndarray |
     """
     present = [] if data.given is None else np.unique(data.given).tolist()
     if len(present) > 1:
+        one = f"name one of the parts, such as {data.root / PARTS[present[0]]}, or put all pictures of a class into one"
+        what = f"{one} folder" if data.table is None else "take out the column that says so, or name another one for it"
         raise InputError(
-            f"{data.root} comes divided into {' and '.join(PARTS[part] for part in present)}, and cross-validation "
-            f"divides the pictures itself: name one of the parts, such as {data.root / PARTS[present[0]]}, or put all "
-            "pictures of a class into one folder."
+            f"{data.source} comes divided into {' and '.join(PARTS[part] for part in present)}, and cross-validation "
+            f"divides the pictures itself: {what}."
         )
     counts = _different(data.labels, np.arange(len(data)) if groups is None else groups, len(data.class_names))
     fewest = int(counts.argmin())

@@ -202,12 +202,15 @@ def _items(ranked: list[Ranked], data: Dataset, run: Path) -> list[Item]:
     """The pictures that are still there; how many are gone is said."""
     label_of = {one_line(name): label for label, name in enumerate(data.class_names)}
     row_of = {one_line(data.name(row)): row for row in range(len(data))}
+    of_it, cure = "folder", "name the folder of its pictures with --pictures"
+    if data.table is not None:
+        of_it, cure = "row", "put the table back as it was, or train again"
     for one in ranked:
         for name in (one.label, one.suggested):
             if name not in label_of:
                 raise InputError(
-                    f"{run} was trained on other pictures: its suspects are of class '{name}', which {data.root} has "
-                    f"no folder of ({', '.join([*label_of][:8])}): name the folder of its pictures with --pictures."
+                    f"{run} was trained on other pictures: its suspects are of class '{name}', which {data.source} has "
+                    f"no {of_it} of ({', '.join([*label_of][:8])}): {cure}."
                 )
     items = [
         Item(row_of[one.file], label_of[one.label], label_of[one.suggested], *_shares(one))
@@ -216,11 +219,11 @@ def _items(ranked: list[Ranked], data: Dataset, run: Path) -> list[Item]:
     ]
     if not items:
         raise InputError(
-            f"{run} was trained on other pictures: none of its suspects is in {data.root}, such as {ranked[0].file}. "
-            "Name the folder of its pictures with --pictures."
+            f"{run} was trained on other pictures: none of its suspects is in {data.source}, such as {ranked[0].file}. "
+            f"{cure[0].upper()}{cure[1:]}."
         )
     if gone := len(ranked) - len(items):
-        console.warn(f"{are(gone, 'picture')} not in {data.root} any more, and left aside.")
+        console.warn(f"{are(gone, 'picture')} not in {data.source} any more, and left aside.")
     return items
 
 

@@ -170,12 +170,15 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     parts = run.parts
     skipped = findings.skipped if findings is not None else parts.train.skipped
     used = len(parts.train) + len(parts.validation) + len(parts.test)
-    found = findings.found if findings is not None else used + len(skipped)
+    missing = sum(each.missing for each in skipped)
+    found = findings.found if findings is not None else used + len(skipped) - missing
+    absent = f", {missing:,} missing" if missing else ""
     hidden = f" Hidden files left aside: {findings.hidden:,}." if findings is not None and findings.hidden else ""
     mended = parts.train.corrected
     labels = f" Labels as in {name(mended.file)}: {mended}." if mended is not None else ""
     body = (
-        f"<p>{counted(found, 'file')} found, {used:,} read as pictures, {len(skipped):,} skipped.{hidden}{labels} "
+        f"<p>{counted(found, 'file')} found, {used:,} read as pictures, {len(skipped) - missing:,} skipped{absent}."
+        f"{hidden}{labels} "
         f"Divided {escape(parts.how)}.</p>" + _counts(run)
     )
     if findings is not None:

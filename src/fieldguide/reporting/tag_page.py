@@ -260,8 +260,7 @@ def _data(run: TagRun, findings: Findings) -> str:
     rows.append(f'<tr><th scope="row">all pictures</th>{totals}<td></td></tr>')
     head = f'<thead><tr><th scope="col">class</th>{titles}<th scope="col">share of train</th></tr></thead>'
     body = (
-        f"<p>{counted(findings.found, 'file')} found, {findings.read:,} read as pictures, {len(findings.skipped):,} "
-        f"skipped. Labels as in {name(parts.train.table.path)}. Divided {escape(parts.how)}.</p>"
+        f"<p>{findings.tally}. Labels as in {name(parts.train.table.path)}. Divided {escape(parts.how)}.</p>"
         + scrolling("Pictures of each class", f"<table>{head}<tbody>{''.join(rows)}</tbody></table>")
     )
     for one in findings.findings:

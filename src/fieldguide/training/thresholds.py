@@ -54,7 +54,7 @@ def thresholds_for(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Thresh
         always = 2 * count / (len(shown) + count) if count else 0.0
         why = ""
         if count < FEWEST_SHOWN:
-            why = f"{count} held-out pictures show it, too few to choose one by"
+            why = f"{counted(int(count), 'held-out picture shows', 'held-out pictures show')} it, too few to choose one by"
         elif f1 < always + ABOVE_ALWAYS:
             why = "it is told hardly better than by naming it for every picture"
         own = Threshold(value, True, f1, "")
