@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from fieldguide.words import counted
+
 FEWEST_SHOWN = 10  # held-out pictures that show a class; of fewer, the best threshold is mostly chance
 ABOVE_ALWAYS = 0.02  # by which F1 must beat that of naming the class for every picture
 USUAL = 0.5  # where nothing can be told
@@ -54,7 +56,8 @@ def thresholds_for(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Thresh
         always = 2 * count / (len(shown) + count) if count else 0.0
         why = ""
         if count < FEWEST_SHOWN:
-            why = f"{counted(int(count), 'held-out picture shows', 'held-out pictures show')} it, too few to choose one by"
+            shows = counted(count, "held-out picture shows", "held-out pictures show")
+            why = f"{shows} it, too few to choose one by"
         elif f1 < always + ABOVE_ALWAYS:
             why = "it is told hardly better than by naming it for every picture"
         own = Threshold(value, True, f1, "")
