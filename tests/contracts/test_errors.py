@@ -131,6 +131,22 @@ def nothing_to_train_on(place: Place) -> list[str]:
     return ["train", "divided"]
 
 
+def a_quotation_mark_left_open(place: Place) -> list[str]:
+    (place.root / "labels.csv").write_text('file,label\nphotos/cats/0.jpg,"cat\nphotos/dogs/0.jpg,dog\n')
+    return ["train", "labels.csv"]
+
+
+def only_test_rows(place: Place) -> list[str]:
+    rows = [f"photos/{kind}/{number}.jpg,{kind},test" for kind in ("cats", "dogs") for number in range(3)]
+    (place.root / "labels.csv").write_text("\n".join(["file,label,split", *rows]) + "\n")
+    return ["train", "labels.csv"]
+
+
+def a_class_of_tags_that_is_not_there(place: Place) -> list[str]:
+    (place.root / "tags.csv").write_text("file,tags\nphotos/cats/0.jpg,cat;pet\nlost.jpg,owl\n")
+    return ["check", "tags.csv"]
+
+
 def corrections_of_others(place: Place) -> list[str]:
     from fieldguide.data.corrections import Corrections
     from fieldguide.data.dataset import Dataset
@@ -304,6 +320,13 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     (parts_and_classes, r"mixed holds both parts \(train\) and other folders \(cats\): move the others away"),
     (the_same_part_twice, r"twice holds the same part twice \(train, val, valid\): merge them"),
     (nothing_to_train_on, r"class 'dogs' is in test only \(divided/test/dogs\): .* into divided/train/dogs, or move"),
+    (a_quotation_mark_left_open, r"labels\.csv, line 2, opens a quotation mark that is not closed in it"),
+    (only_test_rows, r"labels\.csv says train for no picture: say it for some, or rename the column"),
+    (
+        a_class_of_tags_that_is_not_there,
+        r"none of the files of class 'owl' in tags\.csv is there, such as that of line 3",
+    ),
+    (lambda place: ["check", "p" * 300 + ".csv"], r"p{300}\.csv: the name is too long"),
     (corrections_of_others, r"c\.csv was made for other pictures: cats/0\.jpg in photos is another picture now\. Look"),
     (corrections_of_another_kind, r"diary\.csv begins with 'dear diary'; expected corrections, which"),
     (lambda place: ["train", "photos", "--corrections", "lost.csv"], r"cannot read lost\.csv: it does not exist"),
