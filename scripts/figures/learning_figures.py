@@ -111,7 +111,7 @@ def from_scratch(rows: Sequence[Row]) -> str:
     lines = [
         [
             FROM_SCRATCH[row["row"]] + (f", seed {row['seed']}" if row["row"] in SEEDED else ""),
-            f"{float(row['seconds']):,.0f}",
+            f"{float(row['seconds']):,.0f}" if row["seconds"] else "",
             f"{100 * float(row['train_accuracy']):.1f}%" if row["train_accuracy"] else "",
             f"{100 * float(row['accuracy']):.1f}% ({100 * float(row['low']):.1f}-{100 * float(row['high']):.1f}%)",
             f"{int(row['pictures']):,}",
