@@ -47,13 +47,14 @@ class Task:
     shots: int | None = None  # pictures of each class to learn from; None for all
     words: tuple[str, ...] = ()  # for fieldguide
     epochs: int = 4  # for fastai: of the whole network, after one of the head
+    batch_size: int = 32  # for fastai: fewer where an epoch would be a step or two
 
 
 TASKS = {
     "trashnet": Task("trashnet", words=("--recipe", "features", "--target-size", "320", "427")),
     "caltech_50": Task("caltech_50", words=("--recipe", "features")),
-    "cats_vs_dogs_20": Task("cats_vs_dogs", shots=20, epochs=10),
-    "cats_vs_dogs_50": Task("cats_vs_dogs", shots=50, epochs=10),
+    "cats_vs_dogs_20": Task("cats_vs_dogs", shots=20, epochs=10, batch_size=8),
+    "cats_vs_dogs_50": Task("cats_vs_dogs", shots=50, epochs=10, batch_size=16),
     "cats_vs_dogs_200": Task("cats_vs_dogs", shots=200, epochs=5),
 }
 
@@ -126,7 +127,7 @@ def run(task: Task, seed: int, contender: str, work: Path, options: argparse.Nam
     else:
         script = [options.peers_python, str(HERE / "peers" / "fastai_lite0.py"), data, str(options.wheel.resolve())]
         command = [*script, "--output", str(output), "--seed", str(seed), "--measure-at-end"]
-        told = ["--epochs", str(task.epochs)]
+        told = ["--epochs", str(task.epochs), "--batch-size", str(task.batch_size)]
     cost = measure.run([*command, *told], log=work / f"{contender}.log", environment=environment)
     if cost.returncode:
         raise SystemExit(measure.tail(work / f"{contender}.log"))
