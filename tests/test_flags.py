@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from fieldguide.augmentation.presets import preset_called
 from fieldguide.comparison.plan import USUAL_DROPOUT, USUAL_EPOCHS, USUAL_FAMILY, USUAL_SIDE
 from fieldguide.flags import add_compare, add_rate, add_train, wished
 from fieldguide.model.nets import Net
@@ -42,6 +43,10 @@ def test_train_says_what_its_recipe_has() -> None:
     }.items():  # fmt: skip
         assert re.split("[;:] on a backbone", usual(told[flag]))[0] == str(value), flag
     backbone = Recipe()
+    smoothing = usual(told["--label-smoothing"]).partition("; on a backbone ")[2]
+    assert float(smoothing) == backbone.label_smoothing
+    assert backbone.augment == preset_called(usual(told["--augment"]).rpartition(" ")[2]).settings
+    assert backbone.pooling in usual(told["--pooling"]) and backbone.class_weights is None
     of_backbones = {
         "--rate": f"{backbone.head_rate:g}",
         "--epochs": backbone.head_epochs,

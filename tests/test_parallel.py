@@ -38,6 +38,26 @@ def test_matrices_are_multiplied_by_half_of_the_processors_and_afterwards_by_as_
         assert used() == before
 
 
+def test_threads_are_never_more_than_before_and_as_before_once_the_last_block_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def used() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    monkeypatch.setattr("fieldguide.parallel.thread_count", lambda: 16)
+    with threadpool_limits(limits=1, user_api="blas"), sparing_threads():
+        assert used() == {1}
+    monkeypatch.setattr("fieldguide.parallel.thread_count", lambda: 2)
+    with threadpool_limits(limits=2, user_api="blas"):
+        first, second = sparing_threads(), sparing_threads()  # of two threads, which overlap
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert used() == {1}
+        second.__exit__(None, None, None)
+        assert used() == {2}
+
+
 def test_results_come_in_the_order_of_the_items() -> None:
     def slow_at_first(number: int) -> int:
         time.sleep(0.02 / (number + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from model_files import with_note
 from pictures import put
 
 from fieldguide.cli import main
+from fieldguide.data.tag_check import check_tags
 from fieldguide.data.tag_split import split_tags
 from fieldguide.data.tagged import TaggedDataset
 from fieldguide.errors import InputError, InputTypeError, ModelError
@@ -232,6 +234,48 @@ def test_a_validation_picture_that_stands_in_train_chooses_nothing_and_none_meas
     why = "every one of the 6 test pictures stands in another part too; add pictures that stand in no other part"
     assert f"not measured: {why}" in " ".join(str(outcome).split())
     assert why in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_most_of_validation_leaks_the_training_pictures_choose_out_of_fold(tmp_path: Path) -> None:
+    rows = []
+    for number in range(30):
+        put(tmp_path / f"{number}.jpg", number - 20 if 20 <= number < 25 else number)
+        part = "train" if number < 20 else "val" if number < 27 else "test"
+        rows.append((f"{number}.jpg", ("a;b", "a", "b", "")[number % 4], part))
+    with (tmp_path / "tags.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "tags", "part"), *rows])
+    folds, how = tag_folds(split_tags(TaggedDataset.from_table(tmp_path / "tags.csv")), folds=5, seed=0)
+    assert len(folds) == 5 and sorted(np.concatenate([fold.held for fold in folds]).tolist()) == list(range(20))
+    assert how.endswith("training pictures was held out, since most of the validation part stands in train too")
+
+
+def test_where_no_measured_picture_shows_a_class_nothing_is_claimed(tmp_path: Path) -> None:
+    rows = []
+    for number in range(30):
+        put(tmp_path / f"{number}.jpg", number)
+        rows.append((f"{number}.jpg", *((("a;b", "a", "b", "")[number % 4], "train") if number < 24 else ("", "test"))))
+    with (tmp_path / "tags.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "tags", "part"), *rows])
+    outcome = run_tag_job(tmp_path / "tags.csv", folder=tmp_path / "run")
+    assert outcome.verdict == "Nothing can be told: none of the 6 unseen pictures shows any of the classes."
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "None of the 6 pictures that measure shows any of the classes" in page
+    assert not re.search(r"\bnan\b", re.sub(r"<[^>]*>", " ", page))
+
+
+def test_a_class_that_every_picture_shows_is_found_by_check(tmp_path: Path) -> None:
+    with (tmp_path / "tags.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(("file", "tags", "note"))
+        for number in range(12):
+            put(tmp_path / f"{number}.jpg", number)
+            writer.writerow((f"{number}.jpg", "a;b" if number % 2 else "a", "two\nlines" if number == 3 else ""))
+    data = TaggedDataset.from_table(tmp_path / "tags.csv", label_columns="tags")
+    found = {one.kind: one for one in check_tags(data).findings}
+    assert found["untaught"].text == "every picture to learn from shows 'a': `train` refuses that"
+    assert found["lines in a cell"].paths == ("line 5, column 'note'",)
+    with pytest.raises(InputError, match="0 readable pictures do not show 'a'"):
+        split_tags(data)
 
 
 def test_each_class_is_a_regression_of_its_own() -> None:

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ended_tidily(ended):
             code = _run(options)
             sys.stdout.flush()  # here, where what goes wrong with it is handled
-        return code
+        return TERMINATED if ended else code
     except FieldguideError as error:
         _show_trace(options)
         print(f"fieldguide: {console.shown(str(error))}", file=sys.stderr)

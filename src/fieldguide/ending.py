@@ -30,4 +30,4 @@ def ended_tidily(ended: list[int]) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: one that is not Python's

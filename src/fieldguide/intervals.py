@@ -74,7 +74,7 @@ def wilson(successes: float, n: float) -> Estimate:
     return Estimate(share, max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach)), round(n))
 
 
-def mean_of_shares(shares: np.ndarray, counts: np.ndarray) -> Estimate:
+def mean_of_shares(shares: np.ndarray, counts: np.ndarray, *, different: int | None = None) -> Estimate:
     """The mean of several shares, each counting alike, with Wilson's interval for the effective number of pictures.
 
     Simulated with 2 to 50 classes of 5 to 1,000 pictures it covers the truth in 90% to 100% of cases, where a
@@ -83,6 +83,7 @@ def mean_of_shares(shares: np.ndarray, counts: np.ndarray) -> Estimate:
     Args:
         shares: float (k,), 0..1.
         counts: (k,), pictures that each rests on, all above 0.
+        different: pictures that they rest on together, where one may count in several.
 
     Source:
         L. Kish (1965), "Survey Sampling", for the effective number.
@@ -93,6 +94,8 @@ def mean_of_shares(shares: np.ndarray, counts: np.ndarray) -> Estimate:
     variance = (shares * (1 - shares) / counts).sum() / len(counts) ** 2
     if variance > 0:  # a rare class that is hard costs more still
         effective = min(effective, mean * (1 - mean) / variance)
+    if different is not None:
+        effective = min(effective, different)
     known = wilson(mean * effective, effective)
     return Estimate(mean, known.low, known.high, round(counts.sum()))
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,13 +28,36 @@ def thread_count() -> int:
     return max(1, min(found, int(asked)) if asked.isdecimal() else found)
 
 
-@functools.cache
-def _matrix_threads() -> ThreadpoolController:
-    """The threads of the libraries that multiply matrices for NumPy and SciPy."""
-    import scipy.optimize  # noqa: F401 - which brings a library of its own
-    from threadpoolctl import ThreadpoolController
+class _MatrixThreads:
+    """The threads of the libraries that multiply matrices for NumPy and SciPy, fewer while some block needs no more."""
 
-    return ThreadpoolController()
+    def __init__(self) -> None:
+        import scipy.optimize  # noqa: F401 - which brings a library of its own
+        from threadpoolctl import ThreadpoolController
+
+        self._libraries = ThreadpoolController().select(user_api="blas")
+        self._lock, self._blocks, self._limit = threading.Lock(), 0, ExitStack()
+
+    def fewer(self) -> None:
+        """Half of the processors at the most, until the last block has ended."""
+        with self._lock:
+            self._blocks += 1
+            if self._blocks == 1:
+                used = (library["num_threads"] for library in self._libraries.info())
+                most = min(max(1, thread_count() // 2), *used, thread_count())
+                self._limit.enter_context(self._libraries.limit(limits=most))
+
+    def as_before(self) -> None:
+        """As many as there were, where no other block is left."""
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                self._limit.close()
+
+
+@functools.cache
+def _matrix_threads() -> _MatrixThreads:
+    return _MatrixThreads()
 
 
 @contextmanager
@@ -49,8 +70,12 @@ def sparing_threads() -> Iterator[None]:
     for six, and on 1,200 photos of fifty 7.1 s and 9.9 s; beside other work the difference is far larger. With more
     processors it was not measured.
     """
-    with _matrix_threads().limit(limits=max(1, thread_count() // 2), user_api="blas"):
+    threads = _matrix_threads()
+    threads.fewer()
+    try:
         yield
+    finally:
+        threads.as_before()
 
 
 def bounded_map(

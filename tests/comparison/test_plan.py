@@ -80,6 +80,15 @@ def test_recipes_take_the_cures_from_the_recipe(parts: Parts) -> None:
     assert (plain.net.dropout, plain.net.block_dropout, plain.augment) == (0, 0, None)
 
 
+def test_recipes_look_at_mirror_images_where_they_are_flipped_to_learn_from(parts: Parts, store: PixelStore) -> None:
+    recipe = recipe_for("recipes", store, Wishes(), seed=0)
+    found = {each.point: each.recipe for each in plan("recipes", parts, recipe, 1)}
+    mirrored = {point: each.net.mirrored for point, each in found.items() if isinstance(each, ScratchRecipe)}
+    assert mirrored == {"plain": False, "augmentation": True, "dropout": False, "both": True}
+    asked = recipe_for("recipes", store, Wishes("scratch", mirrored=False), seed=0)
+    assert not any(each.recipe.net.mirrored for each in plan("recipes", parts, asked, 1))  # type: ignore[union-attr]
+
+
 def test_smaller_parts_take_as_many_steps_as_all_pictures(parts: Parts) -> None:
     planned = plan("data_size", parts, SCRATCH.with_(epochs=30), 2)
     sizes = [len(each.rows) for each in planned[:6]]

@@ -243,6 +243,7 @@ def test_names_are_seen_from_the_root_however_that_was_written(place: Path, monk
     files(place, "elsewhere/a.jpg", "elsewhere/b.jpg", "elsewhere/c.jpg", "elsewhere/d.jpg")
     data = Dataset.from_table(path, folder=place / "link" / "..")
     assert data.paths[0] == (place / "elsewhere" / "a.jpg").resolve() and names(data)[0] == "a.jpg"
+    assert [entry.path for entry in data.skipped] == [(place / "elsewhere" / "deep" / "y.jpg").resolve()]
 
 
 # ------------------------------------------------------------------ kinds of tables

@@ -21,7 +21,11 @@ def written(place: Path, text: str) -> Path:
     [
         ('a.jpg,cat\nb.jpg,"dog\nc.jpg,cat\nd.jpg,dog\n', "line 3, opens a quotation mark that is not closed"),
         ('a.jpg,cat\nb.jpg,"dog', "line 3, opens a quotation mark that is not closed"),
-        ('a.jpg,cat\nb.jpg,"dog\nc.jpg,"cat"\nd.jpg,dog\n', "line 3, opens a quotation mark that is not closed"),
+        ('a.jpg,cat\nb.jpg,"dog\nc.jpg,"cat"\nd.jpg,dog\n', "line 3, holds a cell in quotation marks that goes on to"),
+        (
+            'a.jpg,"two\nlines"z\nb.jpg,dog\n',
+            "line 2, holds a cell in quotation marks that goes on to line 3, with more",
+        ),
         ('a.jpg,"cat"s\nb.jpg,dog\n', "line 2, is no line of a table"),
         ('a.jpg,cat,"x\ny",z\nb.jpg,dog\n', "line 2, has 4 cells"),
     ],

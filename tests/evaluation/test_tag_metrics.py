@@ -109,6 +109,15 @@ def test_intervals_cover_widen_with_copies_and_are_drawn_alike() -> None:
     assert width(grouped) == pytest.approx(width(one), rel=0.25)
 
 
+@pytest.mark.parametrize("classes", [1, 5, 20])
+def test_labels_that_come_together_are_no_more_pictures(classes: int) -> None:
+    truth = np.zeros((60, classes), bool)
+    truth[:30] = True
+    names = [str(place) for place in range(60)]
+    score = tag_score(truth * 0.8 + 0.1, truth, names[:classes], names, thresholds=[0.5] * classes)
+    assert score.mean_average_precision.low == pytest.approx(wilson(30, 30).low)
+
+
 @pytest.mark.parametrize("copies", [1, 8])
 def test_a_perfect_ranking_of_few_is_no_proof(copies: int) -> None:
     truth = np.zeros((800, 2), bool)

@@ -166,7 +166,7 @@ def test_a_network_says_what_it_is() -> None:
         "; grey pictures; batch norm; pooling: average; dropout 0.5; block dropout 0.1; L2 penalty 0.0001"
     )
     assert "no batch norm" in str(Net(batch_norm=False))
-    assert str(Net(mirrored=True)).endswith("; each picture is seen as it is and mirrored")
+    assert str(Net(mirrored=True)).endswith("; two such passes for each picture, as it is and mirrored")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -104,6 +104,17 @@ def test_every_change_of_the_pictures_is_named(photos: Path, change: Callable[[P
         refuse_changes(Path("runs/x"), before, began(photos))
 
 
+def test_whether_mirror_images_are_looked_at_changes_no_weight(small_store: PixelStore) -> None:
+    rows = np.arange(len(small_store))
+    watched = Watched(rows[:20], rows[:5], rows[20:], False, "in this order")
+    before, now = (
+        json.loads(json.dumps(origin(small_store, watched, recipe, "float32")))
+        for recipe in (RECIPE, RECIPE.with_(net=replace(RECIPE.net, mirrored=True)))
+    )
+    refuse_changes(None, before, now)
+    refuse_changes(None, now, before)
+
+
 def test_files_may_be_renamed_as_long_as_their_order_stays(photos: Path) -> None:
     before = began(photos)
     for folder, stem, name in (("train/humans", "5", "8"), ("test/horses", "0", "00"), ("validation/humans", "2", "x")):

@@ -269,6 +269,8 @@ def test_where_pictures_are_flipped_to_learn_from_they_are_answered_both_ways(
 ) -> None:
     recipe = scratch(store, wishes)
     assert recipe.net.mirrored == mirrored
+    reason = f"as asked for: {', '.join(f'no {name}' if wishes.mirrored is False else name for name in wishes.asked())}"
+    assert not wishes.asked() or recipe.reasons[-1] == reason
     asked = Wishes.of(recipe, store.dataset.counts).words()
     assert [word for word in asked if "mirrored" in word] == words  # what is not said comes by itself
 

@@ -15,7 +15,7 @@ from fieldguide.data.pixels import PixelStore
 from fieldguide.data.split import Parts
 from fieldguide.errors import InputError
 from fieldguide.model.head import units_for
-from fieldguide.model.nets import SIZES
+from fieldguide.model.nets import SIZES, Net
 from fieldguide.training.checkpoint import plain
 from fieldguide.training.flag_names import flag
 from fieldguide.training.recipe import Recipe
@@ -222,14 +222,19 @@ def _recipes(recipe: ScratchRecipe) -> list[tuple[str, float, ScratchRecipe]]:
     if not (recipe.net.dropout or recipe.net.block_dropout):
         recipe = recipe.with_(net=replace(recipe.net, dropout=USUAL_DROPOUT))
     dropped, whole = recipe.net, replace(recipe.net, dropout=0.0, block_dropout=0.0)
-    plain = recipe.with_(net=whole, augment=None, mixing=Mixing(), margin=1.0, growth=(), reasons=())
-    varied = plain.with_(augment=augment, mixing=recipe.mixing, margin=margin, growth=recipe.growth)
+    plain = recipe.with_(mixing=Mixing(), margin=1.0, growth=(), reasons=()).with_(augment=None)
+    varied = recipe.with_(augment=augment, margin=margin, reasons=())
     return [
-        ("plain", 0.0, plain),
-        ("augmentation", 0.0, varied),
-        ("dropout", 0.0, plain.with_(net=dropped)),
-        ("both", 0.0, varied.with_(net=dropped)),
+        ("plain", 0.0, _with_dropout_of(whole, plain)),
+        ("augmentation", 0.0, _with_dropout_of(whole, varied)),
+        ("dropout", 0.0, _with_dropout_of(dropped, plain)),
+        ("both", 0.0, _with_dropout_of(dropped, varied)),
     ]
+
+
+def _with_dropout_of(net: Net, recipe: ScratchRecipe) -> ScratchRecipe:
+    """The recipe with so much dropout, and its own answer to whether mirror images are looked at."""
+    return recipe.with_(net=replace(net, mirrored=recipe.net.mirrored))
 
 
 def _sizes(parts: Parts, recipe: Recipe | ScratchRecipe, seeds: int) -> list[Planned]:

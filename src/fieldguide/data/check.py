@@ -198,6 +198,10 @@ def _rows(table: TableSource | None) -> Iterator[Finding]:
     if count := len(table.repeated):
         text = f"{counted(count, 'file')} named by several rows of {table.path.name}, and taken once"
         yield _finding("rows repeated", "note", text, [*table.repeated])
+    if count := len(table.spread):
+        text = f"{counted(count, 'cell')} of {table.path.name} {'goes' if count == 1 else 'go'} over several lines"
+        why = "where a quotation mark too many stands, rows were taken in"
+        yield _finding("lines in a cell", "warning", f"{text}: {why}", [*table.spread])
     if count := len(table.unmarked):
         shown = ", ".join(f"'{name}'" for name in table.unmarked[:NAMED_COLUMNS])
         more = f" and {count - NAMED_COLUMNS:,} more" if count > NAMED_COLUMNS else ""

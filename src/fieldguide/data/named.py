@@ -29,6 +29,7 @@ class TableSource:
     repeated: tuple[str, ...] = ()  # files that several rows name and agree on, each with its lines
     contradicting: tuple[str, ...] = ()  # files that rows disagree on, each with what they say
     unmarked: tuple[str, ...] = ()  # columns of 0 and 1 without a 1, of which no class is made
+    spread: tuple[str, ...] = ()  # cells that go over several lines, by line and column
 
     def words(self) -> list[str]:
         """The arguments that name its pictures on a command line."""
@@ -78,7 +79,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
             f"none of the {len(missing):,} files that {table.path} names is there, such as {first}: name the folder "
             "that its names are relative to with folder= (--pictures)."
         )
-    unnamed = [(path, NOT_NAMED) for path in _unnamed(found, table.path, folder)]
+    unnamed = [(path, NOT_NAMED) for path in _unnamed(found, None if folder is None else root)]
     return NamedFiles(root, {path: tuple(rows) for path, rows in found.items()}, (*missing.items(), *unnamed))
 
 
@@ -96,7 +97,21 @@ def source_of(
     """
     marks = columns.labels if columns.marked else ()
     unmarked = [table.columns[index] for index in marks if not any(is_on(cells[index]) for cells in table.rows)]
-    return TableSource(table.path, options, len(table.rows), tuple(repeated), tuple(contradicting), tuple(unmarked))
+    spread = [
+        f"{table.place(row)}, column '{table.columns[index]}'"
+        for row, cells in enumerate(table.rows)
+        for index, cell in enumerate(cells)
+        if table.counted == "line" and ("\n" in cell or "\r" in cell)
+    ]
+    return TableSource(
+        path=table.path,
+        options=options,
+        rows=len(table.rows),
+        repeated=tuple(repeated),
+        contradicting=tuple(contradicting),
+        unmarked=tuple(unmarked),
+        spread=tuple(spread),
+    )
 
 
 def relative(path: Path, root: Path) -> str:
@@ -134,7 +149,7 @@ def _found(root: Path, name: str) -> Path | None:
     return None
 
 
-def _unnamed(named: Mapping[Path, object], table: Path, folder: Path | None) -> list[Path]:
+def _unnamed(named: Mapping[Path, object], folder: Path | None) -> list[Path]:
     """Picture files, by their endings, that the table does not name: below the folder that was said to be that of the
     pictures, or else in the same folders as those that it names."""
     if folder is not None:

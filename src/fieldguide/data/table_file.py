@@ -119,9 +119,12 @@ def _text(path: Path, content: bytes) -> tuple[Sequence[str], list[list[str]], l
             rows.append(row)
             lines.append(line)
     except csv.Error as error:
-        if reader.line_num > after or "end of data" in str(error):
+        if "end of data" in str(error):
             what = "opens a quotation mark that is not closed in it, which would take in the lines after it"
             raise InputError(f"{path}, line {after}, {what}: close it, or take it out.") from None
+        if reader.line_num > after:
+            what = f"holds a cell in quotation marks that goes on to line {reader.line_num}, with more behind its end"
+            raise InputError(f"{path}, line {after}, {what}: a quotation mark is missing, or one too many.") from None
         raise InputError(f"{path}, line {after}, is no line of a table ({error}); {expected}.") from None
     if not header:
         raise InputError(f"{path} is empty; {expected}.")

@@ -50,11 +50,15 @@ def _two_sets(data: TaggedDataset, twins: Twins) -> Iterator[Finding]:
 
 
 def _untaught(data: TaggedDataset) -> Iterator[Finding]:
-    """Classes that no picture to learn from shows, as far as there are some to learn from."""
+    """Classes that no picture to learn from shows, or every one, as far as there are some to learn from."""
     given = np.zeros(len(data), np.int8) if data.given is None else data.given
     if not (given == 0).any():
         return
     without = ~data.labels[given == 0].any(axis=0)
+    everywhere = data.labels[given == 0].all(axis=0)
+    if everywhere.any():
+        text = f"every picture to learn from shows {_names(data, everywhere)}: `train` refuses that"
+        yield Finding("untaught", "problem", text)
     unread = without & ~data.labels.any(axis=0)
     if unread.any():
         text = f"no readable picture shows {_names(data, unread)}: `train` refuses that"

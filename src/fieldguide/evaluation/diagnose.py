@@ -22,6 +22,7 @@ from fieldguide.evaluation.signs import Signs
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.fit import Run
 from fieldguide.training.recipe import Recipe
+from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import OUT_OF_TRAIN
 from fieldguide.words import counted
 
@@ -145,7 +146,8 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
     larger = "a larger network (--size)" if from_scratch else "a larger backbone"
     if from_scratch:
-        on_the_gap = evidence.on_both_gaps(trained, unseen, gap, score.pictures, _watched(run))
+        mirrored = isinstance(run.recipe, ScratchRecipe) and run.recipe.net.mirrored
+        on_the_gap = evidence.on_both_gaps(trained, unseen, gap, score.pictures, _watched(run), mirrored=mirrored)
     elif score.folds:
         on_the_gap = evidence.on_the_gap_of_folds(trained, unseen, gap, overfits)
     else:

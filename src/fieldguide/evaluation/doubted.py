@@ -8,6 +8,7 @@ import numpy as np
 
 from fieldguide.evaluation.metrics import mean_recall
 from fieldguide.evaluation.suspects import Suspects, find_suspects
+from fieldguide.intervals import wilson
 from fieldguide.training.fit import Run
 
 FEWEST = 20  # pictures, below which what is usual of a class is not known
@@ -41,7 +42,8 @@ def doubted(run: Run) -> Doubted | None:
 
 
 def _tells(probabilities: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether the mean recall of the classes is surely above that of guessing."""
+    """Whether answers are surely better than guessing: on all pictures, or on those of every class alike."""
     support = np.bincount(labels, minlength=probabilities.shape[1])
     hits = np.bincount(labels[probabilities.argmax(axis=1) == labels], minlength=len(support))
-    return bool(mean_recall(hits, support).low > 1 / np.count_nonzero(support))
+    better = wilson(hits.sum(), len(labels)).low > support.max() / len(labels)
+    return bool(better or mean_recall(hits, support).low > 1 / np.count_nonzero(support))

@@ -63,7 +63,9 @@ def _on_the_gap(pair: str, gap: Estimate, overfits: str) -> str:
     return f"{pair}: no gap can be shown ({points(gap.value)}, {between})."
 
 
-def on_both_gaps(trained: Estimate, unseen: Estimate, gap: Estimate, measured: str, watched: str) -> str:
+def on_both_gaps(
+    trained: Estimate, unseen: Estimate, gap: Estimate, measured: str, watched: str, *, mirrored: bool
+) -> str:
     """The gap of a classifier from scratch as it was kept, and which pictures its curves and their gap are of.
 
     Args:
@@ -72,12 +74,14 @@ def on_both_gaps(trained: Estimate, unseen: Estimate, gap: Estimate, measured: s
         gap: between the two.
         measured: those that measure, in words.
         watched: likewise those that were looked at after each epoch; "" where they are the same ones.
+        mirrored: whether it looks at mirror images too.
     """
+    without = ", without their mirror images" if mirrored else ""
     return (
         f"The classifier that was kept recognises {percent(trained)} of the {trained.n:,} pictures it learnt from and "
         f"{percent(unseen)} of {unseen.n:,} {measured}, which chose nothing: a gap of "
         f"{points(gap.value)} ({interval(gap)}). "
-        f"The curves, and the gap over the last epochs, are of {watched or 'the same pictures'}."
+        f"The curves, and the gap over the last epochs, are of {watched or 'the same pictures'}{without}."
     )
 
 

@@ -217,25 +217,28 @@ def _of_net(
     count: int,
 ) -> tuple[Heat, ...]:
     """Maps of a network trained from scratch; of a mirrored one the average of both passes, as its logit is."""
-    net, model = classifier.net, classifier.keras_model
-    assert net is not None
-    if net.mirrored:
-        from fieldguide.model.build import classifier_model
+    from fieldguide.model.build import classifier_model
 
-        once = replace(net, mirrored=False)
-        model = classifier_model(classifier.head, classifier.target_size, classifier.weights, net=once)
-    tell(0)
-    passes = (pixels, np.ascontiguousarray(pixels[:, :, ::-1])) if net.mirrored else (pixels,)
-    each = count * len(passes)  # maps of a picture
-    found = [
-        heat_maps(model, seen, classes=classes, method=method, watch=lambda done: tell(-(-done // each)))
-        for seen in passes
-    ]
-    if not net.mirrored:
-        return found[0]
-    return tuple(
-        replace(one, values=(one.values + other.values[:, ::-1]) / 2) for one, other in zip(*found, strict=True)
+    net = classifier.net
+    assert net is not None
+    model = classifier_model(
+        classifier.head, classifier.target_size, classifier.weights, net=replace(net, mirrored=False)
     )
+    tell(0)
+    passes = (pixels, pixels[:, :, ::-1]) if net.mirrored else (pixels,)
+    each, done = count * len(passes), 0  # maps of a picture; and so many are made
+
+    def watch(more: int) -> None:
+        nonlocal done
+        before, done = done // each, done + more
+        tell(done // each - before)
+
+    again = np.concatenate([classes] * len(passes))
+    found = heat_maps(model, np.concatenate(passes), classes=again, method=method, watch=watch)
+    if not net.mirrored:
+        return found
+    pairs = zip(found[: len(pixels)], found[len(pixels) :], strict=True)
+    return tuple(replace(one, values=(one.values + other.values[:, ::-1]) / 2) for one, other in pairs)
 
 
 def _added_up(maps: Sequence[np.ndarray], trunk: Trunk, head: Head, classes: np.ndarray, method: str) -> np.ndarray:

@@ -148,9 +148,10 @@ def tag_score(
     """The score of these predictions, with 95% intervals.
 
     The mean average precision has the wider of two intervals: the bootstrap's, in which copies of a picture are drawn
-    together, corrected for bias; and Wilson's for the effective number of different pictures that show a class, which
-    does not shrink to nothing at 1. Simulated with 3 to 12 classes and 49 to 800 pictures the two together cover the
-    truth in 92% of cases or more, where plain percentiles of the bootstrap do in 75% to 98%. The average precision of a
+    together, corrected for bias; and Wilson's for the effective number of pictures, at most the different ones that
+    show some class, which does not shrink to nothing at 1. Simulated with 3 to 12 classes and 49 to 800 pictures the
+    two together cover the truth in 92% of cases or more, where plain percentiles of the bootstrap do in 75% to 98%; of
+    10 classes that always come together, on 60 pictures, in 99%. The average precision of a
     class has Wilson's, as if it were a share of the different pictures that show it. Precision, recall and the share of
     pictures with all labels right have Wilson's for all pictures, copies among them. F1 is 2J / (1 + J), where J is the
     share of right ones among the pictures that show the class or were said to: its interval is Wilson's for J, taken
@@ -303,7 +304,8 @@ def _average_precisions(
     there = np.isfinite(drawn)
     means = np.where(there, drawn, 0).sum(axis=1)[there.any(axis=1)] / there.sum(axis=1)[there.any(axis=1)]
     different = np.array([len(np.unique(groups[labels[:, k]])) for k in shown])
-    known = mean_of_shares(np.array([values[k].value for k in shown]), different)
+    any_shown = len(np.unique(groups[labels.any(axis=1)]))
+    known = mean_of_shares(np.array([values[k].value for k in shown]), different, different=any_shown)
     ends = [*_bias_corrected(known.value, means), known.low, known.high]
     return values, Estimate(known.value, min(known.value, *ends), max(known.value, *ends), n)
 

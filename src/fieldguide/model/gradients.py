@@ -44,6 +44,12 @@ class Unrolled:
                 raise InputError(
                     "the model has no layer with feature maps (n, height, width, channels): a heat map needs one."
                 )
+            if maps[-1] in self.repeated:
+                raise InputError(
+                    f"the last layer with feature maps, {maps[-1]!r}, is used more than once, as where a picture's "
+                    "mirror image is looked at too: explain fieldguide's own classifier (fg.explain), or name a layer "
+                    "that is used once."
+                )
             layer = maps[-1]
         found = [layer] if layer in self.values else [path for path in self.values if path.split("/")[-1] == layer]
         if len(found) > 1:

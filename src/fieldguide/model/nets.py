@@ -210,7 +210,7 @@ class Net:
             f"dropout {self.dropout:g}" if self.dropout else "",
             f"block dropout {self.block_dropout:g}" if self.block_dropout else "",
             f"L2 penalty {self.l2:g}" if self.l2 else "",
-            "each picture is seen as it is and mirrored" if self.mirrored else "",
+            "two such passes for each picture, as it is and mirrored" if self.mirrored else "",
         ]
         height, width = self.target_size
         return (

@@ -127,7 +127,8 @@ def open_session(
         )
     if not (run / SUSPECTS_FILE).exists():
         raise FileError(
-            f"{run} holds no {SUSPECTS_FILE}: name a run that found suspects, or train again with this version."
+            f"{run} holds no {SUSPECTS_FILE}. No label can be doubted by a training from scratch, by one on fewer than "
+            "20 pictures, or by a classifier that is not surely better than guessing: name another run."
         )
     ranked = [one for one in read_suspects(run / SUSPECTS_FILE) if everything or one.suspect]
     if not ranked:

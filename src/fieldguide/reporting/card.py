@@ -116,7 +116,7 @@ def write_card(
 def write_tables(run: Run, score: Score | None, findings: Findings) -> None:
     """Writes history.csv, skipped.csv, suspects.csv and, of a score, predictions.csv into the run's folder.
 
-    Each is written atomically. Without answers out of fold there is no suspects.csv.
+    Each is written atomically. Where no label can be doubted there is no suspects.csv.
 
     Raises:
         FileError: if they cannot be written.

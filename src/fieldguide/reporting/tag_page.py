@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,8 @@ def tag_report(run: TagRun, score: TagScore | None, path: Path, *, findings: Fin
 def tag_verdict(run: TagRun, score: TagScore) -> str:
     """Whether it knows the pictures that it learnt from better than others, in a sentence."""
     unseen, trained = score.mean_average_precision, trained_precision(run, score)
+    if math.isnan(unseen.value):
+        return f"Nothing can be told: none of the {score.n:,} unseen pictures shows any of the classes."
     if trained - unseen.value > CLEARLY and trained > unseen.high:
         return (
             f"It knows the pictures it learnt from better than new ones (mean average precision {trained:.3f} and "
@@ -99,6 +102,12 @@ def _headline(run: TagRun, score: TagScore | None) -> str:
             f"{escape(why_unmeasured(run.parts).removeprefix('not measured: '))}.</p>"
         )
     known = score.mean_average_precision
+    if math.isnan(known.value):
+        return (
+            f"<h1>{task}: not measured</h1>"
+            f'<p class="lede">None of the {counted(score.n, "picture")} that measure shows any of the classes. Of '
+            f"{percent(score.exact.value)} of them nothing was said ({interval(score.exact)}).</p>"
+        )
     measured = sum(one.support > 0 for one in score.classes)
     covered = f", {measured} of the {len(names)} classes" if measured < len(names) else ""
     return (
@@ -110,7 +119,9 @@ def _headline(run: TagRun, score: TagScore | None) -> str:
 
 
 def _comparison(run: TagRun, score: TagScore) -> str:
-    """Seen and unseen pictures and guessing on one scale."""
+    """Seen and unseen pictures and guessing on one scale; nothing where no class was measured."""
+    if math.isnan(score.mean_average_precision.value):
+        return ""
     trained, guess = trained_precision(run, score), [one.support / score.n for one in score.classes if one.support]
     guessing = float(np.mean(guess)) if guess else 0.0
     count = len(run.parts.train)

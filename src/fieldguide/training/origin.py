@@ -31,6 +31,7 @@ def origin(store: PixelStore, watched: Watched, recipe: ScratchRecipe, precision
         precision: Keras's policy.
     """
     settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "reasons", "error_rate")}
+    settings["net"] = {key: value for key, value in recipe.net.to_dict().items() if key != "mirrored"}
     return {
         "recipe": plain(settings),
         "precision": precision,

@@ -295,8 +295,19 @@ class ScratchRecipe:
         )
 
     def with_(self, **changes: object) -> ScratchRecipe:
-        """The same recipe with some fields changed; unknown fields are a TypeError."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        """The same recipe with some fields changed; unknown fields are a TypeError.
+
+        Where the augmentation is changed alone, whether the network is a mirrored one follows it as it did before.
+
+        Example:
+            >>> varied = ScratchRecipe(augment="strong", net=Net(mirrored=True))
+            >>> varied.with_(augment="none").net.mirrored
+            False
+        """
+        made = replace(self, **changes)  # type: ignore[arg-type]
+        if "augment" in changes and "net" not in changes and self.net.mirrored == usual_mirrored(self.augment):
+            made = replace(made, net=replace(made.net, mirrored=usual_mirrored(made.augment)))
+        return made
 
     def lines(self) -> list[str]:
         """The settings in words, a line each."""

@@ -63,7 +63,7 @@ def tag_folds(parts: TagParts, *, folds: int, seed: int) -> tuple[tuple[Fold, ..
     count = len(parts.train)
     leaked = {leak.other for leak in parts.leaks if leak.other_part == "validation"}
     new = [row for row in range(len(parts.validation)) if parts.validation.name(row) not in leaked]
-    if new:
+    if 2 * len(new) >= max(1, len(parts.validation)):  # what is left of one that leaks may be too few to choose by
         fold = Fold(np.arange(count), count + np.array(new))
         also = counted(len(leaked), "more stands in train too and chooses", "more stand in train too and choose")
         apart = f"; {also} nothing" if leaked else ""
@@ -72,9 +72,10 @@ def tag_folds(parts: TagParts, *, folds: int, seed: int) -> tuple[tuple[Fold, ..
     used = range(folds if count <= MANY_PICTURES else 1)
     found = tuple(Fold(np.flatnonzero(fold_of != each), np.flatnonzero(fold_of == each)) for each in used)
     found = tuple(fold for fold in found if len(fold.held) and len(fold.fitted))
+    why = ", since most of the validation part stands in train too" if leaked else ""
     if len(found) == 1:
-        return found, f"on {len(found[0].held):,} of the {count:,} training pictures, held out"
-    return found, f"out of fold: {len(found)} times a part of the {count:,} training pictures was held out"
+        return found, f"on {len(found[0].held):,} of the {count:,} training pictures, held out{why}"
+    return found, f"out of fold: {len(found)} times a part of the {count:,} training pictures was held out{why}"
 
 
 def choose_tags(examples: Examples, folds: Sequence[Fold], penalties: Sequence[float]) -> TagChosen:

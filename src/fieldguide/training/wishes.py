@@ -254,8 +254,12 @@ class Wishes:
         if self.target is not None:
             changes["targets"] = Targets(*self.target)
         made = recipe.with_(**changes)
-        asked = ["as asked for: " + ", ".join(self.asked())] if self.asked() else []
+        asked = ["as asked for: " + ", ".join(map(self._called, self.asked()))] if self.asked() else []
         return made.with_(reasons=(*made.lines(), *asked)) if asked else made
+
+    def _called(self, name: str) -> str:
+        """A setting that was asked for, or said not to be."""
+        return f"no {name}" if getattr(self, name) is False else name
 
     def _for(self, names: Mapping[str, str]) -> dict[str, Any]:
         """What was asked for of one part of the recipe, by its own names."""
