@@ -330,7 +330,7 @@ TABLE: list[tuple[Callable[[Place], list[str]], str]] = [
     (corrections_of_others, r"c\.csv was made for other pictures: cats/0\.jpg in photos is another picture now\. Look"),
     (corrections_of_another_kind, r"diary\.csv begins with 'dear diary'; expected corrections, which"),
     (lambda place: ["train", "photos", "--corrections", "lost.csv"], r"cannot read lost\.csv: it does not exist"),
-    (without_suspects, r"run holds no suspects\.csv: name a run that found suspects, or train again"),
+    (without_suspects, r"run holds no suspects\.csv\. No label can be doubted by a training from .* name another run"),
     (lambda place: ["relabel", "photos", "--no-browser"], r"photos holds no card\.json: name the folder of a run that"),
     (output_taken, r"run holds something already: name a new folder with --output"),
     (output_is_a_file, r"run is a file; a folder was expected: name a new one with --output"),

@@ -128,7 +128,11 @@ def _other_file(run: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind", "expected"),
     [
-        (_no_suspects, FileError, r"run holds no suspects\.csv: name a run that found suspects, or train again"),
+        (
+            _no_suspects,
+            FileError,
+            r"run holds no suspects\.csv\. No label can be doubted by a training from .* name another run",
+        ),
         (_no_card, FileError, r"run holds no card\.json: name the folder of a run that `fieldguide train` finished"),
         (_damaged_card, ModelError, r"card\.json is damaged: train again"),
         (_moved, InputError, r"the pictures of .*run are not at .*photos, seen from here: name .* with --pictures"),
@@ -164,7 +168,7 @@ def test_the_command_that_trains_again_is_that_of_the_run() -> None:
     assert training({}, ["photos"], Path("c.csv")) == "fieldguide train photos --corrections c.csv"
 
 
-@pytest.mark.parametrize("how", ["interrupted", "finished"])
+@pytest.mark.parametrize("how", ["interrupted", "told to end", "finished"])
 def test_from_the_first_line_to_the_last(how: str, run: Path) -> None:
     command = [sys.executable, "-m", "fieldguide", "relabel", str(run), "--no-browser"]
     command += ["--json"] if how == "finished" else []
@@ -192,9 +196,9 @@ def test_from_the_first_line_to_the_last(how: str, run: Path) -> None:
     if how == "finished":
         post("end", {})
     else:
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGINT if how == "interrupted" else signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.returncode == (143 if how == "told to end" else 0)
     following = f"fieldguide train {run.parent / 'photos'} --seed 3 --corrections {run / 'corrections.csv'}"
     if how == "finished":
         counts = {"pictures": 3, "changed": 1, "left_out": 1, "confirmed": 1, "made": 3}
