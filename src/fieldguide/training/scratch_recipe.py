@@ -297,7 +297,7 @@ class ScratchRecipe:
     def with_(self, **changes: object) -> ScratchRecipe:
         """The same recipe with some fields changed; unknown fields are a TypeError.
 
-        Where the augmentation is changed alone, whether the network is a mirrored one follows it as it did before.
+        A mirrored network whose pictures are no longer flipped, the augmentation being changed alone, is none any more.
 
         Example:
             >>> varied = ScratchRecipe(augment="strong", net=Net(mirrored=True))
@@ -305,9 +305,9 @@ class ScratchRecipe:
             False
         """
         made = replace(self, **changes)  # type: ignore[arg-type]
-        if "augment" in changes and "net" not in changes and self.net.mirrored == usual_mirrored(self.augment):
-            made = replace(made, net=replace(made.net, mirrored=usual_mirrored(made.augment)))
-        return made
+        if "net" in changes or not usual_mirrored(self.augment) or usual_mirrored(made.augment):
+            return made
+        return replace(made, net=replace(made.net, mirrored=False))
 
     def lines(self) -> list[str]:
         """The settings in words, a line each."""
