@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldguide.data.labelled import labelled
 from fieldguide.data.listed import listed
+from fieldguide.data.table_file import is_table
 from fieldguide.destination import destination
 from fieldguide.evaluation.likeness import MOST, Similar, similar
 from fieldguide.model.loading import load
@@ -43,7 +45,7 @@ def write_similar(
     Args:
         model: a run folder or a `.keras` file.
         picture: a file.
-        folder: where to look: class folders, divided or not, or a folder of pictures.
+        folder: where to look: class folders, divided or not, a folder of pictures, or a table that gives each a label.
         most: how many are wanted, 1 to 100.
         output: a new or empty folder outside of the pictures'; None for one named after the time.
 
@@ -57,8 +59,12 @@ def write_similar(
         >>> found.similar.agreeing, found.page.as_posix()
         (8, 'alike/similar.html')
     """
-    data = listed(Path(folder))
-    place = destination(KIND, PAGE_FILE, output, [folder])
+    if is_table(folder):
+        data = labelled(folder, fewest_classes=1)
+        folders = sorted({path.parent for path in map(Path, data.paths)} - {Path(folder).parent})
+    else:
+        data, folders = listed(Path(folder)), [Path(folder)]
+    place = destination(KIND, PAGE_FILE, output, folders)
     classifier = load(model)
     refuse_several_labels(classifier.head, "what is said of the pictures most like one")
     found = similar(classifier, picture, data, most=most)

@@ -392,3 +392,14 @@ def test_a_table_is_never_written_over(place: Path) -> None:
     with pytest.raises(InputError, match=r"labels\.csv is the table of labels, which is left as it is: name another f"):
         require_outside(path, path, asked="--corrections", what="file")
     require_outside(place / "runs", path)
+
+
+def test_check_points_out_labels_that_may_be_several(place: Path) -> None:
+    rows = [("a.jpg", "cat, pet"), ("b.jpg", "dog"), ("c.jpg", "cat, pet"), ("d.jpg", "dog")]
+    for number, (name, _) in enumerate(rows):
+        put(place / name, number)
+    found = {one.kind: one for one in check(Dataset.from_table(table(place, ("file", "label"), rows))).findings}
+    assert found["joined"].level == "warning"
+    assert found["joined"].text == (
+        "1 class with a comma in the name, such as 'cat, pet': where these are several labels, say --separator ,"
+    )

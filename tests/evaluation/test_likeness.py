@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_nets import noise
 
+from fieldguide.cli import main
 from fieldguide.data.listed import listed
 from fieldguide.errors import InputError
 from fieldguide.evaluation.likeness import Similar, similar
@@ -77,11 +78,25 @@ def test_a_folder_without_classes(asked, small_photos: Path, unseen: dict[str, P
 
 
 def test_another_class_is_said(asked, small_photos: Path, unseen: dict[str, Path], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    for path in sorted((small_photos / "horses").glob("*[0-9].jpg"))[:2]:
-        (tmp_path / "ponies").mkdir(exist_ok=True)
-        shutil.copy2(path, tmp_path / "ponies")
+    for place, path in enumerate(sorted((small_photos / "horses").glob("*[0-9].jpg"))[:3]):
+        name = "humans" if place == 2 else "ponies"
+        (tmp_path / name).mkdir(exist_ok=True)
+        shutil.copy2(path, tmp_path / name)
     found = asked(unseen["horses"], tmp_path)
-    assert found.sentences[0] == "None of the 2 nearest is in 'horses', the predicted class: 2 ponies."
+    assert found.sentences[0] == "None of the 3 nearest is in 'horses', the predicted class: 2 ponies, 1 humans."
+    shutil.rmtree(tmp_path / "humans")
+    found = asked(unseen["horses"], tmp_path)
+    assert found.sentences[0] == "The 2 nearest are 2 ponies, and the classifier has no such classes."
+
+
+def test_classes_come_from_a_table_too(
+    small_job: Outcome, small_photos: Path, unseen: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{path},horses" for path in sorted((small_photos / "horses").glob("*[0-9].jpg"))[:4]]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    arguments = ["similar", str(small_job.folder), str(unseen["horses"]), str(tmp_path / "labels.csv")]
+    assert main([*arguments, "--output", str(tmp_path / "page")]) == 0
+    assert "All 4 nearest are in 'horses', the predicted class." in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_cannot_be_compared_is_refused(asked, small_photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -41,6 +41,7 @@ def test_nothing_is_cut_off_where_the_ends_tell(where: str, rule: str, tmp_path:
     assert found.resize == rule
     assert found.reasons[:2] + found.reasons[3:] == recipe.reasons
     assert "48 training pictures right out of fold" in found.reasons[2]
+    assert found.reasons[2].endswith("%; the loss decided")
     assert found.reasons[2].startswith("bars added, nothing cut off: 100.0%" if rule == "pad" else "centre crop: ")
     assert [trial.name.rsplit(",", 1)[0] for trial in trials] == [
         "centre crop, 48 pictures",

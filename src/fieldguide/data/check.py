@@ -161,7 +161,7 @@ def check(data: Dataset | PixelStore, *, twins: Twins | None = None) -> Findings
     twins = twins or find_twins(store)
     dataset = store.dataset
     findings = [*_rows(dataset.table), *_skipped(dataset), *_copies(dataset, twins), *_balance(dataset)]
-    findings += _said_parts(dataset)
+    findings += [*_said_parts(dataset), *_joined(dataset)]
     findings += [*_untaught(dataset), *_looks(store)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Findings(
@@ -219,6 +219,16 @@ def _said_parts(dataset: Dataset) -> Iterator[Finding]:
     elif not dataset.given.any():
         text = f"{table} says train for every picture: `train` sets some aside to measure, as if no part were said"
         yield Finding("one part", "note", text)
+
+
+def _joined(dataset: Dataset) -> Iterator[Finding]:
+    """That a table's labels may be several in one."""
+    joined = [name for name in dataset.class_names if "," in name]
+    if dataset.table is not None and joined:
+        text = (
+            f"{counted(len(joined), 'class', 'classes')} with a comma in the name, such as '{joined[0]}': where these "
+        )
+        yield Finding("joined", "warning", f"{text}are several labels, say --separator ,")
 
 
 def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:

@@ -76,6 +76,11 @@ class Similar:
         return sum(each.class_name == self.prediction.label for each in self.neighbours)
 
     @property
+    def comparable(self) -> bool:
+        """Whether some neighbour is of a class that the classifier has; folders may be called after something else."""
+        return not {each.class_name for each in self.neighbours}.isdisjoint(self.prediction.class_names)
+
+    @property
     def unlike(self) -> bool:
         """Whether even the nearest is further away than the nearest of 95% of the folder's own pictures."""
         return bool(self.own and self.neighbours) and self.neighbours[0].similarity < (self.own or (0.0, 0.0))[0]
@@ -119,6 +124,8 @@ class Similar:
             return ""
         of, label = f"{len(self.neighbours)} nearest", self.prediction.label
         others = ", ".join(f"{count} {name}" for name, count in classes.most_common() if name != label)
+        if not self.comparable:
+            return f"The {of} are {others}, and the classifier has no such classes."
         if not self.agreeing:
             return f"None of the {of} is in '{label}', the predicted class: {others}."
         found = f"All {of}" if not others else f"{self.agreeing} of the {of}"

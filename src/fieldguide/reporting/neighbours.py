@@ -54,7 +54,7 @@ def write_neighbours(found: Similar, classifier: Classifier, path: str | Path) -
 
 def _headline(found: Similar) -> str:
     nearest = f"{len(found.neighbours):,} nearest of {counted(found.searched, 'picture')} in {name(found.folder.name)}"
-    if found.neighbours[0].class_name is None:
+    if not found.comparable:
         return f"The {nearest}"
     return f"{found.agreeing:,} of the {nearest} are {name(found.prediction.label)}"
 

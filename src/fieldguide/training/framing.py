@@ -60,7 +60,7 @@ def framed(recipe: Recipe, parts: Parts, eye: Eye) -> tuple[Recipe, tuple[Trial,
     alike = ", every class alike" if judge.by_classes else ""
     reason = (
         f"{_WORDS[rule]}: {100 * one:.1f}% of {counted(len(rows), 'training picture')} right out of fold{alike}, "
-        f"{_WORDS[USUAL if better else OTHER].split(',')[0]} {100 * other:.1f}%"
+        f"{_WORDS[USUAL if better else OTHER].split(',')[0]} {100 * other:.1f}%; the loss decided"
     )
     trials = [trial for each in found.values() for trial in each.trials if trial.chosen]
     kept = tuple(replace(trial, chosen=False) for trial in trials)
