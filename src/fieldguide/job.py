@@ -63,7 +63,7 @@ def run_job(
 
     Args:
         source: `source/<class>/...`, or with `train/`, `validation/`, `test/` above the classes; or a table; or what
-            was read from either.
+            was read from either and is still as it was: the run remembers where it came from, and not itself.
         folder: where the run goes, outside of `source`; default a new one in `runs/`, named after the pictures and the
             time: here, or beside `source` where "here" is in it.
         validation: share of the pictures that make choices; with 0, the default, they are made out of fold within
@@ -87,6 +87,8 @@ def run_job(
     mended = None if corrections is None else Corrections.read(corrections)
     read = source if isinstance(source, Dataset) else None
     if isinstance(source, Dataset):
+        if source.corrected is not None:
+            raise InputError("the labels of source are corrected already: give the file as corrections= instead.")
         table = FOLDERS if source.table is None else source.table.options
         source = source.source
     asked = Asked(

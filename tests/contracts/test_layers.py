@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "fieldguide"
 LAYERS: dict[int, str] = {
     0: "errors words bounds version summary files place console intervals calibration parallel memory rows cache",
     1: "data.header data.phash data.resample data.jpeg data.decode data.pillow data.tables data.table_file "
-    "data.division data.columns data.named data.table_labels data.skipped data.dataset data.tagged "
+    "data.division data.columns data.skipped data.named data.table_labels data.dataset data.tagged "
     "data.labelled data.listed data.known data.soundness data.samples data.decisions data.corrections",
     2: "data.parts data.pixels data.arguments data.twins data.check data.split data.coverage data.tag_check "
     "data.tag_split",

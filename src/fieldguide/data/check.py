@@ -12,6 +12,7 @@ from fieldguide import console
 from fieldguide.data.dataset import PARTS, Corrected, Dataset, Skipped, relative
 from fieldguide.data.named import NOT_NAMED, TableSource
 from fieldguide.data.pixels import PixelStore
+from fieldguide.data.skipped import missing_among, tally
 from fieldguide.data.twins import Twins, find_twins, members_of
 from fieldguide.words import are, counted
 
@@ -99,14 +100,12 @@ class Findings:
     @property
     def missing(self) -> int:
         """How many files a table names that are not there."""
-        return sum(each.missing for each in self.skipped)
+        return missing_among(self.skipped)
 
     @property
     def tally(self) -> str:
         """What became of the files: "66 files found, 65 read, 1 skipped"; and how many more are missing, if any are."""
-        skipped = len(self.skipped) - self.missing
-        missing = f", {self.missing:,} missing" if self.missing else ""
-        return f"{self.found:,} files found, {self.read:,} read, {skipped:,} skipped{missing}"
+        return tally(self.read, self.skipped)
 
     def _most(self, finding: Finding) -> int:
         """How many files of a finding are named, so that all fits a screen."""

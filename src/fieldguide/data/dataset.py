@@ -16,6 +16,7 @@ from fieldguide.data.named import PARTS as PARTS
 from fieldguide.data.named import TableSource
 from fieldguide.data.named import relative as relative
 from fieldguide.data.skipped import Skipped as Skipped
+from fieldguide.data.skipped import missing_among
 from fieldguide.data.table_file import TableFile, read_table_file
 from fieldguide.data.table_labels import listing_of
 from fieldguide.errors import FileError, InputError
@@ -193,7 +194,7 @@ class Dataset:
             paths=found.paths,
             labels=found.labels,
             class_names=found.class_names,
-            skipped=tuple(Skipped(path, reason) for path, reason in found.left_out),
+            skipped=found.left_out,
             given=found.given,
             table=found.source,
         )
@@ -213,7 +214,7 @@ class Dataset:
     @property
     def missing(self) -> int:
         """How many of those skipped a table names, and are not there."""
-        return sum(each.missing for each in self.skipped)
+        return missing_among(self.skipped)
 
     @property
     def source(self) -> Path:

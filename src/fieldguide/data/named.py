@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fieldguide.data.columns import PICTURE_ENDINGS, Columns, TableOptions, is_on
+from fieldguide.data.skipped import Skipped
 from fieldguide.data.table_file import TableFile
 from fieldguide.errors import InputError
 from fieldguide.files import explained, is_hidden, walk
@@ -16,7 +17,6 @@ from fieldguide.files import explained, is_hidden, walk
 PARTS = ("train", "validation", "test")
 TRIED_ENDINGS = (".jpg", ".jpeg", ".png")  # of names that have none
 NOT_NAMED = "the table does not name it"
-NOT_THERE = "no such file"  # with where the table names it
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class NamedFiles:
 
     root: Path  # that names are relative to
     rows: Mapping[Path, tuple[int, ...]]  # each file that is there, with the rows that name it
-    left_out: tuple[tuple[Path, str], ...]  # named and not there, and there and not named; each with the reason
+    left_out: tuple[Skipped, ...]  # named and not there, and there and not named
 
 
 def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFiles:
@@ -62,7 +62,7 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
     """
     root = _normal(table.path.parent if folder is None else folder)
     found: dict[Path, list[int]] = {}
-    missing: dict[Path, str] = {}
+    missing: dict[Path, Skipped] = {}
     for row, cells in enumerate(table.rows):
         name = cells[columns.file]
         if not name:
@@ -71,16 +71,18 @@ def files_of(table: TableFile, columns: Columns, folder: Path | None) -> NamedFi
         if path is not None:
             found.setdefault(path, []).append(row)
         else:
-            reason = "a folder" if os.path.isdir(_path(root, name)) else NOT_THERE  # noqa: PTH112
-            missing.setdefault(_path(root, name), f"{reason} ({table.place(row)} of the table)")
+            path = _path(root, name)
+            closed = os.path.isdir(path)  # noqa: PTH112 - False where it cannot be told
+            reason = f"{'a folder' if closed else 'no such file'} ({table.place(row)} of the table)"
+            missing.setdefault(path, Skipped(path, reason, missing=not closed))
     if not found:
         first = next(iter(missing))
         raise InputError(
             f"none of the {len(missing):,} files that {table.path} names is there, such as {first}: name the folder "
             "that its names are relative to with folder= (--pictures)."
         )
-    unnamed = [(path, NOT_NAMED) for path in _unnamed(found, None if folder is None else root)]
-    return NamedFiles(root, {path: tuple(rows) for path, rows in found.items()}, (*missing.items(), *unnamed))
+    unnamed = [Skipped(path, NOT_NAMED) for path in _unnamed(found, None if folder is None else root)]
+    return NamedFiles(root, {path: tuple(rows) for path, rows in found.items()}, (*missing.values(), *unnamed))
 
 
 def source_of(

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fieldguide.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -14,6 +19,22 @@ class Leak:
     part: str  # the earlier of the two: "train" or "validation"
     other: str
     other_part: str  # the later of the two
+
+
+def require_train(given: np.ndarray, source: Path) -> None:
+    """Sees to it that some picture is of the training part.
+
+    Args:
+        given: int8 (n,), the part of each picture.
+        source: what says so, a table.
+
+    Raises:
+        InputError: none is.
+    """
+    if len(given) and 0 not in given:
+        raise InputError(
+            f"{source} says train for no picture: say it for some, or rename the column if it says no parts."
+        )
 
 
 class Divided:

@@ -10,7 +10,7 @@ import numpy as np
 from fieldguide.bounds import number
 from fieldguide.data.arguments import store_of
 from fieldguide.data.dataset import PARTS, Dataset
-from fieldguide.data.parts import Divided, Leak
+from fieldguide.data.parts import Divided, Leak, require_train
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.twins import Twins, find_twins
 from fieldguide.errors import InputError
@@ -181,10 +181,8 @@ def refuse_untaught(dataset: Dataset) -> None:
     """
     if dataset.given is None or not len(dataset.given):
         return
-    if dataset.table is not None and 0 not in dataset.given:
-        raise InputError(
-            f"{dataset.source} says train for no picture: say it for some, or rename the column if it says no parts."
-        )
+    if dataset.table is not None:
+        require_train(dataset.given, dataset.source)
     taught = np.unique(dataset.labels[dataset.given == 0])
     untaught = np.setdiff1d(dataset.labels, taught)
     if not len(taught) or not len(untaught):

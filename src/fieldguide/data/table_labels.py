@@ -11,6 +11,7 @@ import numpy as np
 
 from fieldguide.data.columns import Columns, TableOptions, is_on, part_of
 from fieldguide.data.named import PARTS, NamedFiles, TableSource, files_of, relative, source_of
+from fieldguide.data.skipped import Skipped
 from fieldguide.data.table_file import TableFile
 from fieldguide.errors import InputError
 
@@ -27,7 +28,7 @@ class Listing:
     labels: np.ndarray  # int32 (n,)
     class_names: tuple[str, ...]
     given: np.ndarray | None  # int8 (n,)
-    left_out: tuple[tuple[Path, str], ...]
+    left_out: tuple[Skipped, ...]
     source: TableSource
 
 
@@ -81,12 +82,12 @@ def listing_of(table: TableFile, columns: Columns, options: TableOptions, fewest
         if len(labels) > 1:
             said = ", ".join(f"'{label}' ({table.place(row)})" for label, row in sorted(labels.items(), key=_by_row))
             contradicting.append(f"{name}: {said}")
-            left_out.append((path, f"two labels: {said}"))
+            left_out.append(Skipped(path, f"two labels: {said}"))
         elif not labels:
-            left_out.append((path, f"no label ({table.place(rows[0])} of the table)"))
+            left_out.append(Skipped(path, f"no label ({table.place(rows[0])} of the table)"))
         elif len(parts := parts_of(table, columns, rows)) > 1:
             contradicting.append(f"{name}: {said_parts(parts)}")
-            left_out.append((path, f"two parts: {said_parts(parts)}"))
+            left_out.append(Skipped(path, f"two parts: {said_parts(parts)}"))
         else:
             kept.append((next(iter(parts)), next(iter(labels)), path))
             repeated += [again(table, name, rows)] if len(rows) > 1 else []

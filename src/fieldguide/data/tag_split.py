@@ -10,7 +10,7 @@ import numpy as np
 from fieldguide.bounds import number
 from fieldguide.data.arguments import said
 from fieldguide.data.dataset import PARTS
-from fieldguide.data.parts import Divided, Leak
+from fieldguide.data.parts import Divided, Leak, require_train
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.tagged import TaggedDataset
 from fieldguide.data.twins import Twins, find_twins
@@ -100,10 +100,8 @@ def split_readable(
         )
     measured, shares = "test", None
     present = set() if data.given is None else set(np.unique(data.given).tolist())
-    if present and 0 not in present:
-        raise InputError(
-            f"{data.table.path} says train for no picture: say it for some, or rename the column if it says no parts."
-        )
+    if data.given is not None:
+        require_train(data.given, data.table.path)
     if len(present) > 1:
         assert data.given is not None
         part_of, how = data.given.copy(), "as the table says"

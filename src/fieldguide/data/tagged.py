@@ -183,7 +183,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         parts = parts_of(table, columns, rows)
         if len(parts) > 1:
             contradicting.append(f"{name}: {said_parts(parts)}")
-            left_out.append((path, f"two parts: {said_parts(parts)}"))
+            left_out.append(Skipped(path, f"two parts: {said_parts(parts)}"))
             continue
         kept.append((next(iter(parts)), path, set().union(*(said[row] for row in rows))))
         repeated += [again(table, name, rows)] if len(rows) > 1 else []
@@ -199,7 +199,7 @@ def _tagged(table: TableFile, columns: Columns, options: TableOptions, fewest_cl
         labels=np.array([[name in labels for name in names] for _, _, labels in kept], bool),
         class_names=tuple(names),
         table=source_of(table, columns, options, repeated, contradicting),
-        skipped=tuple(Skipped(path, reason) for path, reason in left_out),
+        skipped=tuple(left_out),
         given=None if columns.part is None else np.array([part for part, _, _ in kept], np.int8),
     )
 

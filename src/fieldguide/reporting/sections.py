@@ -7,6 +7,7 @@ from pathlib import Path
 from fieldguide.data.check import Finding, Findings
 from fieldguide.data.dataset import relative
 from fieldguide.data.parts import Divided
+from fieldguide.data.skipped import missing_among
 from fieldguide.evaluation.evidence import where_leaked
 from fieldguide.evaluation.folds import on_the_models, trained_accuracy
 from fieldguide.evaluation.metrics import ClassScore, Score, weakest_classes
@@ -170,7 +171,7 @@ def data(run: Run, findings: Findings | None, examples: str) -> str:
     parts = run.parts
     skipped = findings.skipped if findings is not None else parts.train.skipped
     used = len(parts.train) + len(parts.validation) + len(parts.test)
-    missing = sum(each.missing for each in skipped)
+    missing = missing_among(skipped)
     found = findings.found if findings is not None else used + len(skipped) - missing
     absent = f", {missing:,} missing" if missing else ""
     hidden = f" Hidden files left aside: {findings.hidden:,}." if findings is not None and findings.hidden else ""
