@@ -137,6 +137,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
     ("wishes", "said"),
     [
         ({"recipe": "best"}, "--recipe is 'best'; expected one of auto, features, finetune, scratch"),
+        ({"mirrored": False}, r"--no-mirrored is for --recipe scratch, and the recipe is auto"),
         ({"l2": 0.5}, r"--l2 is for --recipe scratch, and the recipe is auto: .* leave it out"),
         (
             {"recipe": "features", "size": "tiny", "block_dropout": 0.1},

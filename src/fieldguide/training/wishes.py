@@ -133,7 +133,7 @@ class Wishes:
         if wrong := [name for name in self.asked() if name not in (_OF_SCRATCH if scratch else OF_BACKBONES)]:
             one, other = ("a backbone", "features") if scratch else ("--recipe scratch", "scratch")
             raise InputError(
-                f"{', '.join(flag(name) for name in wrong)} {'is' if len(wrong) == 1 else 'are'} for {one}, "
+                f"{', '.join(self._flag(name) for name in wrong)} {'is' if len(wrong) == 1 else 'are'} for {one}, "
                 f"and the recipe is {self.recipe}: {'give' if scratch else 'add'} --recipe {other}, or leave "
                 f"{'it' if len(wrong) == 1 else 'them'} out."
             )
@@ -270,13 +270,13 @@ class Wishes:
         found = [] if self.recipe == "auto" else ["--recipe", self.recipe]
         for name in self.asked():
             value = getattr(self, name)
-            if value is False:
-                found.append("--no-" + flag(name).removeprefix("--"))
-            else:
-                found.append(flag(name))
-                values = value if isinstance(value, tuple) else () if value is True else (value,)
-                found += [str(each) for each in values]
+            values = value if isinstance(value, tuple) else () if isinstance(value, bool) else (value,)
+            found += [self._flag(name), *map(str, values)]
         return found
+
+    def _flag(self, name: str) -> str:
+        """The flag by which a setting was asked for, or asked not to be."""
+        return "--no-" + flag(name).removeprefix("--") if getattr(self, name) is False else flag(name)
 
     def to_dict(self) -> dict[str, object]:
         """The wishes by name, ready for JSON."""
