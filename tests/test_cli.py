@@ -93,7 +93,11 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
         (["train", "photos", "--epochs", "1.5"], "--epochs: '1.5' was given; expected a whole number, such as 10"),
         (["compare", "photos"], "one of the arguments --complexity --data-size --recipes is required"),
         (["rate"], "the following arguments are required: folder"),
-        (["trian", "photos"], "COMMAND: invalid choice: 'trian'"),
+        (
+            ["trian", "photos"],
+            "there is no command 'trian' (did you mean train?); there are demo, check, train, rate, ",
+        ),
+        (["photos"], "there is no command 'photos'; there are demo, check, train, rate, "),
         (["check", "photos", "--fast"], "unrecognized arguments: --fast. "),
         (["train", "photos", "--foldz", "5"], "unrecognized arguments: --foldz 5 (did you mean --folds?)"),
         (["train", "photos", "--weigths=x"], "unrecognized arguments: --weigths=x (did you mean --weights?)"),

@@ -10,12 +10,17 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from fieldguide.cli import main
+from fieldguide.evaluation.explaining import Explanation, Explanations
+from fieldguide.evaluation.heatmaps import Heat
 from fieldguide.explanations import write_explanations
 from fieldguide.job import Outcome
+from fieldguide.model.predictions import Prediction
 from fieldguide.neighbours import write_similar
+from fieldguide.reporting.looks import write_looks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -61,6 +66,37 @@ def test_explain_writes_overlays_and_a_page(here: Path, capfd: pytest.CaptureFix
     assert "notes.txt</bdi>: not a picture: text" in page
     assert main(["explain", "run", "new"]) == 0  # once more, and nothing is overwritten
     assert len(list(here.glob("explanations-*"))) == 2
+
+
+def test_where_it_does_not_know_the_class_that_is_explained_is_named(tmp_path: Path) -> None:
+    classes, pixels = ("horses", "humans"), np.full((56, 56, 3), 90, np.uint8)
+    values = np.zeros((7, 7), np.float32)
+    values[1, 1] = 1
+    answers = ((0.98, ("horses",), True), (0.6, classes, False), (0.97, ("horses",), False))
+    entries = [
+        Explanation(
+            Prediction(Path(f"{place}.jpg"), classes, np.array([sure, 1 - sure], np.float32), "", named, unlike),
+            pixels,
+            Heat(values, 0, "top_activation", "hirescam"),
+        )
+        for place, (sure, named, unlike) in enumerate(answers)
+    ]
+    found = Explanations(classes, tuple(entries))
+    lines = str(found).splitlines()
+    assert [line[len("0.jpg") :].split() for line in lines[1::3]] == [
+        ["unlike", "anything", "it", "learnt", "from"],
+        ["not", "sure:", "horses", "or", "humans"],
+        ["97.0%", "horses"],
+    ]
+    looks = "looks at the upper left: 100% of the weight lies in that quarter"
+    assert lines[2::3] == [f"  for horses it {looks}", f"  for horses it {looks}", f"  {looks} of the"]
+    page = write_looks(found, tmp_path / "looks").read_text()
+    assert [each.split("</h3>")[0] for each in page.split("<li><h3>")[1:]] == [
+        "Unlike anything it learnt from",
+        "Not sure: horses or humans",
+        "<bdi>horses</bdi> 97.0%",
+    ]
+    assert "Taken for: 1 <bdi>horses</bdi>. Not sure: 1. Unlike anything it learnt from: 1." in page
 
 
 def test_similar_writes_a_page(here: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ from fieldguide.look_flags import add_explain, add_similar
 from fieldguide.parser import BAD_INPUT, Parser
 from fieldguide.sheet_flags import AMOUNTS, FACTORS, FLIPS, add_augment, zoom_joined
 from fieldguide.version import __version__
+from fieldguide.words import capital
 
 DONE, PROBLEMS, INTERRUPTED, TERMINATED = 0, 1, 130, 143  # exit codes, besides BAD_INPUT
 
@@ -322,7 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, parents=[common], help=text, description=text[0].upper() + text[1:] + ".")
+        added = commands.add_parser(name, parents=[common], help=text, description=capital(text) + ".")
         added.set_defaults(run=run, parser=added)
         return added
 

@@ -41,3 +41,13 @@ def times(size: tuple[int, int]) -> str:
         '224x224'
     """
     return f"{size[0]}x{size[1]}"
+
+
+def capital(text: str) -> str:
+    """A text that begins with a capital letter; the others stay as they are.
+
+    Example:
+        >>> capital("unlike anything in JPEG")
+        'Unlike anything in JPEG'
+    """
+    return text[:1].upper() + text[1:]

@@ -109,6 +109,12 @@ def test_a_column_of_0_and_1_for_each_class_with_one_1_a_row_is_a_label(place: P
     assert data.class_names == ("cat", "dog") and data.counts == {"cat": 2, "dog": 2}
 
 
+def test_columns_that_are_not_read_may_be_called_alike(place: Path) -> None:
+    path = table(place, ("file", "label", "note", "note", "", ""), [(*row, "x", "y", "", "") for row in ROWS])
+    assert Dataset.from_table(path).counts == {"cat": 2, "dog": 2}
+    assert "several columns named 'note'" in refusal(path, TableOptions(label_columns=("note",)))
+
+
 @pytest.mark.parametrize(
     ("header", "rows", "said"),
     [
@@ -118,6 +124,7 @@ def test_a_column_of_0_and_1_for_each_class_with_one_1_a_row_is_a_label(place: P
         (("file", "label", "class"), [("a.jpg", "1", "cat")], "several columns that may hold the labels ('label', 'cl"),
         (("file", "one", "two"), [("a.jpg", "x", "y")], "no column that looks like one of labels; it has 'file', 'o"),
         (("file", "label", "label"), [("a.jpg", "x", "y")], "several columns named 'label'"),
+        (("photo", "photo", "label"), [("a.jpg", "b.jpg", "y")], "several columns named 'photo'"),
         (("file", "label"), [("a.jpg", "cat"), ("b.jpg", "dog", "x")], "line 3, has 3 cells, and the header 2"),
         (("file", "label"), [("a.jpg", "cat"), ("", "dog")], "line 3, names no file"),
         (("file", "label"), [], "has no rows below its header"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from fieldguide.comparison.phrases import listed
 from fieldguide.comparison.point import Point
-from fieldguide.words import counted
+from fieldguide.words import capital, counted
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Guess:
             learnt = f"Of the training pictures up to {100 * top.value:.1f}% are right"
             return headline, [first, f"{learnt}: {told}, or the labels do not fit the pictures."]
         unlearnt = "not even the training pictures are shown to be learnt"
-        return headline, [first, f"{told[0].upper()}{told[1:]}, or the learning rate does not suit: {unlearnt}."]
+        return headline, [first, f"{capital(told)}, or the learning rate does not suit: {unlearnt}."]
 
 
 def _trained(point: Point) -> str:

@@ -96,6 +96,8 @@ def columns_of(table: TableFile, options: TableOptions) -> Columns:
     """
     _refuse_odd_names(options)
     found = _columns_of(table, options)
+    for index in (found.file, *found.labels, *(() if found.part is None else (found.part,))):
+        _refuse_twice(table, table.columns[index])
     if table.counted == "line":
         _refuse_line_breaks(table, (found.file, *found.labels))
     return found
@@ -163,7 +165,14 @@ def _asked(table: TableFile, name: str | None, argument: str) -> int | None:
         raise InputKeyError(
             f"{argument} is {name!r}, and {table.path} has no such column; it has {table.named()}: name one of them."
         )
+    _refuse_twice(table, name)
     return table.columns.index(name)
+
+
+def _refuse_twice(table: TableFile, name: str) -> None:
+    """A column that is read is the only one of its name; of the others any number may be called alike."""
+    if table.columns.count(name) > 1:
+        raise InputError(f"{table.path} has several columns named '{name}': give each a name of its own.")
 
 
 def _named(table: TableFile, names: Sequence[str], taken: set[int]) -> list[int]:
@@ -193,9 +202,16 @@ def _file(table: TableFile, taken: set[int]) -> int:
             f"{table.path} has no column that looks like one of picture files; it has {table.named()}: name it with "
             "file_column= (--file-column), or call it 'file'."
         )
-    raise InputError(
-        f"{table.path} has several columns that may be those of the picture files "
-        f"({', '.join(repr(table.columns[index]) for index in found)}): name one with file_column= (--file-column)."
+    raise _several(table, found, "be those of the picture files", "file_column")
+
+
+def _several(table: TableFile, found: Sequence[int], what: str, argument: str) -> InputError:
+    """What is said where several columns fit and none was named."""
+    for index in found:
+        _refuse_twice(table, table.columns[index])  # naming it would not tell which
+    listed, flag = ", ".join(repr(table.columns[index]) for index in found), argument.replace("_", "-")
+    return InputError(
+        f"{table.path} has several columns that may {what} ({listed}): name one with {argument}= (--{flag})."
     )
 
 
@@ -207,10 +223,7 @@ def _part(table: TableFile, taken: set[int]) -> int | None:
         if any(row[index].lower() in PART_CALLED for row in table.rows[:_LOOKED_AT])
     ]
     if len(named) > 1:
-        raise InputError(
-            f"{table.path} has several columns that may be those of the parts "
-            f"({', '.join(repr(table.columns[index]) for index in named)}): name one with part_column= (--part-column)."
-        )
+        raise _several(table, named, "be those of the parts", "part_column")
     return named[0] if named else None
 
 
@@ -220,11 +233,7 @@ def _labels(table: TableFile, file: int, part: int | None, taken: set[int]) -> C
     if len(named) == 1:
         return Columns(file, (named[0],), part, marked=False)
     if named:
-        raise InputError(
-            f"{table.path} has several columns that may hold the labels "
-            f"({', '.join(repr(table.columns[index]) for index in named)}): name one with label_column= "
-            "(--label-column)."
-        )
+        raise _several(table, named, "hold the labels", "label_column")
     left = [index for index in range(len(table.columns)) if index not in taken]
     marks = [index for index in left if not _others_than_marks(table, index)]
     if len(left) >= 2 and marks == left:

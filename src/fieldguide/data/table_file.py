@@ -26,7 +26,7 @@ class TableFile:
     """The cells of a table below its header, as text without the spaces around it."""
 
     path: Path
-    columns: tuple[str, ...]  # each name once
+    columns: tuple[str, ...]  # a name may stand twice, where the column is not used
     rows: tuple[tuple[str, ...], ...]  # a cell for each column; empty where there is no value
     lines: tuple[int, ...]  # where each row begins: the line of a text file, else the number of the row
 
@@ -78,9 +78,6 @@ def read_table_file(table: str | Path) -> TableFile:
         content = path.read_bytes()
     header, rows, lines = _parquet(path) if path.suffix.lower() == ".parquet" else _text(path, content)
     columns = tuple(one_line(name.strip()) for name in header)
-    twice = sorted({name for name in columns if columns.count(name) > 1 and name})
-    if twice:
-        raise InputError(f"{path} has several columns named '{twice[0]}': give each a name of its own.")
     if not rows:
         raise InputError(f"{path} has no rows below its header: expected one for each picture.")
     return TableFile(path, columns, tuple(tuple(cell.strip() for cell in row) for row in rows), tuple(lines))

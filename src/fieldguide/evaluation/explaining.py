@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ from fieldguide.model.classifier import Classifier
 from fieldguide.model.predictions import Prediction, find_pictures, title
 from fieldguide.model.sound import refuse_several_labels
 from fieldguide.parallel import bounded_map
+from fieldguide.summary import SUMMARY_WIDTH
 from fieldguide.words import counted
 
 MOST = 200  # pictures at a time: each is meant to be looked at
@@ -68,12 +70,14 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """Where it looks for the class that is explained, and for the one that it is compared with."""
-        asked = "" if self.class_name == self.prediction.label else f"for {self.class_name} it "
+        answered = self.class_name == self.prediction.label and not self.prediction.doubt
+        asked = "" if answered else f"for {self.class_name} it "
         found = f"{asked}{self.focus}"
         return found if self.other is None else f"{found}; for {self.other_name} it {focus(self.other)}"
 
     def __str__(self) -> str:
-        return f"{self.prediction}\n  {console.shown(self.sentence)}"
+        told = textwrap.wrap(console.shown(self.sentence), SUMMARY_WIDTH - 2, break_on_hyphens=False)
+        return "\n".join([str(self.prediction), *(f"  {line}" for line in told)])
 
     def to_dict(self) -> dict[str, object]:
         """The prediction, the class that is explained, its map and where that lies, ready for JSON."""

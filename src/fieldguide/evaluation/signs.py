@@ -12,6 +12,7 @@ from fieldguide.evaluation.answering import some_skill
 from fieldguide.evaluation.case import Case
 from fieldguide.intervals import Estimate, chance, difference, wilson
 from fieldguide.training.usual import usual_epochs
+from fieldguide.words import capital
 
 LEARNT = 0.90  # of the training pictures right: below it has not even learnt what it was shown
 CHANCE = 0.025  # one-sided
@@ -150,7 +151,7 @@ class Signs:
     @property
     def ending(self) -> str:
         """The same as the beginning of a sentence."""
-        return self.over_the_end[0].upper() + self.over_the_end[1:]
+        return capital(self.over_the_end)
 
     def share(self, name: str, n: int, until: int | None = None) -> Estimate:
         """The same for an accuracy, with its interval: the pictures are the same in every epoch, so they count once."""

@@ -294,7 +294,7 @@ def _average_precisions(
     drawn = np.empty((rounds, len(shown)))
     ranked = [Ranked.of(probabilities[:, k], labels[:, k]) for k in shown]
     block = max(1, WEIGHTS_AT_ONCE // n)
-    with console.progress("Resampling", len(range(0, rounds, block)) * len(ranked)) as bar:
+    with console.progress("Resampling", len(range(0, rounds, block)) * len(ranked), percent=True) as bar:
         for start in range(0, rounds, block):
             some = slice(start, min(start + block, rounds))
             weights = rng.multinomial(count, np.full(count, 1 / count), size=some.stop - start)[:, of_group]

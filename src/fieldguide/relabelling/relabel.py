@@ -27,7 +27,7 @@ from fieldguide.place import require_outside
 from fieldguide.relabelling.server import Server
 from fieldguide.relabelling.session import LEFT_OUT, Item, Session
 from fieldguide.reporting.card import CARD_FILE
-from fieldguide.words import are, counted
+from fieldguide.words import are, capital, counted
 
 CORRECTIONS_FILE = "corrections.csv"
 _TABLE_FLAGS = ("--pictures", "--file-column", "--label-column", "--part-column", "--separator")  # in `words` anew
@@ -221,7 +221,7 @@ def _items(ranked: list[Ranked], data: Dataset, run: Path) -> list[Item]:
     if not items:
         raise InputError(
             f"{run} was trained on other pictures: none of its suspects is in {data.source}, such as {ranked[0].file}. "
-            f"{cure[0].upper()}{cure[1:]}."
+            f"{capital(cure)}."
         )
     if gone := len(ranked) - len(items):
         console.warn(f"{are(gone, 'picture')} not in {data.source} any more, and left aside.")

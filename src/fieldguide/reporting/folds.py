@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fieldguide.evaluation.folds import FoldScore, on_the_spread
 from fieldguide.reporting.markup import interval, percent, scrolling, section, sentence
+from fieldguide.words import capital
 
 _TITLES = ("fold", "pictures", "accuracy", "95% CI", "on those it learnt from", "temperature")
 _WORDS = ("fold", "95% CI")  # columns that are no numbers
@@ -29,7 +30,7 @@ def fold_by_fold(folds: Sequence[FoldScore]) -> str:
     )
     spread = on_the_spread(folds) + "."
     said = (
-        f"<p>{sentence(spread[0].upper() + spread[1:])} The interval at the top is of all pictures together and takes "
+        f"<p>{sentence(capital(spread))} The interval at the top is of all pictures together and takes "
         "predictions for independent. The models share training pictures, so it is a little too narrow, and no figure "
         "of one cross-validation can tell by how much (Bengio and Grandvalet, 2004). Each model made its choices as "
         "the classifier did, among the pictures it learnt from; the curves above are of the classifier itself.</p>"

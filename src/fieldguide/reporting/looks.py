@@ -14,7 +14,7 @@ from fieldguide.reporting.markup import bullets, details, escape, file_name, nam
 from fieldguide.reporting.overlay import alternative, legend, overlay
 from fieldguide.reporting.page import whole_page
 from fieldguide.reporting.pictures import data_url
-from fieldguide.words import counted
+from fieldguide.words import capital, counted
 
 PAGE_FILE = "explanation.html"
 QUALITY = 90  # of JPEG
@@ -67,12 +67,17 @@ def write_looks(explanations: Explanations, folder: str | Path, *, about: str = 
 
 
 def _counts(explanations: Explanations) -> str:
-    labels = [entry.prediction.label for entry in explanations.entries]
-    parts = [f"{labels.count(each):,} {name(each)}" for each in explanations.class_names if each in labels]
-    told = f"Taken for: {', '.join(parts)}."
+    answers = [entry.prediction for entry in explanations.entries]
+    sure = [answer.label for answer in answers if not answer.doubt]
+    counts = [f"{sure.count(each):,} {name(each)}" for each in explanations.class_names if each in sure]
+    unlike = sum(answer.unlike is True for answer in answers)
+    unsure = len(answers) - len(sure) - unlike
+    told = [f"Taken for: {', '.join(counts)}."] if counts else []
+    told += [f"Not sure: {unsure:,}."] if unsure else []
+    told += [f"Unlike anything it learnt from: {unlike:,}."] if unlike else []
     if any(entry.other is not None for entry in explanations.entries):
-        told += f" Where another class has {CLOSE:.0%} or more, its map stands beside."
-    return told
+        told.append(f"Where another class has {CLOSE:.0%} or more, its map stands beside.")
+    return " ".join(told)
 
 
 def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
@@ -82,13 +87,12 @@ def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
         class_name = said.class_names[heat.class_index]
         caption = f"for {name(class_name)}, {percent(entry.probability_of(heat))}"
         figures += _figure(data_url(pixels), alternative(heat, class_name), caption)
-    sentence = entry.sentence[0].upper() + entry.sentence[1:]
-    doubt = f"<p><b>{escape(said.doubt[0].upper() + said.doubt[1:])}</b></p>" if said.doubt else ""
+    answer = escape(capital(said.doubt)) if said.doubt else f"{name(said.label)} {percent(said.probability or 0)}"
     kind = "side three" if len(maps) > 1 else "side"
     return (
-        f"<li><h3>{name(said.label)} {percent(said.probability or 0)}</h3>{doubt}"
+        f"<li><h3>{answer}</h3>"
         f'<p class="file">{file_name(path.as_posix())}</p><div class="{kind}">{figures}</div>'
-        f"<p>{escape(sentence)}.</p></li>"
+        f"<p>{escape(capital(entry.sentence))}.</p></li>"
     )
 
 

@@ -9,6 +9,7 @@ from fieldguide.intervals import Estimate
 from fieldguide.reporting.markup import bullets, escape, interval, name, percent, scrolling, section
 from fieldguide.training.fit import Run
 from fieldguide.training.promises import Promises
+from fieldguide.words import capital
 
 ANSWERS = {
     ONE: "one class",
@@ -46,7 +47,7 @@ def when_it_does_not_know(run: Run, score: Score | None) -> str:
         body += _measured(found, score) + _table(found)
     elif promises.naming is not None or promises.novelty is not None:
         body += "<p>No picture was kept to measure whether that is so.</p>"
-    body += bullets([escape(one[0].upper() + one[1:]) + "." for one in promises.why])
+    body += bullets([escape(capital(one)) + "." for one in promises.why])
     if promises.naming is not None or promises.novelty is not None:
         body += f"<p>{NO_PROMISE}</p>"
     return section("unknown", "When it says it does not know", body)

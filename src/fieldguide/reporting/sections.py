@@ -25,7 +25,7 @@ from fieldguide.reporting.markup import (
     section,
 )
 from fieldguide.training.fit import Run
-from fieldguide.words import counted
+from fieldguide.words import capital, counted
 
 ROWS_SHOWN = 30  # of a table before the rest is folded away
 FILES_SHOWN = 200
@@ -35,7 +35,7 @@ def headline(run: Run, score: Score | None) -> str:
     """The finding: what it tells apart, how well, on how many pictures."""
     names = run.classifier.class_names
     listed = " or ".join(names) if len(names) == 2 else ", ".join(names[:-1]) + " or " + names[-1]
-    task = name(listed[0].upper() + listed[1:]) if len(listed) <= 40 else f"{len(names)} classes"
+    task = name(capital(listed)) if len(listed) <= 40 else f"{len(names)} classes"
     if score is None:
         return (
             f"<h1>{task}: not measured</h1>"
@@ -48,7 +48,7 @@ def headline(run: Run, score: Score | None) -> str:
     return (
         f"<h1>{task}: right for <strong>{percent(score.accuracy.value)}</strong> of {unseen}</h1>"
         f'<p class="lede">95% confidence interval {interval(score.accuracy)}, n={score.n:,} '
-        f"{escape(score.pictures)}{covered(score)}. {escape(part[0].upper() + part[1:])}.</p>"
+        f"{escape(score.pictures)}{covered(score)}. {escape(capital(part))}.</p>"
     )
 
 

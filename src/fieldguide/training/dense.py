@@ -67,7 +67,7 @@ def fit_dense(seen: Seen, fold: Fold, *, recipe: Recipe, power: float = 0.0, jud
     best: tuple[float, Head, np.ndarray] | None = None
     epochs: list[Epoch] = []
     judged: list[float] = []
-    with console.progress("Training the head", recipe.head_epochs * len(lessons)) as bar:
+    with console.progress("Training the head", recipe.head_epochs * len(lessons), percent=True) as bar:
         for number in range(1, recipe.head_epochs + 1):
             view_of = np.random.default_rng((recipe.seed, number, seen.views)).integers(seen.views, size=count)
             for place, rows in enumerate(lessons.batches(number)):

@@ -73,7 +73,7 @@ def fine_tune(seen: Seen, fold: Fold, head: Head, *, recipe: Recipe, power: floa
     best: tuple[float, list[np.ndarray], np.ndarray] | None = None
     epochs: list[Epoch] = []
     judged: list[float] = []
-    with console.progress("Fine-tuning", recipe.fine_tune_epochs * len(lessons)) as bar:
+    with console.progress("Fine-tuning", recipe.fine_tune_epochs * len(lessons), percent=True) as bar:
         for number in range(1, recipe.fine_tune_epochs + 1):
             view_of = np.random.default_rng((recipe.seed, number, seen.views)).integers(seen.views, size=len(targets))
             for place, rows in enumerate(lessons.batches(number)):

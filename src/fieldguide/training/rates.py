@@ -178,7 +178,7 @@ def find_rate(store: PixelStore, recipe: ScratchRecipe | None = None, *, steps: 
     precision = chosen_precision(recipe.precision)
     passes: list[list[float]] = []
     learner: Learner | None = None
-    with console.progress("Trying rates", PASSES * steps) as bar:
+    with console.progress("Trying rates", PASSES * steps, percent=True) as bar:
         for number in range(PASSES):
             batches = plain.batches(store, _pool(store, plain, number))
             fresh = Learner(

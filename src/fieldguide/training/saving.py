@@ -29,7 +29,7 @@ def saved(classifier: Classifier, path: Path, store: PixelStore) -> float:
         ModelError: they disagree.
     """
     pixels = store.read(range(min(CHECKED_PICTURES, len(store))))
-    with console.progress("Saving, comparing", 3) as bar:
+    with console.progress("Saving, comparing", 3, percent=True) as bar:
         classifier.save(path)
         bar.advance()
         given = np.asarray(classifier.keras_model.predict_on_batch(pixels.astype(np.float32)))

@@ -151,7 +151,7 @@ class Training:
         settings = {name: self._origin[name] for name in ("recipe", "precision")}
         with (
             logs.opened(self.logged, self.folder or Path(), settings, self.epochs) as logging,
-            console.progress(self._title(), self.schedules[-1].end * steps, done * steps) as bar,
+            console.progress(self._title(), self.schedules[-1].end * steps, done * steps, percent=True) as bar,
         ):
             if told is not None:
                 told(done)
@@ -205,7 +205,7 @@ class Training:
             return "Training"
         last = self.epochs[-1]
         figures = f"train {100 * last.accuracy:.0f}% val {100 * last.val_accuracy:.0f}%"
-        return f"{last.epoch}/{self.schedules[-1].end} {figures}"
+        return f"Epoch {last.epoch}/{self.schedules[-1].end} {figures}"
 
     def _epoch(self, number: int, bar: console.Progress) -> Epoch:
         """One pass over the pictures, measured afterwards."""
