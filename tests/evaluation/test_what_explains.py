@@ -196,6 +196,18 @@ def test_a_rate_is_judged_without_held_out_pictures() -> None:
     assert kinds(slow)[:2] == [ailment.RATE_TOO_LOW, ailment.FEW_HELD]
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_training_that_has_hardly_begun_is_told_so_before_its_few_held_out_pictures(epochs: int) -> None:
+    setup = replace(SETUP, augment="crops", augmentation="crops")
+    case = simulate(level(0.5), level(0.5), val_loss=level(0.7), n=98, val_n=22, epochs=epochs, setup=setup)
+    assert kinds(case)[:2] == [ailment.UNFINISHED, ailment.FEW_HELD]
+    found = ailments(case)[0]
+    assert found.evidence[1].startswith(
+        f"Its 98 pictures were looked at {98 * epochs} times in all; 19,600 times, in 200"
+    )
+    assert found.remedy is not None and "--epochs 200" in found.remedy.command
+
+
 @pytest.mark.parametrize("share", [0.9, 0.95, 0.99])
 def test_a_network_that_names_the_commonest_class_alone_is_never_called_well(share: float) -> None:
     """Whatever the accuracy is: it is what that class is of all pictures."""

@@ -24,7 +24,7 @@ from fieldguide.evaluation.ailment import (
 from fieldguide.evaluation.case import Case
 from fieldguide.evaluation.doubts import FEWEST_HELD
 from fieldguide.evaluation.pace import FAR_APART
-from fieldguide.evaluation.signs import Signs
+from fieldguide.evaluation.signs import FEW_EPOCHS, Signs
 
 _OF_RATE = (RATE_TOO_HIGH, RATE_TOO_LOW)  # kinds that rest on the training pictures and the rate alone
 _RULES = (
@@ -98,15 +98,17 @@ def with_conflicts(found: list[Ailment], signs: Signs) -> tuple[Ailment, ...]:
 def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:
     """The same with what few held-out pictures tell after all before their being few.
 
-    A rate is judged without them. What else is more than possible was said with regard to how few they are: a gap whose
-    interval excludes chance is one, though the accuracy's own interval is wide. Of fewer than `FEWEST_HELD` nothing is
-    believed.
+    A rate is judged without them, and that a training has hardly begun is counted. What else is more than possible was
+    said with regard to how few they are: a gap whose interval excludes chance is one, though the accuracy's own
+    interval is wide. Of fewer than `FEWEST_HELD` nothing is believed.
     """
     few = [one for one in found if one.kind == FEW_HELD]
     if not few:
         return found
     enough = signs.val_n >= FEWEST_HELD
-    told = [one for one in found if one.kind in _OF_RATE or (enough and one.ill and one.sure != POSSIBLE)]
+    begun = signs.count < FEW_EPOCHS and signs.looked_at_seldom
+    counted = {*_OF_RATE, *([UNFINISHED] if begun else [])}
+    told = [one for one in found if one.kind in counted or (enough and one.ill and one.sure != POSSIBLE)]
     told = [one for one in told if one not in few]
     return [*told, *few, *(one for one in found if one not in told and one not in few)]
 

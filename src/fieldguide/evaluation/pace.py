@@ -190,7 +190,7 @@ def unfinished(signs: Signs) -> Ailment | None:
     """
     if signs.learnt or signs.case.setup.stopped:
         return None
-    if signs.count == 1:
+    if signs.count == 1 or (signs.count < FEW_EPOCHS and signs.looked_at_seldom and signs.nothing_learnt):
         return _hardly_begun(signs)
     pace, setup = signs.pace, signs.case.setup
     if held_back(setup):  # then it learns slowly because of that
@@ -238,13 +238,17 @@ def _on_looks(signs: Signs) -> str:
 
 
 def _hardly_begun(signs: Signs) -> Ailment:
+    epochs = "one epoch" if signs.count == 1 else counted(signs.count, "epoch")
+    seldom = signs.case.setup.varies and signs.looked_at_seldom  # unvaried, they are learnt in fewer looks
     return Ailment(
         UNFINISHED,
-        "It was not trained to the end: of one epoch nobody can tell what it would learn.",
-        (_blind(signs),),
+        f"It was not trained to the end: of {epochs} nobody can tell what it would learn.",
+        (*([_on_looks(signs)] if seldom else []), _blind(signs)),
         (Figure.of("accuracy on training pictures", signs.trained),),
         LIKELY,
-        remedies.longer(signs.case.setup, max(signs.count, FEW_EPOCHS)),
+        remedies.longer(
+            signs.case.setup, max(signs.count, FEW_EPOCHS), usual_epochs(sum(signs.case.counts)) if seldom else 0
+        ),
     )
 
 
