@@ -202,7 +202,7 @@ def test_a_training_that_has_hardly_begun_is_told_so_before_its_few_held_out_pic
     case = simulate(level(0.5), level(0.5), val_loss=level(0.7), n=98, val_n=22, epochs=epochs, setup=setup)
     assert kinds(case)[:2] == [ailment.UNFINISHED, ailment.FEW_HELD]
     found = ailments(case)[0]
-    assert found.evidence[1].startswith(
+    assert found.evidence[0].startswith(
         f"Its 98 pictures were looked at {98 * epochs} times in all; 19,600 times, in 200"
     )
     assert found.remedy is not None and "--epochs 200" in found.remedy.command

@@ -246,9 +246,9 @@ def _hardly_begun(signs: Signs) -> Ailment:
         (*([_on_looks(signs)] if seldom else []), _blind(signs)),
         (Figure.of("accuracy on training pictures", signs.trained),),
         LIKELY,
-        remedies.longer(
-            signs.case.setup, max(signs.count, FEW_EPOCHS), usual_epochs(sum(signs.case.counts)) if seldom else 0
-        ),
+        remedies.longer(signs.case.setup, signs.count, usual_epochs(sum(signs.case.counts)))
+        if seldom
+        else remedies.longer(signs.case.setup, max(signs.count, FEW_EPOCHS)),
     )
 
 
