@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from fieldguide.data.tagged import TaggedDataset
 from fieldguide.errors import InputError, InputTypeError, ModelError
 from fieldguide.evaluation.evaluate import evaluate
 from fieldguide.evaluation.tag_evaluate import evaluate_tags
+from fieldguide.evaluation.tag_metrics import tag_score
+from fieldguide.evaluation.tag_verdict import tag_verdict, trained_precision
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.head import Head
 from fieldguide.model.loading import load
@@ -97,6 +100,31 @@ def test_what_the_terminal_and_the_page_say(outcome: TagOutcome) -> None:
     for title in ("Class by class", "Where it goes wrong", "The pictures", "How it was made"):
         assert title in page
     assert "lost.jpg" in page and "<script" not in page
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("pictures", "wrong", "said"),
+    [
+        (600, 0.3, r"It overfits: mean average precision 1\.000 on the pictures it learnt from, 0\.\d+ on 600 unseen"),
+        (600, 0.0, r"It does not overfit: mean average precision 1\.000 on the pictures it learnt from, 1\.000 on 600"),
+        (
+            9,
+            0.3,
+            r"Whether it overfits cannot be told: mean average precision 1\.000 on the pictures it learnt from, 0",
+        ),
+    ],
+)
+def test_the_verdict_claims_what_the_interval_of_the_gap_bears(
+    outcome: TagOutcome, pictures: int, wrong: float, said: str
+) -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.random((pictures, len(CLASSES))) < 0.5
+    stated = np.where(rng.random(labels.shape) < wrong, ~labels, labels) * 0.8 + 0.2 * rng.random(labels.shape)
+    score = tag_score(stated, labels, CLASSES, [f"{each}.jpg" for each in range(pictures)], thresholds=[0.5] * 3)
+    run = replace(outcome.run, train_probabilities=outcome.run.parts.train.labels.astype(np.float32))
+    assert re.match(said, tag_verdict(run, score))
+    assert trained_precision(run, score).low < trained_precision(run, score).value == 1
 
 
 @pytest.mark.keras

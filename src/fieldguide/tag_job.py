@@ -20,12 +20,13 @@ from fieldguide.data.twins import find_twins
 from fieldguide.errors import InputError
 from fieldguide.evaluation.tag_evaluate import evaluate_tags
 from fieldguide.evaluation.tag_metrics import TagScore, class_lines
+from fieldguide.evaluation.tag_verdict import tag_verdict
 from fieldguide.job import new_folder
 from fieldguide.model.classifier import MODEL_FILE
 from fieldguide.outcome import CLASSIFY, REPORT_FILE, on_findings
 from fieldguide.reporting.sections import why_unmeasured
 from fieldguide.reporting.tag_card import write_tag_files
-from fieldguide.reporting.tag_page import tag_report, tag_verdict
+from fieldguide.reporting.tag_page import tag_report
 from fieldguide.summary import in_blocks, line, whole
 from fieldguide.training.record import Stage, Watch, merged
 from fieldguide.training.tagging import TagRun, train_tags

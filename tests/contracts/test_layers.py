@@ -46,7 +46,8 @@ LAYERS: dict[int, str] = {
     "evaluation.explaining evaluation.likeness evaluation.evaluate evaluation.crossvalidation "
     "evaluation.evidence evaluation.case evaluation.answering evaluation.signs evaluation.remedies "
     "evaluation.ailment evaluation.doubts evaluation.pace evaluation.collapse evaluation.fitting "
-    "evaluation.ailments evaluation.shift evaluation.diagnose evaluation.tag_metrics evaluation.tag_evaluate",
+    "evaluation.ailments evaluation.shift evaluation.diagnose evaluation.tag_metrics evaluation.tag_evaluate "
+    "evaluation.tag_verdict",
     7: "reporting.markup reporting.pictures reporting.overlay reporting.style reporting.svg reporting.plots "
     "reporting.doubted reporting.replied reporting.marks reporting.folds reporting.curves reporting.comparing "
     "reporting.rates reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked "

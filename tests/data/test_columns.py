@@ -29,10 +29,26 @@ def path(tmp_path: Path) -> Path:
         ({"label_columns": 3}, InputTypeError, "label_columns is 3; expected the name of a column, or a list"),
         ({"label_columns": None}, InputTypeError, "label_columns is None; expected the name of a column, or a list"),
         ({"label_columns": (None, "x")}, InputTypeError, "label_column is None; expected a text, the name of a column"),
-        ({"label_columns": ["x", "x"]}, InputError, "label_column is 'x' more than once: name each column of labels"),
-        ({"label_columns": "x", "file_column": "x"}, InputError, "file_column and label_column are both 'x', and a"),
-        ({"label_columns": ["x", "y"], "part_column": "y"}, InputError, "part_column and label_column are both 'y'"),
-        ({"file_column": "x", "part_column": "x"}, InputError, "file_column and part_column are both 'x'"),
+        (
+            {"label_columns": ["x", "x"]},
+            InputError,
+            r"label_column \(--label-column\) is 'x' more than once: name each column of labels",
+        ),
+        (
+            {"label_columns": "x", "file_column": "x"},
+            InputError,
+            r"file_column \(--file-column\) and label_column \(--label-column\) are both 'x'",
+        ),
+        (
+            {"label_columns": ["x", "y"], "part_column": "y"},
+            InputError,
+            r"part_column \(--part-column\) and label_column \(--label-column\) are both 'y'",
+        ),
+        (
+            {"file_column": "x", "part_column": "x"},
+            InputError,
+            r"file_column \(--file-column\) and part_column \(--part-column\) are both 'x'",
+        ),
         ({"file_column": ["x"]}, InputTypeError, r"file_column is \['x'\]; expected a text"),
     ],
 )
@@ -46,7 +62,9 @@ def test_odd_names_of_columns_are_refused(
 def test_of_one_label_likewise(path: Path) -> None:
     with pytest.raises(InputTypeError, match=r"label_column is \['x'\]; expected a text, the name of a column"):
         Dataset.from_table(path, label_column=["x"])  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="file_column and label_column are both 'x'"):
+    with pytest.raises(
+        InputError, match=r"file_column \(--file-column\) and label_column \(--label-column\) are both 'x'"
+    ):
         Dataset.from_table(path, file_column="x", label_column="x")
 
 

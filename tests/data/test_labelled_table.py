@@ -150,7 +150,9 @@ def test_what_cannot_be_used_is_refused_in_words(
 
 def test_what_was_named_and_is_not_there_is_refused(place: Path) -> None:
     path = table(place, ("file", "label"))
-    with pytest.raises(InputKeyError, match=r"label_column is 'species', and .* no such column; it has 'file', 'la"):
+    with pytest.raises(
+        InputKeyError, match=r"label_column \(--label-column\) is 'species', and .* no such column; it has 'file', 'la"
+    ):
         Dataset.from_table(path, label_column="species")
     with pytest.raises(InputTypeError, match="file_column is 3"):
         Dataset.from_table(path, file_column=3)  # type: ignore[arg-type]

@@ -145,12 +145,17 @@ def _refuse_odd_names(options: TableOptions) -> None:
             continue
         other = named_for.setdefault(column, argument)
         if argument == "label_column" and options.label_columns.count(column) > 1:
-            raise InputError(f"label_column is '{column}' more than once: name each column of labels once.")
+            raise InputError(f"{_flag(argument)} is '{column}' more than once: name each column of labels once.")
         if other != argument:
             raise InputError(
-                f"{other} and {argument} are both '{column}', and a column holds files, labels or parts: name another "
-                "one for one of them."
+                f"{_flag(other)} and {_flag(argument)} are both '{column}', and a column holds files, labels or parts: "
+                "name another one for one of them."
             )
+
+
+def _flag(argument: str) -> str:
+    """How a setting is called in a message: as the argument of a call, and as the flag of a command."""
+    return f"{argument} (--{argument.replace('_', '-')})"
 
 
 def is_on(cell: str) -> bool:
@@ -163,7 +168,8 @@ def _asked(table: TableFile, name: str | None, argument: str) -> int | None:
         return None
     if name not in table.columns:
         raise InputKeyError(
-            f"{argument} is {name!r}, and {table.path} has no such column; it has {table.named()}: name one of them."
+            f"{_flag(argument)} is {name!r}, and {table.path} has no such column; it has {table.named()}: name one of "
+            "them."
         )
     _refuse_twice(table, name)
     return table.columns.index(name)
@@ -200,7 +206,7 @@ def _file(table: TableFile, taken: set[int]) -> int:
     if not found:
         raise InputError(
             f"{table.path} has no column that looks like one of picture files; it has {table.named()}: name it with "
-            "file_column= (--file-column), or call it 'file'."
+            f"{_flag('file_column')}, or call it 'file'."
         )
     raise _several(table, found, "be those of the picture files", "file_column")
 
@@ -209,10 +215,8 @@ def _several(table: TableFile, found: Sequence[int], what: str, argument: str) -
     """What is said where several columns fit and none was named."""
     for index in found:
         _refuse_twice(table, table.columns[index])  # naming it would not tell which
-    listed, flag = ", ".join(repr(table.columns[index]) for index in found), argument.replace("_", "-")
-    return InputError(
-        f"{table.path} has several columns that may {what} ({listed}): name one with {argument}= (--{flag})."
-    )
+    listed = ", ".join(repr(table.columns[index]) for index in found)
+    return InputError(f"{table.path} has several columns that may {what} ({listed}): name one with {_flag(argument)}.")
 
 
 def _part(table: TableFile, taken: set[int]) -> int | None:
@@ -242,7 +246,7 @@ def _labels(table: TableFile, file: int, part: int | None, taken: set[int]) -> C
         return Columns(file, (left[0],), part, marked=False)
     raise InputError(
         f"{table.path} has no column that looks like one of labels; it has {table.named()}: name it with "
-        "label_column= (--label-column), or call it 'label'."
+        f"{_flag('label_column')}, or call it 'label'."
     )
 
 

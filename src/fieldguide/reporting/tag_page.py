@@ -12,7 +12,8 @@ import numpy as np
 from fieldguide.console import clock
 from fieldguide.data.check import Findings
 from fieldguide.data.dataset import relative
-from fieldguide.evaluation.tag_metrics import TagClassScore, TagScore, mean_precision, weakest_tags
+from fieldguide.evaluation.tag_metrics import TagClassScore, TagScore, weakest_tags
+from fieldguide.evaluation.tag_verdict import tag_verdict, trained_precision
 from fieldguide.files import write_text
 from fieldguide.intervals import Estimate
 from fieldguide.reporting import plots
@@ -39,7 +40,6 @@ CLASSES_DRAWN = 12  # of the curves and mistakes, the weakest first
 MISTAKES_SHOWN = 4  # of each kind, of each class
 SIDE = 176  # pixels of a picture
 FILES_SHOWN = 200
-CLEARLY = 0.02  # mean average precision by which pictures that were learnt from are known better
 TAG_FILES = {
     "model.keras": "the classifier: pixels in, a probability of each class out",
     "card.json": "classes, thresholds, input size, data fingerprint, all figures of this page, versions",
@@ -70,25 +70,6 @@ def tag_report(run: TagRun, score: TagScore | None, path: Path, *, findings: Fin
     body += [_data(run, findings), _making(run, command, measured=score is not None)]
     write_text(path, whole_page(run.parts.train.table.path.name, "\n".join(body)))
     return path
-
-
-def tag_verdict(run: TagRun, score: TagScore) -> str:
-    """Whether it knows the pictures that it learnt from better than others, in a sentence."""
-    unseen, trained = score.mean_average_precision, trained_precision(run, score)
-    if math.isnan(unseen.value):
-        return f"Nothing can be told: none of the {score.n:,} unseen pictures shows any of the classes."
-    if trained - unseen.value > CLEARLY and trained > unseen.high:
-        return (
-            f"It knows the pictures it learnt from better than new ones (mean average precision {trained:.3f} and "
-            f"{unseen.value:.3f}): more pictures would help, first of the classes that are weakest."
-        )
-    return f"It does not overfit, as far as {score.n:,} unseen pictures can show."
-
-
-def trained_precision(run: TagRun, score: TagScore) -> float:
-    """The mean average precision on the pictures that were learnt from, over the classes that were measured."""
-    measured = [place for place, one in enumerate(score.classes) if one.support]
-    return mean_precision(run.train_probabilities[:, measured], run.parts.train.labels[:, measured])
 
 
 def _headline(run: TagRun, score: TagScore | None) -> str:
@@ -124,9 +105,8 @@ def _comparison(run: TagRun, score: TagScore) -> str:
         return ""
     trained, guess = trained_precision(run, score), [one.support / score.n for one in score.classes if one.support]
     guessing = float(np.mean(guess)) if guess else 0.0
-    count = len(run.parts.train)
     rows = [
-        ("Pictures it learnt from", Estimate(trained, trained, trained, count), f"n={count:,}"),
+        ("Pictures it learnt from", trained, f"n={trained.n:,}"),
         ("Pictures it had not seen", score.mean_average_precision, f"n={score.n:,}"),
         ("Guessing", Estimate(guessing, guessing, guessing, score.n), ""),
     ]
