@@ -12,6 +12,7 @@ from fieldguide.console import called, shown
 from fieldguide.destination import destination
 from fieldguide.evaluation.explaining import Explanations, class_of, explain, some_pictures
 from fieldguide.model.loading import load
+from fieldguide.model.tag_predictions import TagPrediction
 from fieldguide.reporting.looks import PAGE_FILE, write_looks
 
 KIND = "explanations"
@@ -34,7 +35,10 @@ class WrittenExplanations:
     @property
     def next(self) -> str:
         """The command to try next."""
-        first = self.explanations.entries[0].prediction.path if self.explanations.entries else Path("PICTURE")
+        entries = self.explanations.entries
+        if entries and isinstance(entries[0].prediction, TagPrediction):
+            return f"fieldguide evaluate {shlex.quote(self.model)} TABLE"
+        first = entries[0].prediction.path if entries else Path("PICTURE")
         return f"fieldguide similar {shlex.quote(self.model)} {shlex.quote(shown(str(first)))} PHOTOS"
 
     def to_dict(self) -> dict[str, object]:

@@ -52,7 +52,7 @@ LAYERS: dict[int, str] = {
     "reporting.doubted reporting.replied reporting.marks reporting.folds reporting.curves reporting.comparing "
     "reporting.rates reporting.card reporting.passes reporting.making reporting.diagnosis reporting.looked "
     "reporting.mistakes reporting.unsure reporting.sections reporting.page reporting.looks "
-    "reporting.neighbours reporting.tag_curves reporting.tag_page reporting.tag_card",
+    "reporting.neighbours reporting.tag_curves reporting.tag_mistakes reporting.tag_page reporting.tag_card",
     8: "comparison.spread comparison.curve comparison.subsets comparison.pictures comparison.plan "
     "comparison.record comparison.single comparison.worker comparison.workers comparison.running "
     "comparison.point comparison.phrases comparison.guess comparison.wording comparison.advice "

@@ -57,23 +57,23 @@ def test_it_is_what_the_classifier_predicts_and_the_map_of_that_class(small_job:
 
 def test_a_class_that_is_close_is_shown_beside(few: Path) -> None:
     unsure, sure = explain(of_three(0.001), few), explain(of_three(3.0), few)
-    assert all(entry.other is not None for entry in unsure.entries)
-    assert all(entry.other is None for entry in sure.entries)
+    assert all(len(entry.others) == 1 for entry in unsure.entries)
+    assert all(not entry.others for entry in sure.entries)
     for entry in unsure.entries:
         order = np.argsort(-entry.prediction.probabilities)  # type: ignore[operator]
-        assert entry.other is not None
-        assert (entry.heat.class_index, entry.other.class_index) == tuple(order[:2])
-        assert entry.probability_of(entry.other) >= CLOSE
-        assert f"; for {entry.other_name} it looks" in entry.sentence or "it finds nothing" in entry.sentence
+        (other,), (name,) = entry.others, entry.other_names
+        assert (entry.heat.class_index, other.class_index) == tuple(order[:2])
+        assert entry.probability_of(other) >= CLOSE
+        assert f"; for {name} it looks" in entry.sentence or "it finds nothing" in entry.sentence
 
 
 def test_a_class_that_is_asked_for_is_compared_with_the_most_probable_one(few: Path) -> None:
     for entry in explain(of_three(3.0), few, class_name="b").entries:
         assert entry.class_name == "b"
         if entry.prediction.label == "b":
-            assert entry.other is None
+            assert not entry.others
         else:
-            assert entry.other_name == entry.prediction.label
+            assert entry.other_names == (entry.prediction.label,)
             assert entry.sentence.startswith("for b it ")
 
 
@@ -83,7 +83,7 @@ def test_json_holds_the_map(few: Path) -> None:
     entry = told["explanations"][0]
     assert np.array(entry["map"]).shape == found.entries[0].heat.values.shape
     assert entry["explained"] == entry["label"]
-    assert entry["other"]["explained"] == found.entries[0].other_name
+    assert tuple(each["explained"] for each in entry["others"]) == found.entries[0].other_names
     assert entry["sentence"] == str(found.entries[0].focus)
     assert len(told["explanations"]) + len(told["skipped"]) == 5
 

@@ -16,16 +16,18 @@ from fieldguide.data.arguments import said
 from fieldguide.data.dataset import Skipped
 from fieldguide.errors import InputError, InputTypeError, PictureError
 from fieldguide.evaluation.focus import Focus, focus
-from fieldguide.evaluation.heatmaps import Heat, classifier_heat_maps
+from fieldguide.evaluation.heatmaps import Heat, heat_maps_of_classes
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.predictions import Prediction, find_pictures, title
-from fieldguide.model.sound import refuse_several_labels
+from fieldguide.model.tag_classifier import TagClassifier
+from fieldguide.model.tag_predictions import TagPrediction, tag_title
 from fieldguide.parallel import bounded_map
 from fieldguide.summary import SUMMARY_WIDTH
 from fieldguide.words import counted
 
 MOST = 200  # pictures at a time: each is meant to be looked at
 CLOSE = 0.1  # probability from which the second class's map is worth a comparison
+MOST_SAID = 5  # labels of a picture that are explained, the most probable ones
 BATCH = 32
 
 
@@ -45,7 +47,8 @@ class Explanation:
     prediction: Prediction
     pixels: np.ndarray  # uint8 (height, width, 3), the picture as the classifier took it
     heat: Heat  # of the class that is explained
-    other: Heat | None = None  # of the class that comes closest to it, where that is close
+    # Of the class that comes closest to it, where that is close; of several labels, of the others that are said.
+    others: tuple[Heat, ...] = ()
 
     @property
     def class_name(self) -> str:
@@ -53,9 +56,9 @@ class Explanation:
         return self.prediction.class_names[self.heat.class_index]
 
     @property
-    def other_name(self) -> str | None:
-        """The class that it is compared with, if any."""
-        return None if self.other is None else self.prediction.class_names[self.other.class_index]
+    def other_names(self) -> tuple[str, ...]:
+        """The classes that it is compared with, if any."""
+        return tuple(self.prediction.class_names[heat.class_index] for heat in self.others)
 
     @property
     def focus(self) -> Focus:
@@ -69,11 +72,11 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """Where it looks for the class that is explained, and for the one that it is compared with."""
+        """Where it looks for the class that is explained, and for those that it is compared with."""
         answered = self.class_name == self.prediction.label and not self.prediction.doubt
         asked = "" if answered else f"for {self.class_name} it "
-        found = f"{asked}{self.focus}"
-        return found if self.other is None else f"{found}; for {self.other_name} it {focus(self.other)}"
+        others = zip(self.other_names, self.others, strict=True)
+        return "; ".join([f"{asked}{self.focus}", *(f"for {name} it {focus(heat)}" for name, heat in others)])
 
     def __str__(self) -> str:
         told = textwrap.wrap(console.shown(self.sentence), SUMMARY_WIDTH - 2, break_on_hyphens=False)
@@ -81,7 +84,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, object]:
         """The prediction, the class that is explained, its map and where that lies, ready for JSON."""
-        return {**self.prediction.to_dict(), **_told(self, self.heat), "other": self.other and _told(self, self.other)}
+        others = [_told(self, heat) for heat in self.others]
+        return {**self.prediction.to_dict(), **_told(self, self.heat), "others": others}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +110,10 @@ class Explanations:
         return len(self.entries)
 
     def __str__(self) -> str:
-        lines = [title(), *map(str, self.entries)] if self.entries else []
+        lines = []
+        if self.entries:
+            several = isinstance(self.entries[0].prediction, TagPrediction)
+            lines = [tag_title() if several else title(), *map(str, self.entries)]
         if self.skipped:
             total = counted(len(self.entries) + len(self.skipped), "file")
             lines.append(f"{len(self.skipped):,} of {total} could not be read:")
@@ -138,7 +145,8 @@ def explain(
         pictures: files, folders (searched with their sub-folders) and patterns; at most 200 files.
         class_name: the class to explain; None for the most probable one of each picture. Beside it stands the map of
             the class that comes closest, where that has a probability of 10% or more; where another class than the
-            most probable one was asked for, that of the latter.
+            most probable one was asked for, that of the latter. Of several labels those of all that are said stand
+            beside, five at the most.
         method: "hirescam" or "gradcam".
 
     Raises:
@@ -149,8 +157,8 @@ def explain(
     Example:
         >>> import fieldguide as fg
         >>> found = fg.explain(fg.load("runs/first"), "new/horse*.jpg", class_name="humans")
-        >>> len(found), found.entries[0].class_name, found.entries[0].other_name
-        (3, 'humans', 'horses')
+        >>> len(found), found.entries[0].class_name, found.entries[0].other_names
+        (3, 'humans', ('horses',))
 
     Source:
         R. L. Draelos, L. Carin (2020), "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional
@@ -158,7 +166,6 @@ def explain(
     """
     if not isinstance(classifier, Classifier):
         raise InputTypeError(f"classifier is {said(classifier)}; expected a Classifier, such as fg.load gives.")
-    refuse_several_labels(classifier.head, "explaining")
     asked = class_of(classifier, class_name)
     paths = some_pictures(pictures)
     entries: list[Explanation] = []
@@ -215,27 +222,43 @@ def _explained(
     classifier: Classifier, pictures: Sequence[tuple[Path, np.ndarray]], asked: int | None, method: str
 ) -> list[Explanation]:
     pixels = np.stack([each for _, each in pictures])
-    answers = list(classifier.answers(pixels))
-    shares = np.stack([share for share, *_ in answers])
-    order = np.argsort(-shares, axis=1, kind="stable")
-    first = order[:, 0] if asked is None else np.full(len(pixels), asked)
-    # Another class than the most probable one is compared with that, and that with the second.
-    second = np.where(first == order[:, 0], order[:, 1], order[:, 0])
-    close = np.flatnonzero(shares[np.arange(len(pixels)), second] >= CLOSE)
-    heats = classifier_heat_maps(classifier, pixels, classes=first, method=method)
-    others = dict(
-        zip(
-            close.tolist(),
-            classifier_heat_maps(classifier, pixels[close], classes=second[close], method=method) if len(close) else (),
-            strict=True,
-        )
-    )
-    return [
-        Explanation(
-            Prediction(path, classifier.class_names, share, "", named, unlike), pixels[row], heats[row], others.get(row)
-        )
-        for row, ((path, _), (share, named, unlike)) in enumerate(zip(pictures, answers, strict=True))
+    predictions = [
+        _prediction(classifier, path, *answer)
+        for (path, _), answer in zip(pictures, classifier.answers(pixels), strict=True)
     ]
+    chosen = [_classes(prediction, asked) for prediction in predictions]
+    heats: dict[int, tuple[Heat, ...]] = {}
+    for count in {len(classes) for classes in chosen}:
+        rows = [row for row, classes in enumerate(chosen) if len(classes) == count]
+        some = np.array([chosen[row] for row in rows])
+        heats |= zip(rows, heat_maps_of_classes(classifier, pixels[rows], classes=some, method=method), strict=True)
+    return [
+        Explanation(prediction, pixels[row], heats[row][0], heats[row][1:])
+        for row, prediction in enumerate(predictions)
+    ]
+
+
+def _prediction(
+    classifier: Classifier, path: Path, share: np.ndarray, named: tuple[str, ...] | None, unlike: bool | None
+) -> Prediction:
+    if isinstance(classifier, TagClassifier):
+        return TagPrediction(path, classifier.class_names, share, thresholds=classifier.thresholds)
+    return Prediction(path, classifier.class_names, share, "", named, unlike)
+
+
+def _classes(prediction: Prediction, asked: int | None) -> list[int]:
+    """The classes whose maps are shown, by number: the one that is explained, and those that it is compared with."""
+    assert prediction.probabilities is not None
+    shares = prediction.probabilities
+    order = np.argsort(-shares, kind="stable").tolist()
+    first = order[0] if asked is None else asked
+    if isinstance(prediction, TagPrediction):
+        said = [prediction.class_names.index(label) for label in prediction.labels]
+        first = said[0] if said and asked is None else first
+        return [first, *(each for each in said if each != first)][:MOST_SAID]
+    # Another class than the most probable one is compared with that, and that with the second.
+    second = order[1] if first == order[0] else order[0]
+    return [first, second] if shares[second] >= CLOSE else [first]
 
 
 def _told(explanation: Explanation, heat: Heat) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from fieldguide.evaluation.explaining import CLOSE, Explanation, Explanations
 from fieldguide.evaluation.heatmaps import Heat
 from fieldguide.files import atomic, write_text
+from fieldguide.model.predictions import Prediction
+from fieldguide.model.tag_predictions import JOINED, TagPrediction
 from fieldguide.reporting.markup import bullets, details, escape, file_name, name, percent, section
 from fieldguide.reporting.overlay import alternative, legend, overlay
 from fieldguide.reporting.page import whole_page
@@ -46,7 +49,7 @@ def write_looks(explanations: Explanations, folder: str | Path, *, about: str = 
     """
     folder, blocks = Path(folder), []
     for place, entry in enumerate(explanations.entries, 1):
-        maps = [entry.heat, *([] if entry.other is None else [entry.other])]
+        maps = [entry.heat, *entry.others]
         drawn = [overlay(entry.pixels, heat) for heat in maps]
         for heat, pixels in zip(maps, drawn, strict=True):
             _write(folder / _file(place, entry, heat), pixels)
@@ -68,6 +71,8 @@ def write_looks(explanations: Explanations, folder: str | Path, *, about: str = 
 
 def _counts(explanations: Explanations) -> str:
     answers = [entry.prediction for entry in explanations.entries]
+    if isinstance(answers[0], TagPrediction):
+        return _said(explanations)
     sure = [answer.label for answer in answers if not answer.doubt]
     counts = [f"{sure.count(each):,} {name(each)}" for each in explanations.class_names if each in sure]
     unlike = sum(answer.unlike is True for answer in answers)
@@ -75,9 +80,28 @@ def _counts(explanations: Explanations) -> str:
     told = [f"Taken for: {', '.join(counts)}."] if counts else []
     told += [f"Not sure: {unsure:,}."] if unsure else []
     told += [f"Unlike anything it learnt from: {unlike:,}."] if unlike else []
-    if any(entry.other is not None for entry in explanations.entries):
+    if any(entry.others for entry in explanations.entries):
         told.append(f"Where another class has {CLOSE:.0%} or more, its map stands beside.")
     return " ".join(told)
+
+
+def _said(explanations: Explanations) -> str:
+    """How often each label was said, where a picture may have several."""
+    labels = [entry.prediction.label or "" for entry in explanations.entries]
+    said = Counter(label for each in labels for label in each.split(JOINED) if label)
+    counts = [f"{name(label)} of {said[label]:,}" for label in explanations.class_names if said[label]]
+    none = labels.count("")
+    told = [f"Said: {', '.join(counts)}."] if counts else []
+    return " ".join([*told, *([f"Nothing was said of {none:,}."] if none else [])])
+
+
+def _answer(said: Prediction) -> str:
+    """What was answered, as a title."""
+    if not isinstance(said, TagPrediction):
+        return escape(capital(said.doubt)) if said.doubt else f"{name(said.label)} {percent(said.probability or 0)}"
+    assert said.probabilities is not None
+    shares = dict(zip(said.class_names, said.probabilities.tolist(), strict=True))
+    return ", ".join(f"{name(label)} {percent(shares[label])}" for label in said.labels) or "None of its labels"
 
 
 def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
@@ -87,10 +111,9 @@ def _block(entry: Explanation, maps: list[tuple[Heat, np.ndarray]]) -> str:
         class_name = said.class_names[heat.class_index]
         caption = f"for {name(class_name)}, {percent(entry.probability_of(heat))}"
         figures += _figure(data_url(pixels), alternative(heat, class_name), caption)
-    answer = escape(capital(said.doubt)) if said.doubt else f"{name(said.label)} {percent(said.probability or 0)}"
-    kind = "side three" if len(maps) > 1 else "side"
+    kind = "side three" if len(maps) == 2 else "side"
     return (
-        f"<li><h3>{answer}</h3>"
+        f"<li><h3>{_answer(said)}</h3>"
         f'<p class="file">{file_name(path.as_posix())}</p><div class="{kind}">{figures}</div>'
         f"<p>{escape(capital(entry.sentence))}.</p></li>"
     )
@@ -109,7 +132,8 @@ def _skipped(explanations: Explanations) -> str:
 
 def _file(place: int, entry: Explanation, heat: Heat) -> str:
     """The name of an overlay's file: in the order of the pictures, and safe wherever it is unpacked."""
-    more = "" if heat is entry.heat else f"-for-{_plain(entry.other_name or '', _CLASS_LETTERS)}"
+    class_name = entry.prediction.class_names[heat.class_index]
+    more = "" if heat is entry.heat else f"-for-{_plain(class_name, _CLASS_LETTERS)}"
     return f"{place:03d}-{_plain(entry.prediction.path.stem, _NAME_LETTERS)}{more}.jpg"
 
 

@@ -22,7 +22,6 @@ from fieldguide.reporting.markup import (
     bullets,
     details,
     escape,
-    file_name,
     interval,
     name,
     percent,
@@ -30,15 +29,13 @@ from fieldguide.reporting.markup import (
     section,
 )
 from fieldguide.reporting.page import whole_page
-from fieldguide.reporting.pictures import thumbnails
 from fieldguide.reporting.sections import problems, why_unmeasured
 from fieldguide.reporting.tag_curves import tag_curve
+from fieldguide.reporting.tag_mistakes import tag_mistakes
 from fieldguide.training.tagging import TagRun
 from fieldguide.words import counted
 
 CLASSES_DRAWN = 12  # of the curves and mistakes, the weakest first
-MISTAKES_SHOWN = 4  # of each kind, of each class
-SIDE = 176  # pixels of a picture
 FILES_SHOWN = 200
 TAG_FILES = {
     "model.keras": "the classifier: pixels in, a probability of each class out",
@@ -66,7 +63,7 @@ def tag_report(run: TagRun, score: TagScore | None, path: Path, *, findings: Fin
     if score is not None:
         drawn = weakest_tags(score.classes, CLASSES_DRAWN)
         body += [f'<p class="verdict">{escape(tag_verdict(run, score))}</p>', _comparison(run, score)]
-        body += [_classes(score), _curves(score, drawn), _mistakes(run, score, drawn)]
+        body += [_classes(score), _curves(score, drawn), tag_mistakes(run, score, drawn)]
     body += [_data(run, findings), _making(run, command, measured=score is not None)]
     write_text(path, whole_page(run.parts.train.table.path.name, "\n".join(body)))
     return path
@@ -176,59 +173,6 @@ def _curves(score: TagScore, drawn: tuple[TagClassScore, ...]) -> str:
     told = f"<p>What a lower threshold would gain in recall, and cost in precision.{more}</p>"
     return section(
         "curves", "Precision against recall", f'{told}{legend}<div class="examples">{"".join(figures)}</div>'
-    )
-
-
-def _mistakes(run: TagRun, score: TagScore, drawn: tuple[TagClassScore, ...]) -> str:
-    """The most confident mistakes on each class: not said though shown, and said though not shown."""
-    row_of = {run.parts.test.name(row): row for row in range(len(run.parts.test))}
-    chosen: list[tuple[TagClassScore, list[int], list[int]]] = []
-    for one in drawn:
-        label = score.class_names.index(one.name)
-        scores, said, truth = score.probabilities[:, label], score.said[:, label], score.labels[:, label]
-        missed, wrong = np.flatnonzero(truth & ~said), np.flatnonzero(said & ~truth)
-        missed = missed[np.argsort(scores[missed], kind="stable")][:MISTAKES_SHOWN]
-        wrong = wrong[np.argsort(-scores[wrong], kind="stable")][:MISTAKES_SHOWN]
-        if len(missed) or len(wrong):
-            chosen.append((one, missed.tolist(), wrong.tolist()))
-    rows = {row for _, *kinds in chosen for places in kinds for row in places}
-    classifier = run.classifier
-    urls = thumbnails(
-        run.parts.test.pictures,
-        {row_of[score.names[row]]: SIDE for row in rows if score.names[row] in row_of},
-        target_size=classifier.target_size,
-        resize=classifier.resize,
-    )
-    blocks = []
-    for one, missed_rows, wrong_rows in chosen:
-        label = score.class_names.index(one.name)
-        items = [_mistake(score, row, label, "not said", urls, row_of) for row in missed_rows]
-        items += [_mistake(score, row, label, "said, not labelled", urls, row_of) for row in wrong_rows]
-        wrong_count = int((score.said[:, label] != score.labels[:, label]).sum())
-        told = f"{counted(wrong_count, 'mistake')}" + (f", {len(items)} shown" if wrong_count > len(items) else "")
-        blocks.append(
-            f'<h3>{name(one.name)} <span class="note">{told}</span></h3><ul class="pictures">{"".join(items)}</ul>'
-        )
-    if not blocks:
-        return section(
-            "mistakes", "Where it goes wrong", f"<p>It made no mistake on {counted(score.n, 'picture')}.</p>"
-        )
-    told = "<p>The most confident mistakes of each class. Some may be right, and the label wrong.</p>"
-    return section("mistakes", "Where it goes wrong", told + "".join(blocks))
-
-
-def _mistake(
-    score: TagScore, row: int, label: int, what: str, urls: Mapping[int, str], row_of: Mapping[str, int]
-) -> str:
-    file, share = score.names[row], float(score.probabilities[row, label])
-    shown = [score.class_names[place] for place in np.flatnonzero(score.labels[row])]
-    labels = ", ".join(shown) or "no label"
-    url = urls.get(row_of.get(file, -1))
-    alt = escape(f"labelled {labels}; {score.class_names[label]} {what}")
-    picture = f'<img src="{url}" alt="{alt}" loading="lazy">' if url else "<p>The file is gone.</p>"
-    return (
-        f"<li>{picture}<b>{what}</b> ({percent(share)}); labelled {name(labels)}"
-        f'<span class="file">{file_name(file)}</span></li>'
     )
 
 
