@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_nets import SIDE
 
+from fieldguide.answers.naming import Naming
 from fieldguide.data import decode
 from fieldguide.errors import InputError, InputTypeError
 from fieldguide.evaluation import explaining as module
@@ -32,10 +33,10 @@ def few(small_photos: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def of_three(scale: float) -> Classifier:
+def of_three(scale: float, *, naming: Naming | None = None) -> Classifier:
     """A classifier of three classes, the surer the larger the scale."""
     kernel = np.random.default_rng(1).normal(0, scale, (1280, 3)).astype(np.float32)
-    return Classifier(Head(kernel, np.zeros(3, np.float32)), ("a", "b", "c"), target_size=SIDE)
+    return Classifier(Head(kernel, np.zeros(3, np.float32)), ("a", "b", "c"), target_size=SIDE, naming=naming)
 
 
 def test_it_is_what_the_classifier_predicts_and_the_map_of_that_class(small_job: Outcome, few: Path) -> None:
@@ -65,6 +66,18 @@ def test_a_class_that_is_close_is_shown_beside(few: Path) -> None:
         assert (entry.heat.class_index, other.class_index) == tuple(order[:2])
         assert entry.probability_of(other) >= CLOSE
         assert f"; for {name} it looks" in entry.sentence or "it finds nothing" in entry.sentence
+
+
+def test_where_it_is_not_sure_the_classes_that_it_names_are_shown(few: Path) -> None:
+    sure = explain(of_three(0.3), few).entries
+    shares = [np.sort(entry.prediction.probabilities)[::-1] for entry in sure]  # type: ignore[arg-type]
+    gap = float(np.median([np.log(first / second) for first, second, _ in shares])) + 1e-3
+    named = explain(of_three(0.3, naming=Naming(0.05, gap, 100)), few).entries
+    unsure = [entry for entry in named if entry.prediction.named is not None and len(entry.prediction.named) == 2]
+    assert unsure
+    for entry in unsure:
+        assert (entry.class_name, *entry.other_names) == entry.prediction.named
+        assert entry.sentence.startswith(f"for {entry.class_name} it ")
 
 
 def test_a_class_that_is_asked_for_is_compared_with_the_most_probable_one(few: Path) -> None:

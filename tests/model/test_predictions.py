@@ -98,7 +98,7 @@ def test_long_names_are_cut_so_that_a_line_fits() -> None:
         entry = Prediction(Path("x" * 60), names, shares, "", named, None)
         assert len(str(entry)) <= 80, entry
     three = str(Prediction(Path("a.jpg"), names, shares, "", names[:3], None))
-    assert three.endswith("        great..., littl... or black...")
+    assert three.endswith("a.jpg" + 37 * " " + "not sure: grea..., litt... or blac...")
 
 
 def test_a_csv_file_says_what_was_answered_in_its_last_columns(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldguide import console
+from fieldguide.answers.reply import SEVERAL
 from fieldguide.data import decode
 from fieldguide.data.arguments import said
 from fieldguide.data.dataset import Skipped
@@ -47,7 +48,7 @@ class Explanation:
     prediction: Prediction
     pixels: np.ndarray  # uint8 (height, width, 3), the picture as the classifier took it
     heat: Heat  # of the class that is explained
-    # Of the class that comes closest to it, where that is close; of several labels, of the others that are said.
+    # Of the class that comes closest to it, where that is close; or of the others that are named, or said.
     others: tuple[Heat, ...] = ()
 
     @property
@@ -145,8 +146,8 @@ def explain(
         pictures: files, folders (searched with their sub-folders) and patterns; at most 200 files.
         class_name: the class to explain; None for the most probable one of each picture. Beside it stands the map of
             the class that comes closest, where that has a probability of 10% or more; where another class than the
-            most probable one was asked for, that of the latter. Of several labels those of all that are said stand
-            beside, five at the most.
+            most probable one was asked for, that of the latter. Where it is not sure, the maps of the two or three
+            classes that it names stand there, and of several labels those of all that are said, five at the most.
         method: "hirescam" or "gradcam".
 
     Raises:
@@ -252,10 +253,16 @@ def _classes(prediction: Prediction, asked: int | None) -> list[int]:
     shares = prediction.probabilities
     order = np.argsort(-shares, kind="stable").tolist()
     first = order[0] if asked is None else asked
-    if isinstance(prediction, TagPrediction):
-        said = [prediction.class_names.index(label) for label in prediction.labels]
-        first = said[0] if said and asked is None else first
+    reply = prediction.reply
+    several = prediction.labels if isinstance(prediction, TagPrediction) else ()
+    if reply is not None and reply.kind == SEVERAL:
+        several = reply.classes
+    if several:
+        said = [prediction.class_names.index(label) for label in several]
+        first = said[0] if asked is None else first
         return [first, *(each for each in said if each != first)][:MOST_SAID]
+    if isinstance(prediction, TagPrediction):
+        return [first]
     # Another class than the most probable one is compared with that, and that with the second.
     second = order[1] if first == order[0] else order[0]
     return [first, second] if shares[second] >= CLOSE else [first]

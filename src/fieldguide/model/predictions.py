@@ -18,7 +18,7 @@ from fieldguide.console import shown
 from fieldguide.errors import FileError
 from fieldguide.files import walk, write_text
 
-NAME_WIDTH = 40  # of the file column in a printed table
+NAME_WIDTH, SURE_WIDTH = 40, 6  # of the first columns in a printed table
 ANSWER_WIDTH = 30  # of the column with the answer, so that a line has 80
 BETWEEN = " | "  # of the classes named in a cell of a CSV file
 REPLY_COLUMNS = ("named", "unlike", "answer")
@@ -79,9 +79,11 @@ class Prediction:
             return f"{name:<{NAME_WIDTH}}  not read: {self.reason}"
         reply = self.reply
         if reply is None or reply.kind == ONE:
-            return f"{name:<{NAME_WIDTH}}  {self.probability:>6.1%}  {shown(self.label or '')}"
-        # How sure it is of a class is said where that class is the answer.
-        return f"{name:<{NAME_WIDTH}}  {'':>6}  {shown(_fitted(reply))}"
+            return f"{name:<{NAME_WIDTH}}  {self.probability:>{SURE_WIDTH}.1%}  {shown(self.label or '')}"
+        # How sure it is of a class is said where that class is the answer; else a long answer has that column too.
+        text = shown(_fitted(reply))
+        before = SURE_WIDTH + len("  ") if len(text) <= ANSWER_WIDTH else 0
+        return f"{name:<{NAME_WIDTH}}  {'':<{before}}{text}"
 
     def to_dict(self) -> dict[str, object]:
         """File, class and probabilities, or file and reason."""
@@ -182,19 +184,17 @@ class Predictions(Sequence[Prediction]):
 
 def title() -> str:
     """The head of a printed table."""
-    return f"{'file':<{NAME_WIDTH}}  {'sure':>6}  class"
+    return f"{'file':<{NAME_WIDTH}}  {'sure':>{SURE_WIDTH}}  class"
 
 
 def _fitted(reply: Reply) -> str:
     """An answer that names no single class, in as few letters as a line has room for."""
-    listed = reply.text.removeprefix("not sure: ")
-    if len(reply.text) <= ANSWER_WIDTH or reply.kind != SEVERAL:
+    room = SURE_WIDTH + len("  ") + ANSWER_WIDTH
+    if len(reply.text) <= room or reply.kind != SEVERAL:
         return reply.text
-    if len(listed) <= ANSWER_WIDTH:
-        return listed
     *first, last = reply.classes
-    each = (ANSWER_WIDTH - len(" or ") - len(", ") * (len(first) - 1)) // len(reply.classes)
-    return f"{', '.join(_cut(name, each) for name in first)} or {_cut(last, each)}"
+    each = (room - len("not sure: ") - len(" or ") - len(", ") * (len(first) - 1)) // len(reply.classes)
+    return f"not sure: {', '.join(_cut(name, each) for name in first)} or {_cut(last, each)}"
 
 
 def _cut(name: str, letters: int) -> str:

@@ -54,8 +54,8 @@ def write_looks(explanations: Explanations, folder: str | Path, *, about: str = 
         for heat, pixels in zip(maps, drawn, strict=True):
             _write(folder / _file(place, entry, heat), pixels)
         blocks.append(_block(entry, list(zip(maps, drawn, strict=True))))
-    names = {entry.class_name for entry in explanations.entries}
-    shown = next(iter(names)) if len(names) == 1 else "the class"
+    names = {label for entry in explanations.entries for label in (entry.class_name, *entry.other_names)}
+    shown = next(iter(names)) if len(names) == 1 else "the class below the map"
     body = [
         f"<h1>What it looked at in {counted(len(explanations), 'picture')}</h1>",
         f'<p class="lede">{_counts(explanations)}</p>',
