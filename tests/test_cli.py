@@ -98,6 +98,7 @@ def test_help_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
             "there is no command 'trian' (did you mean train?); there are demo, check, train, rate, ",
         ),
         (["photos"], "there is no command 'photos'; there are demo, check, train, rate, "),
+        (["C:\\it's (choose from"], "there is no command 'C:\\it's (choose from'; there are demo, "),
         (["check", "photos", "--fast"], "unrecognized arguments: --fast. "),
         (["train", "photos", "--foldz", "5"], "unrecognized arguments: --foldz 5 (did you mean --folds?)"),
         (["train", "photos", "--weigths=x"], "unrecognized arguments: --weigths=x (did you mean --weights?)"),

@@ -19,6 +19,7 @@ from fieldguide.evaluation.heatmaps import Heat
 from fieldguide.explanations import write_explanations
 from fieldguide.job import Outcome
 from fieldguide.model.predictions import Prediction
+from fieldguide.model.tag_predictions import TagPrediction
 from fieldguide.neighbours import write_similar
 from fieldguide.reporting.looks import write_looks
 
@@ -97,6 +98,22 @@ def test_where_it_does_not_know_the_class_that_is_explained_is_named(tmp_path: P
         "<bdi>horses</bdi> 97.0%",
     ]
     assert "Taken for: 1 <bdi>horses</bdi>. Not sure: 1. Unlike anything it learnt from: 1." in page
+
+
+def test_every_map_has_a_file_of_its_own_and_labels_are_counted_whatever_they_are_called(tmp_path: Path) -> None:
+    classes = ("red;green", "outdoor activity: riding", "outdoor activity: running", "indoors")
+    shares = np.array([0.9, 0.8, 0.7, 0.1], np.float32)
+    heats = [Heat(np.eye(7, dtype=np.float32), place, "top_activation", "hirescam") for place in range(3)]
+    said = TagPrediction(Path("a.jpg"), classes, shares, thresholds=(0.5,) * 4)
+    entry = Explanation(said, np.full((56, 56, 3), 90, np.uint8), heats[0], tuple(heats[1:]))
+    page = write_looks(Explanations(classes, (entry,)), tmp_path / "looks").read_text()
+    assert sorted(path.name for path in (tmp_path / "looks").glob("*.jpg")) == [
+        "001-a-2-for-outdoor-activity.jpg", "001-a-for-outdoor-activity.jpg", "001-a.jpg",
+    ]  # fmt: skip
+    each = (
+        "<bdi>red;green</bdi> of 1, <bdi>outdoor activity: riding</bdi> of 1, <bdi>outdoor activity: running</bdi> of 1"
+    )
+    assert f"Said: {each}." in page and "what speaks for the class below the map" in page
 
 
 def test_similar_writes_a_page(here: Path, capfd: pytest.CaptureFixture[str]) -> None:

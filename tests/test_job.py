@@ -16,6 +16,8 @@ from pictures import encoded, folder_of, scene
 
 from fieldguide.console import command
 from fieldguide.data.check import Finding
+from fieldguide.data.corrections import Corrections
+from fieldguide.data.dataset import Dataset
 from fieldguide.data.parts import Leak
 from fieldguide.errors import FileError, InputError
 from fieldguide.evaluation.ailment import GOOD, OVERFITTING, POSSIBLE, SHOWN, UNSTABLE, Ailment
@@ -138,6 +140,15 @@ def test_a_folder_that_holds_something_is_left_alone(small_photos: Path, tmp_pat
         run_job(small_photos, folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
     assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+def test_labels_that_are_corrected_already_are_refused(small_photos: Path, tmp_path: Path) -> None:
+    data = Dataset.from_directory(small_photos)
+    name = data.name(0)
+    file = Corrections.record(tmp_path / "c.csv", data, {name: "humans" if name.startswith("horses") else "horses"})
+    with pytest.raises(InputError, match=r"the labels of source are corrected already: give the file as corrections="):
+        run_job(Corrections.read(file).apply(data), folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("existing", [True, False])

@@ -126,6 +126,8 @@ def test_the_verdict_claims_what_the_interval_of_the_gap_bears(
     score = tag_score(stated, labels, CLASSES, [f"{each}.jpg" for each in range(pictures)], thresholds=[0.5] * 3)
     run = replace(outcome.run, train_probabilities=outcome.run.parts.train.labels.astype(np.float32))
     assert re.match(said, tag_verdict(run, score))
+    none = tag_score(stated[:1], labels[:1] & False, CLASSES, ["0.jpg"], thresholds=[0.5] * 3)
+    assert tag_verdict(run, none) == "Nothing can be told: the one unseen picture shows none of the classes."
     assert trained_precision(run, score).low < trained_precision(run, score).value == 1
 
 

@@ -256,7 +256,14 @@ def _explain(options: argparse.Namespace) -> int:
 def _similar(options: argparse.Namespace) -> int:
     from fieldguide.neighbours import write_similar
 
-    found = write_similar(options.model, options.picture, options.folder, most=options.most, output=options.output)
+    found = write_similar(
+        options.model,
+        options.picture,
+        options.folder,
+        most=options.most,
+        output=options.output,
+        table=table_options(options),
+    )
     return _print(found, options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fieldguide.flags import add_table
 from fieldguide.typed import whole
 
 
@@ -24,9 +25,14 @@ def add_similar(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `fieldguide similar`."""
     parser.add_argument("model", type=Path, help="a run folder or a .keras file")
     parser.add_argument("picture", type=Path, help="a picture file")
-    parser.add_argument("folder", type=Path, help="where to look: class folders, such as what it learnt from, or none")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        help="where to look: class folders, such as what it learnt from, a folder of pictures, or a table of labels",
+    )
     parser.add_argument("--most", type=whole, metavar="N", default=8, help="how many are shown (%(default)s)")
     _add_output(parser, "similar")
+    add_table(parser)
 
 
 def _add_output(parser: argparse.ArgumentParser, kind: str) -> None:

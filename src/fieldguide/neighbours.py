@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldguide.data.labelled import labelled
+from fieldguide.data.columns import TableOptions
+from fieldguide.data.labelled import FOLDERS, labelled, refuse_without_table
 from fieldguide.data.listed import listed
 from fieldguide.data.table_file import is_table
 from fieldguide.destination import destination
@@ -39,6 +40,7 @@ def write_similar(
     *,
     most: int = MOST,
     output: str | Path | None = None,
+    table: TableOptions = FOLDERS,
 ) -> WrittenSimilar:
     """Finds the pictures of a folder that are most like one, and writes a page into a new folder.
 
@@ -47,7 +49,8 @@ def write_similar(
         picture: a file.
         folder: where to look: class folders, divided or not, a folder of pictures, or a table that gives each a label.
         most: how many are wanted, 1 to 100.
-        output: a new or empty folder outside of the pictures'; None for one named after the time.
+        output: a new or empty folder, outside of `folder`; None for one named after the time.
+        table: what is said of `folder`, if that is a table.
 
     Raises:
         InputError: if the number makes no sense, no picture can be read, or the folder for the page holds something.
@@ -60,11 +63,11 @@ def write_similar(
         (8, 'alike/similar.html')
     """
     if is_table(folder):
-        data = labelled(folder, fewest_classes=1)
-        folders = sorted({path.parent for path in map(Path, data.paths)} - {Path(folder).parent})
+        data = labelled(folder, table, fewest_classes=1)
     else:
-        data, folders = listed(Path(folder)), [Path(folder)]
-    place = destination(KIND, PAGE_FILE, output, folders)
+        refuse_without_table(folder, table)
+        data = listed(Path(folder))
+    place = destination(KIND, PAGE_FILE, output, [folder])
     classifier = load(model)
     refuse_several_labels(classifier.head, "what is said of the pictures most like one")
     found = similar(classifier, picture, data, most=most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Collection, Sequence
 from typing import NoReturn
@@ -10,7 +11,7 @@ from typing import NoReturn
 from fieldguide import console
 
 BAD_INPUT = 2  # the exit code
-_NO_COMMAND = re.compile(r"(?:argument )?COMMAND: invalid choice: '?(.*?)'? \(choose from ")
+_NO_COMMAND = re.compile(r"(?:argument )?COMMAND: invalid choice: (.*) \(choose from ", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,8 +19,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if found := _NO_COMMAND.match(message):
-            commands = [name for each in _commands(self) for name in each.choices]
-            text = f"there is no command {found[1]!r}{_near(found[1], commands)}; there are {', '.join(commands)}"
+            given, commands = ast.literal_eval(found[1]), [name for each in _commands(self) for name in each.choices]
+            text = f"there is no command '{given}'{_near(given, commands)}; there are {', '.join(commands)}"
         else:
             text = message.removeprefix("argument ")
             if message.startswith("unrecognized"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pictures import put
 
-from fieldguide.data.check import check
+from fieldguide.data.check import Finding, check
 from fieldguide.data.columns import TableOptions
 from fieldguide.data.corrections import Corrections
 from fieldguide.data.dataset import Dataset
@@ -113,6 +113,11 @@ def test_columns_that_are_not_read_may_be_called_alike(place: Path) -> None:
     path = table(place, ("file", "label", "note", "note", "", ""), [(*row, "x", "y", "", "") for row in ROWS])
     assert Dataset.from_table(path).counts == {"cat": 2, "dog": 2}
     assert "several columns named 'note'" in refusal(path, TableOptions(label_columns=("note",)))
+    marks = [(name, str(int(label == "cat")), str(int(label == "dog")), "", "") for name, label in ROWS]
+    path = table(place, ("file", "cat", "dog", "", ""), marks)  # as spreadsheets write what was once filled
+    assert Dataset.from_table(path).counts == {"cat": 2, "dog": 2}
+    path = table(place, ("", "", "label"), [(str(row), *each) for row, each in enumerate(ROWS)])
+    assert Dataset.from_table(path).counts == {"cat": 2, "dog": 2}
 
 
 @pytest.mark.parametrize(
@@ -274,7 +279,8 @@ def test_separators_tabs_and_marks_of_a_spreadsheet(place: Path) -> None:
 def test_a_parquet_file_without_a_package_that_reads_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "labels.parquet").write_bytes(b"PAR1")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "no package that reads such files is installed: `pip install pyarrow`" in refusal(place / "labels.parquet")
+    said = refusal(place / "labels.parquet")
+    assert "the package that reads such files is not installed: `pip install pyarrow`" in said
 
 
 def test_a_parquet_file(place: Path) -> None:
@@ -283,6 +289,10 @@ def test_a_parquet_file(place: Path) -> None:
     columns = {"file": [name for name, _ in ROWS], "label": [label for _, label in ROWS]}
     parquet.write_table(pyarrow.table(columns), place / "labels.parquet")
     assert Dataset.from_table(place / "labels.parquet").counts == {"cat": 2, "dog": 2}
+    names, arrays = ["note", "file", "label", "note"], [["x"] * 4, columns["file"], columns["label"], [1, 2, 3, None]]
+    parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array(each) for each in arrays], names), place / "b.parquet")
+    assert Dataset.from_table(place / "b.parquet").counts == {"cat": 2, "dog": 2}
+    assert "several columns named 'note'" in refusal(place / "b.parquet", TableOptions(part_column="note"))
     (place / "broken.parquet").write_bytes(b"PAR1 and no more")
     assert "cannot be read as a Parquet file" in refusal(place / "broken.parquet")
 
@@ -407,8 +417,17 @@ def test_check_points_out_labels_that_may_be_several(place: Path) -> None:
     rows = [("a.jpg", "cat, pet"), ("b.jpg", "dog"), ("c.jpg", "cat, pet"), ("d.jpg", "dog")]
     for number, (name, _) in enumerate(rows):
         put(place / name, number)
-    found = {one.kind: one for one in check(Dataset.from_table(table(place, ("file", "label"), rows))).findings}
-    assert found["joined"].level == "warning"
-    assert found["joined"].text == (
-        "1 class with a comma in the name, such as 'cat, pet': where these are several labels, say --separator ,"
+
+    def joined(path: Path) -> Finding | None:
+        return {one.kind: one for one in check(Dataset.from_table(path)).findings}.get("joined")
+
+    found = joined(table(place, ("file", "label"), rows))
+    assert found is not None and found.level == "note"  # as in "bear, polar": nothing else is called so
+    assert found.text == (
+        "1 class with a comma in the name, such as 'cat, pet': where these are several labels, say separator "
+        "(--separator) ,"
     )
+    found = joined(table(place, ("file", "label"), [(name, label.replace("dog", "pet")) for name, label in rows]))
+    assert found is not None and found.level == "warning"  # one of its pieces is a label too
+    marks = [(name, str(int(label != "dog")), str(int(label == "dog"))) for name, label in rows]
+    assert joined(table(place, ("file", '"cat, pet"', "dog"), marks)) is None  # no separator would part these

@@ -99,6 +99,40 @@ def test_classes_come_from_a_table_too(
     assert "All 4 nearest are in 'horses', the predicted class." in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_a_table_names_and_is_not_compared_with_is_said(
+    small_job: Outcome,
+    small_photos: Path,
+    unseen: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for place, path in enumerate(sorted((small_photos / "horses").glob("*[0-9].jpg"))[:5]):
+        shutil.copy2(path, tmp_path / f"{place}.jpg")
+    rows = [
+        "0.jpg,horses,a",
+        "1.jpg,horses,b",
+        "2.jpg,horses,a",
+        "3.jpg,horses,a",
+        "3.jpg,humans,b",
+        "lost.jpg,horses,a",
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,kind,class", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    asked = ["similar", str(small_job.folder), str(unseen["horses"]), "labels.csv", "--label-column", "kind"]
+    assert main(asked) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "All 3 nearest are in 'horses'" in printed and "3 files are left out; the page says why." in printed
+    assert "two pictures of labels.csv picked at random" in printed
+    (folder,) = tmp_path.glob("similar-*")  # beside the table, which names what is a picture and what is not
+    page = (folder / "similar.html").read_text()
+    assert "3 of the 3 nearest of 3 pictures in <bdi>labels.csv</bdi> are <bdi>horses</bdi>" in page
+    for told in ("lost.jpg</bdi>: no such file", "3.jpg</bdi>: two labels", "4.jpg</bdi>: the table does not name it"):
+        assert told in page
+    assert main([*asked[:3], ".", "--label-column", "kind"]) == 2
+    assert "labels" in capsys.readouterr().err
+
+
 def test_what_cannot_be_compared_is_refused(asked, small_photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     picture = min((small_photos / "humans").glob("*.jpg"))
     with pytest.raises(InputError, match="most is 0; expected a whole number from 1 to 100, such as 8"):

@@ -11,7 +11,7 @@ from simulated_cases import SETUP, level, rising, simulate
 from fieldguide.evaluation import ailment
 from fieldguide.evaluation.ailment import Ailment
 from fieldguide.evaluation.ailments import ailments
-from fieldguide.evaluation.case import Answers, Case
+from fieldguide.evaluation.case import Answers, Case, Setup
 from fieldguide.evaluation.signs import Signs
 from fieldguide.training.optimiser import USUAL_RATES
 
@@ -206,6 +206,26 @@ def test_a_training_that_has_hardly_begun_is_told_so_before_its_few_held_out_pic
         f"Its 98 pictures were looked at {98 * epochs} times in all; 19,600 times, in 200"
     )
     assert found.remedy is not None and "--epochs 200" in found.remedy.command
+
+
+def test_few_epochs_do_not_explain_what_is_held_back_or_grows_worse() -> None:
+    def few(setup: Setup) -> Case:
+        return simulate(level(0.5), level(0.5), val_loss=level(0.7), n=98, val_n=100, epochs=7, setup=setup)
+
+    held = few(replace(SETUP, augment="crops", dropout=0.9))
+    assert kinds(held)[0] == ailment.UNDERFITTING
+    remedy = ailments(held)[0].remedy
+    assert remedy is not None and "--dropout 0 " in f"{remedy.command} "
+    case = few(replace(SETUP, augment="crops"))
+    assert kinds(case)[0] == ailment.UNFINISHED
+    worse = tuple(replace(one, loss=1.3 + 0.6 * place) for place, one in enumerate(case.epochs))
+    assert ailment.UNFINISHED not in kinds(replace(case, epochs=worse))
+
+
+def test_unvaried_pictures_that_are_learnt_say_nothing_before_few_held_out_ones() -> None:
+    case = simulate(rising(0.55, 0.85, 3), rising(0.55, 0.8, 3), n=98, val_n=5, epochs=5)
+    found = kinds(case)
+    assert found[0] == ailment.FEW_HELD and ailment.UNFINISHED in found
 
 
 @pytest.mark.parametrize("share", [0.9, 0.95, 0.99])

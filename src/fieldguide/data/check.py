@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -223,11 +224,12 @@ def _said_parts(dataset: Dataset) -> Iterator[Finding]:
 def _joined(dataset: Dataset) -> Iterator[Finding]:
     """That a table's labels may be several in one."""
     joined = [name for name in dataset.class_names if "," in name]
-    if dataset.table is not None and joined:
-        text = (
-            f"{counted(len(joined), 'class', 'classes')} with a comma in the name, such as '{joined[0]}': where these "
-        )
-        yield Finding("joined", "warning", f"{text}are several labels, say --separator ,")
+    if dataset.table is None or dataset.table.marked or not joined:
+        return
+    pieces = Counter(piece.strip() for name in dataset.class_names for piece in name.split(","))
+    level = "warning" if max(pieces.values()) > 1 else "note"  # of "bear, polar" alone nothing says that it is two
+    text = f"{counted(len(joined), 'class', 'classes')} with a comma in the name, such as '{joined[0]}': where these "
+    yield Finding("joined", level, f"{text}are several labels, say separator (--separator) ,")
 
 
 def _two_labels(dataset: Dataset, twins: Twins) -> Iterator[Finding]:

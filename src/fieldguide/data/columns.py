@@ -97,7 +97,8 @@ def columns_of(table: TableFile, options: TableOptions) -> Columns:
     _refuse_odd_names(options)
     found = _columns_of(table, options)
     for index in (found.file, *found.labels, *(() if found.part is None else (found.part,))):
-        _refuse_twice(table, table.columns[index])
+        if table.columns[index]:  # of those without a name only one was found to fit
+            _refuse_twice(table, table.columns[index])
     if table.counted == "line":
         _refuse_line_breaks(table, (found.file, *found.labels))
     return found
@@ -238,7 +239,10 @@ def _labels(table: TableFile, file: int, part: int | None, taken: set[int]) -> C
         return Columns(file, (named[0],), part, marked=False)
     if named:
         raise _several(table, named, "hold the labels", "label_column")
-    left = [index for index in range(len(table.columns)) if index not in taken]
+    # What a spreadsheet adds at the end, without a name and with nothing in it, is no class.
+    nameless = {index for index, name in enumerate(table.columns) if not name}
+    empty = {index for index in nameless if not any(row[index] for row in table.rows)}
+    left = [index for index in range(len(table.columns)) if index not in taken | empty]
     marks = [index for index in left if not _others_than_marks(table, index)]
     if len(left) >= 2 and marks == left:
         return Columns(file, tuple(left), part, marked=True)

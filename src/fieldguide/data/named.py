@@ -30,6 +30,7 @@ class TableSource:
     contradicting: tuple[str, ...] = ()  # files that rows disagree on, each with what they say
     unmarked: tuple[str, ...] = ()  # columns of 0 and 1 without a 1, of which no class is made
     spread: tuple[str, ...] = ()  # cells that go over several lines, by line and column
+    marked: bool = False  # whether labels are columns of 0 and 1
 
     def words(self) -> list[str]:
         """The arguments that name its pictures on a command line."""
@@ -113,6 +114,7 @@ def source_of(
         contradicting=tuple(contradicting),
         unmarked=tuple(unmarked),
         spread=tuple(spread),
+        marked=columns.marked,
     )
 
 

@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fieldguide.data.tables import one_line
 from fieldguide.errors import FileError, InputError
@@ -130,27 +129,19 @@ def _text(path: Path, content: bytes) -> tuple[Sequence[str], list[list[str]], l
 
 def _parquet(path: Path) -> tuple[Sequence[str], list[list[str]], list[int]]:
     """Header, rows and their numbers from 1, of a Parquet file."""
-    missing = InputError(
-        f"{path} is a Parquet file, and no package that reads such files is installed: `pip install pyarrow`, or save "
-        "the table as CSV."
-    )
+    if importlib.util.find_spec("pyarrow") is None:
+        raise InputError(
+            f"{path} is a Parquet file, and the package that reads such files is not installed: `pip install pyarrow`, "
+            "or save the table as CSV."
+        )
     try:
-        if importlib.util.find_spec("pyarrow") is not None:
-            columns: dict[str, list[Any]] = importlib.import_module("pyarrow.parquet").read_table(path).to_pydict()
-        elif importlib.util.find_spec("pandas") is not None:
-            frame = importlib.import_module("pandas").read_parquet(path)
-            columns = {str(name): frame[name].tolist() for name in frame.columns}
-        else:
-            raise missing
-    except ImportError:  # pandas reads none by itself
-        raise missing from None
+        found = importlib.import_module("pyarrow.parquet").ParquetFile(path).read()
+        columns = [column.to_pylist() for column in found.columns]  # by place: two may have one name
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} cannot be read as a Parquet file: write it again, or save it as CSV.") from error
-    cells = [[cell_text(value) for value in column] for column in columns.values()]
+    cells = [[cell_text(value) for value in column] for column in columns]
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return [*columns], rows, [*range(1, len(rows) + 1)]
+    return [str(name) for name in found.column_names], rows, [*range(1, len(rows) + 1)]
 
 
 def cell_text(value: object) -> str:

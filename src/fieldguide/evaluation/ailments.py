@@ -106,7 +106,8 @@ def _told_by_few(found: list[Ailment], signs: Signs) -> list[Ailment]:
     if not few:
         return found
     enough = signs.val_n >= FEWEST_HELD
-    begun = signs.count < FEW_EPOCHS and signs.looked_at_seldom
+    counted_looks = signs.count < FEW_EPOCHS and signs.case.setup.varies and signs.looked_at_seldom
+    begun = pace.hardly_begun(signs) or counted_looks
     counted = {*_OF_RATE, *([UNFINISHED] if begun else [])}
     told = [one for one in found if one.kind in counted or (enough and one.ill and one.sure != POSSIBLE)]
     told = [one for one in told if one not in few]

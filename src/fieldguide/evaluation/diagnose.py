@@ -140,7 +140,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     # are hard in both: so the gap is known better than its interval says, and nothing is claimed too soon.
     trained = trained_accuracy(score.folds) if score.folds else run.train_accuracy
     gap = difference(trained, unseen)
-    overfits = _judge(gap, chance(trained, unseen))
+    overfits = judged(gap, chance(trained, unseen))
     learnt = trained.value >= NOT_LEARNT
     leaks = {*score.names, *score.seen}.intersection(run.parts.leaked_measured)
     from_scratch = any(epoch.phase == SCRATCH for epoch in run.epochs)
@@ -155,7 +155,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     shift = shift_of(run, score, unseen)
     if shift is not None:  # what is lost to another kind of picture is not learnt by heart
         gap = difference(trained, shift.held_out)
-        overfits = _judge(gap, chance(trained, shift.held_out))
+        overfits = judged(gap, chance(trained, shift.held_out))
     findings = [
         shift.evidence if shift else "",
         on_the_gap,
@@ -223,10 +223,13 @@ def _nothing_unseen(run: Run, score: Score) -> Diagnosis:
     )
 
 
-def _judge(gap: Estimate, by_chance: float) -> str:
-    """The verdict's kind, from the gap's interval and the probability of such a gap where there is none.
+def judged(gap: Estimate, by_chance: float = 0.0) -> str:
+    """What a gap tells: "no", "mild", "yes" or "cannot tell".
 
-    The interval alone promises too much where nearly all pictures are right and there are few.
+    Args:
+        gap: between pictures that were learnt from and unseen ones, with its interval.
+        by_chance: probability of such a gap where there is none, if it is known: the interval alone promises too much
+            where nearly all pictures are right and there are few.
     """
     if gap.high <= SMALL_GAP:
         return "no"

@@ -147,7 +147,7 @@ def explain(
         class_name: the class to explain; None for the most probable one of each picture. Beside it stands the map of
             the class that comes closest, where that has a probability of 10% or more; where another class than the
             most probable one was asked for, that of the latter. Where it is not sure, the maps of the two or three
-            classes that it names stand there, and of several labels those of all that are said, five at the most.
+            classes that it names stand there, and of several labels those of all that are said, five maps at the most.
         method: "hirescam" or "gradcam".
 
     Raises:

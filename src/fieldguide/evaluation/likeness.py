@@ -61,11 +61,12 @@ class Similar:
     """The pictures of a folder that are most like one, and what their similarities mean there."""
 
     prediction: Prediction  # of the picture
-    folder: Path
-    searched: int  # pictures in the folder that could be read, without the picture itself
+    folder: Path  # or the table
+    root: Path  # that names are relative to
+    searched: int  # pictures in it that could be read, without the picture itself
     neighbours: tuple[Neighbour, ...]  # the most alike first
-    itself: tuple[Path, ...]  # files in the folder with the same content, left out
-    skipped: tuple[Skipped, ...]
+    itself: tuple[Path, ...]  # files in it with the same content, left out
+    skipped: tuple[Skipped, ...]  # the other files in it, or named by it
     pairs: int  # of pictures in the folder that similarities are compared with
     typical: float | None  # similarity of two pictures of the folder picked at random, the median
     own: tuple[float, float] | None  # of its pictures and the nearest to each: one that 5% are below, and the median
@@ -99,7 +100,7 @@ class Similar:
         lines += [f"{'file':<{NAME_WIDTH}}  alike   above  class".rstrip(), *map(str, self.neighbours), ""]
         lines += [fill(shown(sentence), 80, break_on_hyphens=False) for sentence in self.sentences]
         if self.skipped:
-            lines.append(f"{are(len(self.skipped), 'file')} left out that could not be read.")
+            lines.append(f"{are(len(self.skipped), 'file')} left out; the page says why.")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -142,7 +143,7 @@ class Similar:
     def _itself(self) -> str:
         if not self.itself:
             return ""
-        named = ", ".join(relative(path, self.folder) for path in self.itself[:3])
+        named = ", ".join(relative(path, self.root) for path in self.itself[:3])
         return f"The picture itself is in {self.folder} and left out: {named}{', ...' if len(self.itself) > 3 else ''}."
 
     def _meaning(self) -> str:
@@ -198,11 +199,12 @@ def similar(classifier: Classifier, picture: str | Path, data: Dataset, *, most:
     ]
     return Similar(
         prediction,
+        data.root if data.table is None else data.table.path,
         data.root,
         len(known) - len(same),
         tuple(found[:most]),
         tuple(known.paths[row] for row in sorted(same)),
-        known.skipped,
+        (*data.skipped, *known.skipped),
         0 if pairs is None else len(pairs),
         None if pairs is None else float(np.median(pairs)),
         _own_nearest(known) if len(known) > 1 else None,

@@ -41,6 +41,7 @@ from fieldguide.words import counted
 HIGH = 10.0
 LOW = 1 / 30  # likewise
 FAR_TOO_HIGH = 30.0  # likewise: then it jumps about because of that
+WORSE = 1.5  # times the loss of a blind guess: what has risen above that is wrong for sure, and not for want of epochs
 FEWEST_TO_SWING = 6  # epochs
 SWINGS = 0.04  # median change of the training accuracy from one epoch to the next: the pictures are the same
 BREAKS = 0.10  # training accuracy lost within one epoch, twice: settled trainings lose a tenth of that
@@ -190,7 +191,7 @@ def unfinished(signs: Signs) -> Ailment | None:
     """
     if signs.learnt or signs.case.setup.stopped:
         return None
-    if signs.count == 1 or (signs.count < FEW_EPOCHS and signs.looked_at_seldom and signs.nothing_learnt):
+    if hardly_begun(signs):
         return _hardly_begun(signs)
     pace, setup = signs.pace, signs.case.setup
     if held_back(setup):  # then it learns slowly because of that
@@ -226,6 +227,23 @@ def unfinished(signs: Signs) -> Ailment | None:
     remedy = remedies.longer(setup, signs.count, usual_epochs(sum(signs.case.counts)) if seldom else 0)
     sentence = f"It was not trained to the end: {learning}."
     return Ailment(UNFINISHED, sentence, (told, best), (figure,), LIKELY, remedy)
+
+
+def hardly_begun(signs: Signs) -> bool:
+    """Whether so few epochs taught it next to nothing that they alone explain it; of one epoch nobody can tell more.
+
+    It is seen on training pictures. Where something holds it back, or the loss has risen, more epochs are no remedy.
+
+    Args:
+        signs: of the training.
+    """
+    setup = signs.case.setup
+    if signs.learnt or setup.stopped or signs.count >= FEW_EPOCHS:
+        return False
+    rose = signs.loss[-1] > max(signs.loss[0], WORSE * signs.blind)
+    return signs.count == 1 or bool(
+        signs.looked_at_seldom and signs.nothing_learnt and not rose and not held_back(setup)
+    )
 
 
 def _on_looks(signs: Signs) -> str:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fieldguide.evaluation.diagnose import LARGE_GAP, SMALL_GAP
+from fieldguide.evaluation.diagnose import judged
 from fieldguide.evaluation.tag_metrics import TagScore, mean_precision
 from fieldguide.intervals import Estimate, difference, mean_of_shares
 from fieldguide.training.tagging import TagRun
@@ -16,8 +16,8 @@ from fieldguide.words import counted
 def tag_verdict(run: TagRun, score: TagScore) -> str:
     """Whether it knows the pictures that it learnt from better than others.
 
-    It rests on the 95% interval of the gap between both mean average precisions. Where that includes zero and reaches
-    far, nothing is claimed.
+    It rests on the 95% interval of the gap between both mean average precisions, by the same rule as for one label.
+    Where that includes zero and reaches far, nothing is claimed.
 
     Args:
         run: from `train_tags`.
@@ -25,20 +25,19 @@ def tag_verdict(run: TagRun, score: TagScore) -> str:
     """
     unseen, pictures = score.mean_average_precision, counted(score.n, "unseen picture")
     if math.isnan(unseen.value):
-        none = "it does not show" if score.n == 1 else f"none of the {pictures} shows"
-        return f"Nothing can be told: {none} any of the classes."
+        none = "the one unseen picture shows none" if score.n == 1 else f"none of the {pictures} shows any"
+        return f"Nothing can be told: {none} of the classes."
     trained = trained_precision(run, score)
     gap = difference(trained, unseen)
     both = (
         f"mean average precision {trained.value:.3f} on the pictures it learnt from, {unseen.value:.3f} on {pictures}"
     )
     told = f"{both} (a gap of {gap.value:.3f}, 95% CI {gap.low:.3f} to {gap.high:.3f})"
-    if gap.low > 0 and gap.value > SMALL_GAP:
-        mildly = "" if gap.value >= LARGE_GAP else " mildly"
+    overfits = judged(gap)
+    if overfits in ("yes", "mild"):
+        mildly = " mildly" if overfits == "mild" else ""
         return f"It overfits{mildly}: {told}. More pictures would help, first of the classes that are weakest."
-    if gap.high > LARGE_GAP:
-        return f"Whether it overfits cannot be told: {told}."
-    return f"It does not overfit: {told}."
+    return f"{'It does not overfit' if overfits == 'no' else 'Whether it overfits cannot be told'}: {told}."
 
 
 def trained_precision(run: TagRun, score: TagScore) -> Estimate:

@@ -12,7 +12,7 @@ from fieldguide.evaluation.explaining import CLOSE, Explanation, Explanations
 from fieldguide.evaluation.heatmaps import Heat
 from fieldguide.files import atomic, write_text
 from fieldguide.model.predictions import Prediction
-from fieldguide.model.tag_predictions import JOINED, TagPrediction
+from fieldguide.model.tag_predictions import TagPrediction
 from fieldguide.reporting.markup import bullets, details, escape, file_name, name, percent, section
 from fieldguide.reporting.overlay import alternative, legend, overlay
 from fieldguide.reporting.page import whole_page
@@ -87,10 +87,10 @@ def _counts(explanations: Explanations) -> str:
 
 def _said(explanations: Explanations) -> str:
     """How often each label was said, where a picture may have several."""
-    labels = [entry.prediction.label or "" for entry in explanations.entries]
-    said = Counter(label for each in labels for label in each.split(JOINED) if label)
-    counts = [f"{name(label)} of {said[label]:,}" for label in explanations.class_names if said[label]]
-    none = labels.count("")
+    labels = [said.labels for entry in explanations.entries if isinstance(said := entry.prediction, TagPrediction)]
+    count = Counter(label for each in labels for label in each)
+    counts = [f"{name(label)} of {count[label]:,}" for label in explanations.class_names if count[label]]
+    none = labels.count(())
     told = [f"Said: {', '.join(counts)}."] if counts else []
     return " ".join([*told, *([f"Nothing was said of {none:,}."] if none else [])])
 
@@ -133,7 +133,8 @@ def _skipped(explanations: Explanations) -> str:
 def _file(place: int, entry: Explanation, heat: Heat) -> str:
     """The name of an overlay's file: in the order of the pictures, and safe wherever it is unpacked."""
     class_name = entry.prediction.class_names[heat.class_index]
-    more = "" if heat is entry.heat else f"-for-{_plain(class_name, _CLASS_LETTERS)}"
+    number = [each is heat for each in entry.others].index(True) + 1 if heat is not entry.heat else 0
+    more = f"{f'-{number}' if number > 1 else ''}-for-{_plain(class_name, _CLASS_LETTERS)}" if number else ""
     return f"{place:03d}-{_plain(entry.prediction.path.stem, _NAME_LETTERS)}{more}.jpg"
 
 

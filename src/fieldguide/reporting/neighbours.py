@@ -31,7 +31,7 @@ def write_neighbours(found: Similar, classifier: Classifier, path: str | Path) -
         FileError: if the page cannot be written.
     """
     asked, paths = found.prediction, [found.prediction.path, *(each.path for each in found.neighbours)]
-    shown = Dataset(found.folder, tuple(paths), np.zeros(len(paths), np.int32), ())
+    shown = Dataset(found.root, tuple(paths), np.zeros(len(paths), np.int32), ())
     size, resize = classifier.target_size, classifier.resize
     urls = thumbnails(shown, dict.fromkeys(range(len(paths)), SIDE), target_size=size, resize=resize)
     picture = _image(urls.get(0), f"The picture {asked.path.name}")
@@ -47,13 +47,14 @@ def write_neighbours(found: Similar, classifier: Classifier, path: str | Path) -
     ]
     if found.skipped:
         lines = [f"{file_name(each.path.as_posix())}: {escape(each.reason)}" for each in found.skipped]
-        body.append(details(f"{counted(len(lines), 'file')} could not be read", bullets(lines)))
+        body.append(details(f"{counted(len(lines), 'file')} left out, with reasons", bullets(lines)))
     write_text(path, whole_page(asked.path.name, "\n".join(body), what="similar pictures"))
     return Path(path)
 
 
 def _headline(found: Similar) -> str:
-    nearest = f"{len(found.neighbours):,} nearest of {counted(found.searched, 'picture')} in {name(found.folder.name)}"
+    place = name(found.folder.name or found.folder.resolve().name)
+    nearest = f"{len(found.neighbours):,} nearest of {counted(found.searched, 'picture')} in {place}"
     if not found.comparable:
         return f"The {nearest}"
     return f"{found.agreeing:,} of the {nearest} are {name(found.prediction.label)}"

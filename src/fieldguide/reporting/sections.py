@@ -119,7 +119,7 @@ def comparison(run: Run, score: Score) -> str:
     )
     scale = f'<dd class="scale" aria-hidden="true"><span>{100 * floor:.0f}%</span><span>100%</span></dd>'
     by = run.choices.judged_by
-    why = f'<p class="note">{escape(by[:1].upper() + by[1:])}.</p>' if run.choices.by_classes else ""
+    why = f'<p class="note">{escape(capital(by))}.</p>' if run.choices.by_classes else ""
     return f'<dl class="strip">{body}{scale}</dl>{why}'
 
 
