@@ -73,12 +73,12 @@ def test_the_card_says_what_the_classifier_is_and_what_it_is_worth(small_job: Ou
 
 
 def test_which_figure_counted_in_choices_is_said_with_the_reason(small_job: Outcome) -> None:
-    assert "counted in choices" not in str(small_job)
+    assert "choices were made by it" not in str(small_job)
     why = "'horses' has 20 times the pictures of 'humans' (40 and 2): balanced accuracy counts"
     run = replace(small_job.run, choices=replace(small_job.run.choices, by_classes=True, judged_by=why))
     said = " ".join(str(replace(small_job, run=run)).split())
     assert why in said
-    assert re.search(r"balanced accuracy \S+% \(95% CI \S+\), which counted in choices", said)
+    assert re.search(r"balanced accuracy \S+% \(95% CI \S+\); choices were made by it, on other pictures", said)
     assert small_job.score is not None
     for part in (comparison(run, small_job.score), making(run)):
         assert why in unescape(part)

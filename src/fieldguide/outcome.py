@@ -120,7 +120,7 @@ class Outcome:
         score = self.score
         if score is None:
             return [line("Result", why_unmeasured(self.run.parts)), *self._verdict()]
-        counts = ", which counted in choices" if self.run.choices.by_classes else ""
+        counts = "; choices were made by it, on other pictures" if self.run.choices.by_classes else ""
         lines = [
             line("Result", f"accuracy {score.accuracy.percent}, n={score.n:,} {score.pictures}{covered(score)}"),
             *([line("", on_the_spread(score.folds))] if score.folds else []),
@@ -133,11 +133,12 @@ class Outcome:
         return lines + self._verdict()
 
     def _promises(self, score: Score) -> list[str]:
-        """Whether the true class was named as often as promised, and the classes of which it was not."""
+        """Whether the true class was named as often as promised, the classes of which it was not, and what is not."""
+        why = self.run.promises.why
         if score.replied is None:
-            return []
+            return [*why]
         first, *others = on_the_promises(score.replied)
-        return [first, *(each for each in others if each.startswith("  less often"))]
+        return [first, *(each for each in others if each.startswith("  less often")), *why]
 
     def _verdict(self) -> list[str]:
         """The verdict, and of a training from scratch how sure it is and what else ails it."""

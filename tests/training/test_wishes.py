@@ -129,6 +129,12 @@ def test_small_pictures_that_are_made_large_are_cropped(tmp_path: Path) -> None:
     assert scratch(small, Wishes("scratch", side=128)).augment == PRESETS["crops"].settings
 
 
+def test_a_frozen_backbone_may_be_said_twice(store: PixelStore) -> None:
+    for asked in ({"freeze": ("all",)}, {"fine_tune_epochs": 0}, {"gradual": False}):
+        recipe = Wishes("features", **asked).recipe_for(store, seed=0)  # type: ignore[arg-type]
+        assert isinstance(recipe, Recipe) and recipe.fine_tune_epochs == 0
+
+
 def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
     assert scratch(store, Wishes("scratch", augment="none")).augment is None
 
@@ -144,7 +150,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
             "--size, --block-dropout are for --recipe scratch",
         ),
         ({"recipe": "scratch", "cut": "mixed7"}, "--cut is for a backbone, and the recipe is scratch: give --recipe"),
-        ({"dropout": 0.5}, "--dropout is 0.5; expected a share from 0 to below 1, in a head with hidden layers"),
+        ({"dropout": 0.5}, r"--dropout is 0.5; .* only with hidden layers in the head \(dense, --dense 256\)"),
         ({"dense": (0,)}, r"--dense is \(0,\); expected whole numbers from 1"),
         ({"dense": (8,), "maps": "all"}, "--maps is 'all'; a head with hidden layers reads the last one"),
         ({"maps": "most"}, "--maps is 'most'; expected one of last, all, auto"),
@@ -155,7 +161,21 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         ({"backbone": "vgg16"}, r"the backbone is vgg16, whose weights do not come with .*'imagenet'.* 59 MB"),
         ({"cut": "block9_add"}, "--cut is 'block9_add', which does not end a block"),
         ({"freeze": ("half",)}, "--freeze is 'half'; expected 'all', 'none', 'until LAYER'"),
-        ({"freeze": ("blocks", "40")}, "the last 40 blocks of EfficientNet-Lite0 are asked for, and it has 17"),
+        (
+            {"freeze": ("blocks", "40")},
+            "the last 40 blocks of EfficientNet-Lite0 are asked for; .* from 1 to 17",
+        ),
+        (
+            {"recipe": "finetune", "freeze": ("all",)},
+            "--freeze is all, which .*, and the recipe finetune trains it",
+        ),
+        ({"recipe": "finetune", "fine_tune_epochs": 0}, "--fine-tune-epochs is 0, which leaves the backbone as it is"),
+        (
+            {"recipe": "features", "fine_tune_epochs": 5},
+            "--fine-tune-epochs is 5, .* the recipe features leaves it",
+        ),
+        ({"recipe": "features", "freeze": ("blocks", "1")}, "--freeze is 'blocks 1', .*say --recipe finetune, or auto"),
+        ({"recipe": "features", "gradual": True}, "--gradual is True, which is for training the backbone"),
         ({"augment": "wild", "views": 2}, "--augment is 'wild'; expected one of none, light"),
         ({"augment": "light"}, "--augment is .light., which varies further views .* add --views 4"),
         ({"side": 200, "target_size": (200, 300)}, "--side and --target-size both say how large the input is"),

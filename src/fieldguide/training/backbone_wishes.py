@@ -88,6 +88,7 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
                 f"{name} is for --recipe scratch and for heads with hidden layers, and the recipe is {kind} without "
                 f"--dense: leave it out; of fine-tuning it is --fine-tune-{name}."
             )
+    _refuse_contradictions(kind, asked)
     if "augment" in asked and "views" not in asked:
         raise InputError(
             f"augment is {asked['augment']!r}, which varies further views of each picture, and none are asked for: add "
@@ -145,6 +146,30 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         return made
     lines = ["as asked for: " + ", ".join(flag(name).removeprefix("--") for name in asked)] if asked else []
     return made.with_(reasons=(*reasons_of(made, asked), *lines))
+
+
+def _refuse_contradictions(kind: str, asked: Mapping[str, Any]) -> None:
+    """Whether the backbone is trained may be said by the recipe and by settings, and these must not say both.
+
+    Raises:
+        InputError: they do.
+    """
+    frozen = {"freeze": asked.get("freeze") == ("all",), "fine_tune_epochs": asked.get("fine_tune_epochs") == 0}
+    for name, value in (("freeze", "all"), ("fine_tune_epochs", 0)):
+        if kind == "finetune" and frozen[name]:
+            raise InputError(
+                f"{name} is {value}, which leaves the backbone as it is, and the recipe finetune trains it: leave one "
+                "of them out, or say --recipe features."
+            )
+    if kind == "features":
+        of_tuning = ("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate")
+        for name in of_tuning:
+            if asked.get(name, False) is not False and not frozen.get(name):
+                value = " ".join(asked[name]) if name == "freeze" else asked[name]
+                raise InputError(
+                    f"{name} is {value!r}, which is for training the backbone, and the recipe features leaves it as it "
+                    "is: say --recipe finetune, or auto to keep that where it helps, or leave it out."
+                )
 
 
 def _frozen(recipe: Recipe, freeze: tuple[str, ...]) -> Recipe:

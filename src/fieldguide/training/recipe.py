@@ -105,7 +105,8 @@ class Recipe:
             raise InputError(f"maps is {self.maps!r}; a head with hidden layers reads the last one: give 'last'.")
         if not 0 <= self.dropout < 1 or (self.dropout and not self.dense):
             raise InputError(
-                f"dropout is {self.dropout}; expected a share from 0 to below 1, in a head with hidden layers."
+                f"dropout is {self.dropout}; expected a share from 0 to below 1, and above 0 only with hidden layers in "
+                "the head (dense, --dense 256)."
             )
         if self.maps not in MAPS:
             raise InputError(f"maps is {self.maps!r}; expected one of {', '.join(MAPS)}.")
@@ -331,5 +332,7 @@ def start_of(trunk: Trunk, blocks: int) -> str:
         ends = ends[: ends.index(trunk.cut)]
     starts = [PIXELS, *ends]
     if not 1 <= blocks <= len(starts):
-        raise InputError(f"the last {blocks} blocks of {trunk.spec.title} are asked for, and it has {len(starts)}.")
+        raise InputError(
+            f"the last {blocks} blocks of {trunk.spec.title} are asked for; expected a number from 1 to {len(starts)}."
+        )
     return starts[-blocks]
