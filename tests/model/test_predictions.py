@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fieldguide.errors import FileError
+from fieldguide.errors import FileError, InputTypeError
 from fieldguide.model.predictions import Prediction, Predictions, find_pictures, header, title
 
 NAMES = ("cats", "dogs, big")
@@ -184,6 +184,14 @@ def test_names_folders_and_patterns(asked: str | list[str], expected: list[str],
 def test_what_fits_nothing_is_refused_at_once(asked: str | list[str], tree: Path) -> None:
     with pytest.raises(FileError, match="there is no picture at "):
         find_pictures(asked)
+
+
+@pytest.mark.parametrize("asked", [np.zeros((2, 4, 4, 3)), 3, ["a.jpg", 3], None])
+def test_what_is_no_name_is_refused_at_once(asked: object, tree: Path) -> None:
+    with pytest.raises(
+        InputTypeError, match="expected the name of a file, a folder or a pattern, or several. Of pixel"
+    ):
+        find_pictures(asked)  # type: ignore[arg-type]
 
 
 def test_linked_folders_are_searched_once_and_loops_end(tree: Path) -> None:

@@ -98,6 +98,7 @@ def test_a_data_set_will_do_as_well_as_its_store(tmp_path: Path) -> None:
     ("field", "value", "expected"),
     [
         ("backbone", "resnet9", "no backbone named 'resnet9'"),
+        ("dense", 64, r"dense is 64; expected whole numbers in a tuple, such as \(1024,\)"),
         ("resize", "stretch", "resize is 'stretch'; expected one of crop, squash, pad"),
         ("target_size", (31, 224), "each from 32 to 512 pixels"),
         ("target_size", (224, 513), "each from 32 to 512 pixels"),

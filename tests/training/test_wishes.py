@@ -131,7 +131,7 @@ def test_small_pictures_that_are_made_large_are_cropped(tmp_path: Path) -> None:
 
 def test_a_frozen_backbone_may_be_said_twice(store: PixelStore) -> None:
     for asked in ({"freeze": ("all",)}, {"fine_tune_epochs": 0}, {"gradual": False}):
-        recipe = Wishes("features", **asked).recipe_for(store, seed=0)  # type: ignore[arg-type]
+        recipe = Wishes("features", **asked).recipe_for(store, seed=0)
         assert isinstance(recipe, Recipe) and recipe.fine_tune_epochs == 0
 
 
@@ -164,6 +164,10 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
         (
             {"freeze": ("blocks", "40")},
             "the last 40 blocks of EfficientNet-Lite0 are asked for; .* from 1 to 17",
+        ),
+        (
+            {"augment": "none", "views": 2},
+            "--views is 2, and augment is none: further views would be the same picture again",
         ),
         (
             {"recipe": "finetune", "freeze": ("all",)},

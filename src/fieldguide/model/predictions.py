@@ -15,7 +15,8 @@ import numpy as np
 
 from fieldguide.answers.reply import ONE, SEVERAL, Reply, replies
 from fieldguide.console import shown
-from fieldguide.errors import FileError
+from fieldguide.data.arguments import said
+from fieldguide.errors import FileError, InputTypeError
 from fieldguide.files import walk, write_text
 
 NAME_WIDTH, SURE_WIDTH = 40, 6  # of the first columns in a printed table
@@ -236,13 +237,25 @@ def find_pictures(pictures: str | Path | Iterable[str | Path]) -> Iterator[Path]
             that links make known under several names may come several times; no folder is searched inside itself.
 
     Raises:
+        InputTypeError: if one of them is no name.
         FileError: if one of them fits nothing; all are checked before the first file is given.
     """
-    named = [pictures] if isinstance(pictures, (str, Path)) else list(pictures)
+    if isinstance(pictures, np.ndarray) or not isinstance(pictures, (str, os.PathLike, Iterable)):
+        raise _no_names(pictures)
+    named = [pictures] if isinstance(pictures, (str, os.PathLike)) else list(pictures)
     for name in named:
+        if not isinstance(name, (str, os.PathLike)):
+            raise _no_names(name)
         if not os.path.lexists(name) and next(_matching(str(name)), None) is None:
             raise FileError(f"there is no picture at {name}: name a file, a folder or a pattern such as 'new/*.jpg'.")
     return _files(named)
+
+
+def _no_names(given: object) -> InputTypeError:
+    return InputTypeError(
+        f"pictures is {said(given)}; expected the name of a file, a folder or a pattern, or several. Of pixels, "
+        "classifier.probabilities gives the probabilities."
+    )
 
 
 def _files(named: Sequence[str | Path]) -> Iterator[Path]:

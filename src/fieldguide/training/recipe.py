@@ -97,6 +97,8 @@ class Recipe:
                 "'random'."
             )
         object.__setattr__(self, "backbone", known.name)
+        if not isinstance(self.dense, tuple | list):
+            raise InputError(f"dense is {self.dense}; expected whole numbers in a tuple, such as (1024,).")
         object.__setattr__(self, "dense", tuple(self.dense))
         for width in self.dense:
             if not _whole(width, 1, 65_536):
@@ -105,8 +107,8 @@ class Recipe:
             raise InputError(f"maps is {self.maps!r}; a head with hidden layers reads the last one: give 'last'.")
         if not 0 <= self.dropout < 1 or (self.dropout and not self.dense):
             raise InputError(
-                f"dropout is {self.dropout}; expected a share from 0 to below 1, and above 0 only with hidden layers in "
-                "the head (dense, --dense 256)."
+                f"dropout is {self.dropout}; expected a share from 0 to below 1, and above 0 only with hidden layers "
+                "in the head (dense, --dense 256)."
             )
         if self.maps not in MAPS:
             raise InputError(f"maps is {self.maps!r}; expected one of {', '.join(MAPS)}.")
@@ -151,6 +153,12 @@ class Recipe:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a whole number, {smallest} or larger.")
             object.__setattr__(self, name, operator.index(getattr(self, name)))  # a NumPy integer becomes a plain one
         object.__setattr__(self, "target_size", tuple(operator.index(side) for side in self.target_size))
+        object.__setattr__(self, "augment", self.augment or Settings())  # "none" asks for no settings at all
+        if self.views > 1 and not self.augment.changed():
+            raise InputError(
+                f"views is {self.views}, and augment is none: further views would be the same picture again. Leave "
+                "views out, or vary them by augment, such as light."
+            )
         if self.fine_tune not in FINE_TUNING:
             raise InputError(f"fine_tune is {self.fine_tune!r}; expected one of {', '.join(FINE_TUNING)}.")
         self._check_imbalance()
