@@ -122,7 +122,7 @@ def test_a_leak_between_given_parts_is_a_problem(tmp_path: Path) -> None:
 def test_small_classes_are_a_warning(tmp_path: Path) -> None:
     finding = only(findings_of(folder_of(tmp_path, {"cats": FEW_PICTURES - 1, "dogs": FEW_PICTURES})))
     assert (finding.kind, finding.level) == ("few pictures", "warning")
-    assert finding.text == "1 class with fewer than 30 pictures, 'cats' with 29"
+    assert finding.text == "1 class with fewer than 30 pictures: 'cats' with 29"
 
 
 @pytest.mark.parametrize(("most", "expected"), [(89, []), (90, ["imbalance"])])

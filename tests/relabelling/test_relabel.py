@@ -205,6 +205,6 @@ def test_from_the_first_line_to_the_last(how: str, run: Path) -> None:
         assert json.loads(said) == {"corrections": str(run / "corrections.csv"), **counts, "next": following}
         return
     first, kept, last = said.splitlines()
-    assert first == "3 of 3 labels decided, 3 of them now: 1 changed, 1 right, 1 picture left out"
+    assert first == "3 of 3 labels decided, 3 of them in this session: 1 changed, 1 right, 1 picture left out"
     assert kept.split() == ["Kept", "in", str(run / "corrections.csv")]
     assert last.endswith(following.removeprefix("fieldguide"))

@@ -179,6 +179,7 @@ def test_no_augmentation_can_be_asked_for(store: PixelStore) -> None:
             "--fine-tune-epochs is 5, .* the recipe features leaves it",
         ),
         ({"recipe": "features", "freeze": ("blocks", "1")}, "--freeze is 'blocks 1', .*say --recipe finetune, or auto"),
+        ({"freeze": ("all",), "fine_tune_epochs": 3}, "--fine-tune-epochs is 3, .* --freeze all leaves it as it is"),
         ({"recipe": "features", "gradual": True}, "--gradual is True, which is for training the backbone"),
         ({"augment": "wild", "views": 2}, "--augment is 'wild'; expected one of none, light"),
         ({"augment": "light"}, "--augment is .light., which varies further views .* add --views 4"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from fieldguide.words import are, counted
 
 WIDTH = 80  # columns
 NAMED_COPIES = 3  # files of one picture that are named
-NAMED_COLUMNS = 5
+NAMED_COLUMNS = NAMED_CLASSES = 5
 LISTED = 10  # skipped files that are named on a terminal
 TINY_SIDE = 48  # pixels on the shorter side
 FLAT_CONTRAST = 3.0  # standard deviation of grey levels, of 0..255
@@ -209,6 +209,18 @@ def _rows(table: TableSource | None) -> Iterator[Finding]:
         yield Finding("no 1", "warning", text)
 
 
+def fewest_of(counts: Mapping[str, int]) -> str:
+    """The classes with the fewest pictures, the smallest first, for a message.
+
+    Example:
+        >>> fewest_of({"owl": 12, "heron": 7})
+        "'heron' with 7, 'owl' with 12"
+    """
+    smallest = sorted(counts, key=lambda name: counts[name])
+    more = f" and {len(counts) - NAMED_CLASSES:,} more" if len(counts) > NAMED_CLASSES else ""
+    return ", ".join(f"'{name}' with {counts[name]}" for name in smallest[:NAMED_CLASSES]) + more
+
+
 def _said_parts(dataset: Dataset) -> Iterator[Finding]:
     """That the parts that a table says are none to train by, or no others."""
     if dataset.table is None or dataset.given is None or not len(dataset.given):
@@ -303,13 +315,8 @@ def _balance(dataset: Dataset) -> Iterator[Finding]:
     counts = dataset.counts
     few = {name: count for name, count in counts.items() if count < FEW_PICTURES}
     if few:
-        smallest = min(few, key=lambda name: few[name])
-        yield Finding(
-            "few pictures",
-            "warning",
-            f"{counted(len(few), 'class', 'classes')} with fewer than {FEW_PICTURES} pictures, "
-            f"'{smallest}' with {few[smallest]}",
-        )
+        text = f"{counted(len(few), 'class', 'classes')} with fewer than {FEW_PICTURES} pictures: {fewest_of(few)}"
+        yield Finding("few pictures", "warning", text)
     most, fewest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
     if counts[most] >= IMBALANCE * counts[fewest]:
         yield Finding(

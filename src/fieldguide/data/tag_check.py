@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fieldguide.data.check import FEW_PICTURES, LEVELS, Finding, Findings, check
+from fieldguide.data.check import FEW_PICTURES, LEVELS, Finding, Findings, check, fewest_of
 from fieldguide.data.pixels import PixelStore
 from fieldguide.data.tagged import TaggedDataset
 from fieldguide.data.twins import Twins, find_twins
@@ -87,8 +87,6 @@ def _unlabelled(data: TaggedDataset) -> Iterator[Finding]:
 def _few(data: TaggedDataset) -> Iterator[Finding]:
     few = {name: count for name, count in data.counts.items() if count < FEW_PICTURES}
     if few:
-        shown = sorted(few, key=lambda name: few[name])[:NAMED]
-        named = ", ".join(f"'{name}' with {few[name]}" for name in shown)
-        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-        text = f"{counted(len(few), 'class', 'classes')} shown by fewer than {FEW_PICTURES} pictures: {named}{more}"
+        shown = fewest_of(few)
+        text = f"{counted(len(few), 'class', 'classes')} shown by fewer than {FEW_PICTURES} pictures: {shown}"
         yield Finding("few pictures", "warning", text)

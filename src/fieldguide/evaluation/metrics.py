@@ -141,8 +141,8 @@ class Score:
         """The calibration error with the temperature, and where it changes anything without it."""
         if self.temperature == 1:
             return [f"calibration error {self.calibration_error}"]
-        by = f"temperature{'s of about' if self.folds else ''} {self.temperature:.2f}"
-        return [f"calibration error {self.calibration_error}", f"  without its {by} {self.calibration_error_before}"]
+        by = f"temperature{'s of about' if self.folds else ' of'} {self.temperature:.2f}"
+        return [f"calibration error {self.calibration_error}", f"  without its {by}: {self.calibration_error_before}"]
 
     def to_dict(self) -> dict[str, object]:
         """All figures, ready for JSON; not the probabilities of all pictures."""

@@ -208,7 +208,7 @@ def _require_kind(weights: Any) -> None:
     if not isinstance(weights, str) or not weights.endswith(ENDINGS):
         raise InputError(
             f"weights is {weights!r}; expected 'imagenet', 'random', a file that ends in .h5, .weights.h5 or .keras, "
-            "or arrays by path."
+            "or in Python arrays by their paths."
         )
 
 

@@ -48,7 +48,7 @@ class Relabelled:
     def __str__(self) -> str:
         looked_at = self.changed + self.left_out + self.confirmed
         first = (
-            f"{looked_at:,} of {counted(self.pictures, 'label')} decided, {self.made:,} of them now: "
+            f"{looked_at:,} of {counted(self.pictures, 'label')} decided, {self.made:,} of them in this session: "
             f"{self.changed:,} changed, {self.confirmed:,} right, {counted(self.left_out, 'picture')} left out"
         )
         lines = [first, *([f"Kept in    {self.corrections}"] if looked_at else [])]

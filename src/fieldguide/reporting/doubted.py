@@ -46,7 +46,7 @@ def in_doubt(found: Doubted, data: Dataset, *, target_size: tuple[int, int], res
     more = f" The first {len(listed)} are shown." if suspects.count > len(listed) else ""
     said = (
         f"{are(suspects.count, 'label')} in doubt, of {counted(n, 'picture')}: a model that was not fitted to the "
-        f"picture is surer of another class than it usually is.{more} Some are wrong labels, some are hard pictures. "
+        f"picture finds another class more probable.{more} Some are wrong labels, some are hard pictures. "
         f"All of them, in this order, are in {SUSPECTS_FILE}; fieldguide relabel shows them one by one, to confirm or "
         "correct."
     )

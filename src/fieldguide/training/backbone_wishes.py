@@ -161,6 +161,12 @@ def _refuse_contradictions(kind: str, asked: Mapping[str, Any]) -> None:
                 f"{name} is {value}, which leaves the backbone as it is, and the recipe finetune trains it: leave one "
                 "of them out, or say --recipe features."
             )
+    for name in ("fine_tune_epochs", "fine_tune_rate", "gradual"):
+        if frozen["freeze"] and asked.get(name):
+            raise InputError(
+                f"{name} is {asked[name]!r}, which is for training the backbone, and --freeze all leaves it as it is: "
+                "leave one of them out."
+            )
     if kind == "features":
         of_tuning = ("freeze", "gradual", "fine_tune_epochs", "fine_tune_rate")
         for name in of_tuning:
