@@ -161,6 +161,16 @@ def test_a_classifier_that_only_knows_the_largest_class_is_not_praised() -> None
     assert any("Always answering 'cat' would be right for 90.0%" in line for line in found.evidence)
 
 
+def test_by_heart_and_no_better_than_guessing_is_said_so_at_once() -> None:
+    found = verdict(400, 40, 19)
+    assert found.overfits == "yes"
+    assert found.verdict == (
+        "It learnt the pictures by heart: 100.0% of them right, and of 40 unseen pictures 52.5%, where it is not shown "
+        "that it knows more than guessing would."
+    )
+    assert verdict(400, 400, 120).verdict.startswith("It overfits: 100.0% on the pictures it learnt from, 70.0% on 400")
+
+
 def test_classes_with_few_or_no_pictures_are_not_judged() -> None:
     names = ("cat", "dog", "fox")
     test = dataset(names, np.array([0] * 50 + [1] * 3), first=99)

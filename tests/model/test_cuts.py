@@ -54,7 +54,7 @@ def test_a_base_with_a_head_has_the_cuts_of_both(model: Any) -> None:
 @pytest.mark.parametrize(
     ("cut", "said"),
     [
-        ("frist", r"made_up has no layer 'frist'; choose where to cut among its 6 cuts, such as first"),
+        ("frist", r"made_up has no layer 'frist'; choose one of the 6 that it can be cut or frozen at, such as first"),
         ("zzzzzzz", r"has no layer 'zzzzzzz'; .*such as sum, norm, shortcut, last"),
         ("left", r"cannot be cut after 'left', because a shortcut .*; choose start before it or sum after it"),
         ("inside", r"cannot be cut after 'inside', .*choose norm before it or shortcut after it"),

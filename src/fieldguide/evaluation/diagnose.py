@@ -24,7 +24,7 @@ from fieldguide.training.fit import Run
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
 from fieldguide.training.watching import OUT_OF_TRAIN
-from fieldguide.words import counted
+from fieldguide.words import capital, counted
 
 # Differences of shares: 0.02 is two of a hundred pictures.
 SMALL_GAP = 0.02  # a gap that is surely below it harms nobody
@@ -170,7 +170,7 @@ def _from_what_was_measured(run: Run, score: Score) -> Diagnosis:
     return Diagnosis(
         verdict=shift.verdict
         if shift
-        else _verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it"),
+        else _verdict(overfits, learnt, gap, unseen, "the models" if score.folds else "it", guesses=_guesses(score)),
         overfits=overfits,
         evidence=tuple(line for line in findings if line),
         advice=(*(shift.advice if shift else ()), *_advice(score, overfits, learnt, bool(leaks), larger)),
@@ -238,11 +238,25 @@ def judged(gap: Estimate, by_chance: float = 0.0) -> str:
     return "no" if gap.high <= LARGE_GAP else "cannot tell"
 
 
-def _verdict(overfits: str, learnt: bool, gap: Estimate, unseen: Estimate, who: str = "it") -> str:
+def _guesses(score: Score) -> bool:
+    """Whether neither accuracy is shown to be better than that of naming one class each time."""
+    measured = sum(one.support > 0 for one in score.classes)
+    return bool(evidence.on_chance(score)) and score.balanced_accuracy.low <= 1 / measured
+
+
+def _verdict(
+    overfits: str, learnt: bool, gap: Estimate, unseen: Estimate, who: str = "it", *, guesses: bool = False
+) -> str:
     pictures = counted(unseen.n, "unseen picture")
     if overfits in ("yes", "mild"):
         mildly = " mildly" if overfits == "mild" else ""
         learnt_from = f"{100 * (unseen.value + gap.value):.1f}%"
+        if guesses:
+            know = "knows" if who == "it" else "know"
+            return (
+                f"{capital(who)} learnt the pictures by heart: {learnt_from} of them right, and of {pictures} "
+                f"{evidence.percent(unseen)}, where it is not shown that {who} {know} more than guessing would."
+            )
         return (
             f"It overfits{mildly}: {learnt_from} on the pictures {who} learnt from, {evidence.percent(unseen)} on "
             f"{pictures}; expect the latter."

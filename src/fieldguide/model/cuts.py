@@ -67,7 +67,8 @@ def require_cut_of(entries: Sequence[Mapping[str, Any]], cut: str, title: str) -
     if cut not in order:
         near = difflib.get_close_matches(str(cut), valid, n=4, cutoff=0.4) or valid[-4:]
         raise InputError(
-            f"{title} has no layer {cut!r}; choose where to cut among its {len(valid)} cuts, such as {', '.join(near)}."
+            f"{title} has no layer {cut!r}; choose one of the {len(valid)} that it can be cut or frozen at, such as "
+            f"{', '.join(near)}."
         )
     place = order.index(cut)
     before = [name for name in valid if order.index(name) < place][-1:]

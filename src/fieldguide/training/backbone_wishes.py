@@ -89,11 +89,6 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
                 f"--dense: leave it out; of fine-tuning it is --fine-tune-{name}."
             )
     _refuse_contradictions(kind, asked)
-    if "augment" in asked and "views" not in asked:
-        raise InputError(
-            f"augment is {asked['augment']!r}, which varies further views of each picture, and none are asked for: add "
-            "--views 4."
-        )
     changes: dict[str, object] = {
         _INSIDE.get(name, name): value
         for name, value in asked.items()
@@ -126,6 +121,10 @@ def _transferred(kind: str, asked: Mapping[str, Any], recipe: Recipe) -> Recipe:
         if asked["augment"] not in AUGMENTATIONS:
             raise InputError(f"augment is {asked['augment']!r}; expected one of {', '.join(AUGMENTATIONS)}.")
         changes["augment"] = settings_called(asked["augment"])
+        if "views" not in asked:  # there is one more at the least to be varied, and none where nothing varies
+            varied = changes["augment"] is not None
+            changes["views"] = max(2, recipe.views) if varied else 1
+            changes["views_if_better"] = varied and "dense" not in asked
     if "mix" in asked:
         changes["mixing"] = Mixing(asked["mix"])
     made = recipe.with_(**changes)
