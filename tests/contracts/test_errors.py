@@ -450,7 +450,7 @@ FLAGS = [
     (["train", "photos", "--seed", "x"], r"--seed: 'x' was given; expected a whole number"),
     (["check"], r"the following arguments are required: folder"),
     (["predict", "run"], r"the following arguments are required: pictures"),
-    (["trian", "photos"], r"invalid choice: 'trian' .*train"),
+    (["trian", "photos"], r"there is no command 'trian' \(did you mean train\?\); there are .*train"),
     (["check", "photos", "--epochs", "3"], r"unrecognized arguments: --epochs 3"),
     (
         ["compare", "photos", "--complexity", "--folder", "x"],

@@ -294,10 +294,10 @@ def test_the_progress_line_shows_both_accuracies(
     monkeypatch.setattr(console, "LOG_SECONDS", 0.0)
     found = trained(store, QUICK.with_(epochs=2))
     lines = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"Training: 1/10, .* left", lines[0])
+    assert re.fullmatch(r"Training: 10%, .* left", lines[0])
     first, last = ([round(100 * share) for share in (each.accuracy, each.val_accuracy)] for each in found.epochs)
-    assert re.fullmatch(rf"1/2 train {first[0]}% val {first[1]}%: 6/10, .* left", lines[5])
-    assert re.fullmatch(rf"2/2 train {last[0]}% val {last[1]}%: 10/10, in .*", lines[-1])
+    assert re.fullmatch(rf"Epoch 1/2 train {first[0]}% val {first[1]}%: 60%, .* left", lines[5])
+    assert re.fullmatch(rf"Epoch 2/2 train {last[0]}% val {last[1]}%: 100%, in .*", lines[-1])
 
 
 def test_the_time_of_a_resumed_run_holds_that_of_the_processes_before(small_photos: Path, tmp_path: Path) -> None:
