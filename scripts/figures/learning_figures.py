@@ -14,7 +14,7 @@ CONTENDERS = {
     "classic": "InceptionV3 at `mixed7`, 150x150, `ImageDataGenerator`, 20 epochs (extrapolated; random weights)",
 }
 FROM_SCRATCH = {
-    "scratch": "**fieldguide train --recipe scratch --no-mirrored**, cats and dogs",
+    "scratch": "**fieldguide train --recipe scratch**, cats and dogs",
     "quick": "**fieldguide train --recipe scratch --epochs 20 --no-mirrored**, cats and dogs",
     "classic": "the course's network with `ImageDataGenerator`, its best of 60 epochs",
     "overfitting": "the course's network without augmentation, 20 epochs",
