@@ -11,6 +11,7 @@ from fieldguide.reporting.markup import bullets, command, escape, percent, secti
 from fieldguide.training.fit import Run
 from fieldguide.training.recipe import Recipe
 from fieldguide.training.scratch_recipe import ScratchRecipe
+from fieldguide.words import counted
 
 SURE = {
     CERTAIN: "certain: it was counted",
@@ -126,9 +127,11 @@ def _on_what_was_kept(run: Run, marks: Marks) -> str:
         )
     kept = next((epoch.phase for epoch in run.epochs if epoch.chosen), "")
     if kept == "head" and not len(run.parts.validation) and not dense:
+        held = counted(max(epoch.val_n for epoch in run.epochs), "held-out picture")
         lines.append(
-            "The curve is of one fold of those that chose, fitted without the held-out pictures and marked where it "
-            "ended; the head that was kept was fitted in the same way to all training pictures."
+            f"The curve is of one fold of those that chose, fitted without its {held} and marked where it ended: it "
+            "shows how the fit went, and not what to expect. The head that was kept was fitted in the same way to all "
+            "training pictures."
         )
     elif kept and marks.best is not None:
         lines.append(
