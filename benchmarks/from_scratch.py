@@ -8,8 +8,8 @@ scratch`, once for each seed; `classic`, the course's network with Keras's Image
 and `quick`, how soon fieldguide, asked for few epochs, is as accurate; `overfitting`, the classic network without
 augmentation, and what fieldguide says of it; `rock_paper_scissors`, `fieldguide train HANDS --recipe scratch`, once for
 each seed, and `grey_hands`, the same with the settings that benchmarks/unseen_hands.py found. With --only, other rows
-stay as they were. `quick`, `rock_paper_scissors` and `grey_hands` answer of pictures as they are, and not of their
-mirror images too, as the command does by itself; `mirrored_hands` is `grey_hands` with them.
+stay as they were. `quick` and `grey_hands` answer of pictures as they are, and not of their mirror images too, as the
+command does by itself; `mirrored_hands` is `grey_hands` with them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ GREY = ["--grayscale", "--dropout", "0.5"]
 WORDS = {
     "scratch": [],
     "overfitting": OVERFITTING,
-    "rock_paper_scissors": ["--no-mirrored"],
+    "rock_paper_scissors": [],
     "grey_hands": ["--no-mirrored", *GREY],
     "mirrored_hands": GREY,
 }

@@ -18,7 +18,7 @@ FROM_SCRATCH = {
     "quick": "**fieldguide train --recipe scratch --epochs 20 --no-mirrored**, cats and dogs",
     "classic": "the course's network with `ImageDataGenerator`, its best of 60 epochs",
     "overfitting": "the course's network without augmentation, 20 epochs",
-    "rock_paper_scissors": "**fieldguide train --recipe scratch --no-mirrored**, rock-paper-scissors",
+    "rock_paper_scissors": "**fieldguide train --recipe scratch**, rock-paper-scissors",
     "grey_hands": "the same with `--no-mirrored --grayscale --dropout 0.5`",
     "mirrored_hands": "**fieldguide train --recipe scratch --grayscale --dropout 0.5**, rock-paper-scissors",
 }
