@@ -20,7 +20,6 @@ from fieldguide.evaluation.focus import Focus, focus
 from fieldguide.evaluation.heatmaps import Heat, heat_maps_of_classes
 from fieldguide.model.classifier import Classifier
 from fieldguide.model.predictions import Prediction, find_pictures, title
-from fieldguide.model.tag_classifier import TagClassifier
 from fieldguide.model.tag_predictions import TagPrediction, tag_title
 from fieldguide.parallel import bounded_map
 from fieldguide.summary import SUMMARY_WIDTH
@@ -224,7 +223,7 @@ def _explained(
 ) -> list[Explanation]:
     pixels = np.stack([each for _, each in pictures])
     predictions = [
-        _prediction(classifier, path, *answer)
+        classifier.prediction(path, answer)
         for (path, _), answer in zip(pictures, classifier.answers(pixels), strict=True)
     ]
     chosen = [_classes(prediction, asked) for prediction in predictions]
@@ -237,14 +236,6 @@ def _explained(
         Explanation(prediction, pixels[row], heats[row][0], heats[row][1:])
         for row, prediction in enumerate(predictions)
     ]
-
-
-def _prediction(
-    classifier: Classifier, path: Path, share: np.ndarray, named: tuple[str, ...] | None, unlike: bool | None
-) -> Prediction:
-    if isinstance(classifier, TagClassifier):
-        return TagPrediction(path, classifier.class_names, share, thresholds=classifier.thresholds)
-    return Prediction(path, classifier.class_names, share, "", named, unlike)
 
 
 def _classes(prediction: Prediction, asked: int | None) -> list[int]:

@@ -30,6 +30,8 @@ from fieldguide.version import __version__
 if TYPE_CHECKING:
     import keras
 
+# Of a picture: the probabilities, the classes named, and whether it is unlike all that was learnt from.
+Answer = tuple[np.ndarray | None, tuple[str, ...] | None, bool | None]
 BATCH = 32
 MODEL_FILE = "model.keras"
 
@@ -173,10 +175,20 @@ class Classifier:
             read = [pixels for _, pixels, _ in batch if pixels is not None]
             answers = iter(self.answers(np.stack(read)) if read else ())
             for path, pixels, reason in batch:
-                told = next(answers) if pixels is not None else (None, None, None)
-                yield Prediction(path, self.class_names, told[0], reason, *told[1:])
+                yield self.prediction(path, next(answers) if pixels is not None else (None, None, None), reason)
 
-    def answers(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[str, ...] | None, bool | None]]:
+    def prediction(self, path: Path, answer: Answer, reason: str = "") -> Prediction:
+        """What was answered of a picture, or why it could not be read.
+
+        Args:
+            path: of its file.
+            answer: one of `answers`; of nothing where it could not be read.
+            reason: why it could not.
+        """
+        share, named, unlike = answer
+        return Prediction(path, self.class_names, share, reason, named, unlike)
+
+    def answers(self, pixels: np.ndarray) -> Iterator[Answer]:
         """Of each picture the probabilities, the classes named and whether it is unlike all that was learnt from.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldguide.errors import InputError
 from fieldguide.model import archive
-from fieldguide.model.classifier import Classifier
+from fieldguide.model.classifier import Answer, Classifier
 from fieldguide.model.head import Head
 from fieldguide.model.predictions import find_pictures
 from fieldguide.model.tag_predictions import TagPrediction, TagPredictions
@@ -110,14 +110,15 @@ class TagClassifier(Classifier):
         """
         return TagPredictions(self.class_names, tuple(self.stream(find_pictures(pictures))))
 
-    def stream(self, paths: Iterable[Path]) -> Iterator[TagPrediction]:
-        """Predictions one by one, in order, in memory that does not grow with their number.
+    def prediction(self, path: Path, answer: Answer, reason: str = "") -> TagPrediction:
+        """What was answered of a picture, or why it could not be read.
 
         Args:
-            paths: of picture files; consumed lazily.
+            path: of its file.
+            answer: as of `Classifier.prediction`, of which the probabilities count.
+            reason: why it could not be read.
         """
-        for one in super().stream(paths):
-            yield TagPrediction(one.path, self.class_names, one.probabilities, one.reason, thresholds=self.thresholds)
+        return TagPrediction(path, self.class_names, answer[0], reason, thresholds=self.thresholds)
 
     def _note(self) -> archive.Note:
         return replace(super()._note(), thresholds=self.thresholds)

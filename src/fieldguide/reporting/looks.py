@@ -81,7 +81,8 @@ def _counts(explanations: Explanations) -> str:
     told += [f"Not sure: {unsure:,}."] if unsure else []
     told += [f"Unlike anything it learnt from: {unlike:,}."] if unlike else []
     if any(entry.others for entry in explanations.entries):
-        told.append(f"Where another class has {CLOSE:.0%} or more, its map stands beside.")
+        named = ", and where it is not sure, those of the classes that it names" if unsure else ""
+        told.append(f"Where another class has {CLOSE:.0%} or more, its map stands beside{named}.")
     return " ".join(told)
 
 
